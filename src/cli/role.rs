@@ -1,0 +1,30 @@
+//! `squall role NAME`: a child process of a run.
+
+use clap::ValueEnum;
+
+use super::Outcome;
+use crate::error::{CliError, Exit};
+use crate::role;
+
+/// Arguments of `squall role`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which role to play
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Role {
+    Client,
+    Link,
+    Sink,
+}
+
+pub fn run(args: Args) -> Outcome {
+    let result = match args.role {
+        Role::Client => role::client::run(),
+        Role::Link => role::link::run(),
+        Role::Sink => role::sink::run(),
+    };
+    result.map(|()| Exit::Pass).map_err(CliError::internal)
+}

@@ -1,0 +1,69 @@
+//! How a command ends: its exit code, or an error that says what is wrong and how to mend it.
+
+use std::process::ExitCode;
+
+/// Every way in which a command can end, with its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything held.
+    Pass,
+    /// An expectation failed.
+    Fail,
+    /// Wrong usage, or a scenario that cannot be run.
+    Usage,
+    /// Nobody can tell.
+    Inconclusive,
+    /// An abort condition stopped the run.
+    Aborted,
+    /// A bug in squall.
+    Internal,
+    /// Stopped by this signal (SIGINT or SIGTERM).
+    Interrupted(u8),
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Pass => 0,
+            Exit::Fail => 1,
+            Exit::Usage => 2,
+            Exit::Inconclusive => 3,
+            Exit::Aborted => 5,
+            Exit::Internal => 70,
+            Exit::Interrupted(signal) => 128 + signal,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// An error at the edge: what the user reads, and the exit code that goes with it.
+#[derive(Debug)]
+pub struct CliError {
+    pub exit: Exit,
+    /// Boxed reports, one per problem, in the order in which they are shown.
+    pub reports: Vec<miette::Report>,
+}
+
+impl CliError {
+    /// The user can mend it: exit code 2.
+    pub fn usage(report: impl Into<miette::Report>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            reports: vec![report.into()],
+        }
+    }
+
+    /// squall's own fault, or the machine's: exit code 70.
+    pub fn internal(report: impl Into<miette::Report>) -> Self {
+        Self {
+            exit: Exit::Internal,
+            reports: vec![report.into()],
+        }
+    }
+}

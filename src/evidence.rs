@@ -1,0 +1,355 @@
+//! What was observed in a run, before anybody judges it. Plain values, no I/O.
+//!
+//! Times are nanoseconds since the run's start unless a name says otherwise.
+
+use roaring::RoaringTreemap;
+use serde::{Deserialize, Serialize};
+
+use crate::signal::Signal;
+use crate::stats::histogram::Latencies;
+
+/// Everything that a run left behind.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    pub producers: Vec<Producer>,
+    pub batches: Vec<Batch>,
+    /// What the metrics of each series should add up to and did.
+    pub sums: Vec<SeriesSum>,
+    pub sink: SinkEvidence,
+    pub faults: Vec<FaultEvidence>,
+    pub times: Times,
+    pub series: Series,
+    pub roles: Vec<RoleEvidence>,
+    /// Problems of the run itself, in words: a role that died, a clock that jumped.
+    pub incidents: Vec<String>,
+    pub stopped: Option<Stopped>,
+}
+
+/// When the run's parts really began and ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    pub start_unix_ns: u64,
+    /// When the schedule ended: as planned, or when the run was stopped, or its client killed.
+    pub load_ended_ns: u64,
+    /// When the client had flushed and shut down.
+    pub client_done_ns: Option<u64>,
+    /// When nothing was queued, in flight or received any more.
+    pub quiescent_ns: Option<u64>,
+    /// When observation ended.
+    pub ended_ns: u64,
+}
+
+/// Why a run ended before its plan did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// SIGINT (2) or SIGTERM (15).
+    Signal(i32),
+    /// The text of the abort condition that held, and what was seen.
+    Abort { condition: String, observed: String },
+}
+
+/// One producer of one signal: what it was to make, made, and what the sink saw of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Producer {
+    pub signal: Signal,
+    pub producer: u16,
+    /// Items of arrival `i` have the sequences `i * items_per_arrival + 1 ..= (i + 1) * items_per_arrival`.
+    pub items_per_arrival: u32,
+    /// When each arrival was due, in order.
+    pub due_ns: Vec<u64>,
+    /// When each arrival was released; 0 for one that never was.
+    pub released_ns: Vec<u64>,
+    /// Sequences that entered the client's processor.
+    #[serde(with = "bitmap_text")]
+    pub entered: RoaringTreemap,
+    /// Sequences that the sampler left out, by design.
+    #[serde(with = "bitmap_text")]
+    pub sampled_out: RoaringTreemap,
+    /// Sequences that the sink saw at least once.
+    #[serde(with = "bitmap_text")]
+    pub received: RoaringTreemap,
+    /// Sequences that the sink saw at least twice.
+    #[serde(with = "bitmap_text")]
+    pub received_again: RoaringTreemap,
+    /// Copies beyond each item's first.
+    pub extra_copies: u64,
+    /// What was received by the drain's deadline; the rest of `received` is late.
+    #[serde(with = "bitmap_text")]
+    pub received_by_deadline: RoaringTreemap,
+    /// Killed while it ran: what it held is unresolved.
+    pub killed: bool,
+}
+
+impl Producer {
+    /// When the item was due; `None` for a sequence that the schedule does not have.
+    pub fn due_of(&self, sequence: u64) -> Option<u64> {
+        let arrival = sequence.checked_sub(1)? / u64::from(self.items_per_arrival.max(1));
+        self.due_ns.get(usize::try_from(arrival).ok()?).copied()
+    }
+
+    /// The first sequence due at or after `at_ns`: due times never decrease within a producer.
+    pub fn first_sequence_due_at(&self, at_ns: u64) -> u64 {
+        let arrival = self.due_ns.partition_point(|due| *due < at_ns) as u64;
+        arrival * u64::from(self.items_per_arrival.max(1)) + 1
+    }
+
+    /// Order in which the item left its producer. Children end before their parents, so the spans
+    /// of one trace enter the processor in the reverse of the order in which they were started.
+    pub fn entry_order(&self, sequence: u64) -> u64 {
+        let per_arrival = u64::from(self.items_per_arrival.max(1));
+        let index = sequence.saturating_sub(1);
+        let arrival = index / per_arrival;
+        match self.signal {
+            Signal::Traces => arrival * per_arrival + (per_arrival - 1 - index % per_arrival),
+            Signal::Metrics | Signal::Logs => index,
+        }
+    }
+}
+
+/// A consecutive run of sequences of one producer, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemRange {
+    pub producer: u16,
+    pub first: u64,
+    pub last: u64,
+}
+
+/// One batch that the SDK handed to its exporter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    pub batch: u64,
+    pub signal: Signal,
+    pub items: Vec<ItemRange>,
+    pub handed_ns: u64,
+    pub attempts: Vec<Attempt>,
+    /// `None`: the client never learnt, or did not live to tell.
+    pub outcome: Option<Outcome>,
+}
+
+impl Batch {
+    /// Number of items in the batch.
+    pub fn len(&self) -> u64 {
+        self.items
+            .iter()
+            .map(|range| range.last - range.first + 1)
+            .sum()
+    }
+
+    /// Whether the batch is without items.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+/// One request on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub sent_ns: u64,
+    /// `None`: no answer was seen.
+    pub answer: Option<Answer>,
+}
+
+/// What the next hop said to one attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub at_ns: u64,
+    /// `ok`, `grpc UNAVAILABLE`, `http 503`, `no answer: connection reset`.
+    pub text: String,
+    pub ok: bool,
+}
+
+/// How the client's dealings with a batch ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub at_ns: u64,
+    pub result: OutcomeKind,
+    /// Items that a partial success rejected; OTLP never says which.
+    pub rejected: u64,
+    /// The error's text, empty on success.
+    pub message: String,
+}
+
+/// The ways in which a batch can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeKind {
+    /// The hop answered with success.
+    Acknowledged,
+    /// The hop answered with a permanent error.
+    Refused,
+    /// The retries ended without success.
+    GivenUp,
+}
+
+/// What one metric series recorded, and what arrived of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesSum {
+    /// Instrument and attributes, as text.
+    pub series: String,
+    /// [`crate::ids::series_hash`] of it.
+    pub hash: u64,
+    /// Sum of everything recorded into it.
+    pub recorded: f64,
+    /// Last cumulative value, or the sum of the deltas, seen by the sink.
+    pub received: f64,
+    /// Values of points that were lost on the way; what is missing without any is unexplained.
+    pub lost: f64,
+}
+
+/// What the sink saw, besides identities.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SinkEvidence {
+    /// One entry per signal that the sink counted.
+    pub signals: Vec<SinkSignal>,
+    /// Requests that were not valid OTLP, by the status with which they were answered.
+    pub malformed: u64,
+    /// First few reasons for that, in words.
+    pub malformed_examples: Vec<String>,
+    pub requests: u64,
+    pub wire_bytes: u64,
+    /// First few items that nobody planned, in words.
+    pub unexpected_examples: Vec<String>,
+}
+
+/// What the sink saw of one signal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SinkSignal {
+    pub signal: Signal,
+    /// Items received and never planned, or without any identity of ours.
+    pub unexpected: u64,
+    /// Delivery latency (arrival minus due) of first copies, by the segment of the due time.
+    pub by_segment: Vec<Latencies>,
+    /// Delivery latency by one-second bin of the due time.
+    pub by_due_bin: Vec<Latencies>,
+    /// Delivery latency by one-second bin of the arrival.
+    pub by_arrival_bin: Vec<Latencies>,
+}
+
+/// What became of one planned fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultEvidence {
+    pub name: String,
+    pub kind: String,
+    pub backend: String,
+    pub started_ns: Option<u64>,
+    pub ended_ns: Option<u64>,
+    /// What was counted at the injector, in words, such as `4 connections cut, 12.0 kB held`.
+    pub proof: Option<String>,
+    /// Whether the effect was seen gone after the end; `None` where there is nothing to heal.
+    pub healed: Option<bool>,
+}
+
+/// One role's process, sampled.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RoleEvidence {
+    pub role: String,
+    pub pid: u32,
+    /// How it ended: `exited 0`, `killed by signal 9`.
+    pub exit: String,
+    pub samples: Vec<ProcessSample>,
+}
+
+/// A process at one moment. Counters are since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProcessSample {
+    pub at_ns: u64,
+    pub cpu_user_ns: u64,
+    pub cpu_system_ns: u64,
+    pub rss_bytes: u64,
+    pub rss_peak_bytes: u64,
+    pub threads: u64,
+    pub fds: u64,
+    pub context_switches_voluntary: u64,
+    pub context_switches_involuntary: u64,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    /// Stopped by a signal (state `T`).
+    pub stopped: bool,
+}
+
+/// The machine at one moment. Pressure is the share of the last ten seconds, in per cent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineSample {
+    pub at_ns: u64,
+    pub load_1m: f64,
+    /// Share of all CPU time stolen by the hypervisor since the last sample, 0 to 1.
+    pub steal: f64,
+    /// Share of all CPU time in use since the last sample, 0 to 1.
+    pub busy: f64,
+    pub pressure_cpu: Option<f64>,
+    pub pressure_memory: Option<f64>,
+    pub pressure_io: Option<f64>,
+}
+
+/// Live counters over time, for plots and abort conditions, never for the ledger.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Series {
+    pub client: Vec<ClientSample>,
+    pub link: Vec<LinkSample>,
+    pub sink: Vec<SinkSample>,
+    pub machine: Vec<MachineSample>,
+}
+
+/// The client's counters since its start, one slot per [`Signal::index`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientSample {
+    pub at_ns: u64,
+    pub offered: [u64; 3],
+    pub generated: [u64; 3],
+    pub handed: [u64; 3],
+    pub acknowledged: [u64; 3],
+    /// Items of batches whose export has ended, whatever the outcome.
+    pub finished: [u64; 3],
+    pub missed: [u64; 3],
+    pub requests: u64,
+    /// Largest lateness since the last sample.
+    pub lateness_max_ns: u64,
+}
+
+/// The link's counters since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkSample {
+    pub at_ns: u64,
+    pub up_bytes: u64,
+    pub down_bytes: u64,
+    pub connections_open: u64,
+    pub connections_total: u64,
+    /// Bytes held inside the link at this moment.
+    pub held_bytes: u64,
+}
+
+/// The sink's counters since its start, one slot per [`Signal::index`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct SinkSample {
+    pub at_ns: u64,
+    pub received: [u64; 3],
+    pub requests: u64,
+    pub wire_bytes: u64,
+    /// Requests being answered at this moment.
+    pub in_flight: u64,
+    /// 99th percentile of delivery latency over the last second, all signals.
+    pub delivery_p99_ns: u64,
+}
+
+mod bitmap_text {
+    //! Bitmaps in JSON: the portable Roaring serialisation in base64.
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use roaring::RoaringTreemap;
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    pub fn serialize<S: Serializer>(bitmap: &RoaringTreemap, to: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+        bitmap
+            .serialize_into(&mut bytes)
+            .map_err(ser::Error::custom)?;
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<RoaringTreemap, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = STANDARD.decode(text).map_err(de::Error::custom)?;
+        RoaringTreemap::deserialize_from(bytes.as_slice()).map_err(de::Error::custom)
+    }
+}

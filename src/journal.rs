@@ -1,0 +1,170 @@
+//! Evidence that is appended to plain files, one JSON value a line, while the run goes on.
+//!
+//! A line is written with one `write`, so it survives the SIGKILL of its writer; only the last line
+//! of a killed writer may be torn, and readers skip it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::{ItemRange, OutcomeKind};
+use crate::ids::PointKey;
+use crate::signal::Signal;
+
+/// File of the client's [`BatchLine`]s in the evidence folder.
+pub const BATCHES_FILE: &str = "batches.jsonl";
+/// File of the sink's [`PointsLine`]s in the evidence folder.
+pub const POINTS_FILE: &str = "points.jsonl";
+/// File of the client's [`SeriesLine`]s, written before the load starts.
+pub const METRIC_SERIES_FILE: &str = "metric-series.jsonl";
+
+/// What happened to a batch of the client's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchLine {
+    /// The SDK handed it to its exporter.
+    Handed {
+        batch: u64,
+        signal: Signal,
+        at_ns: u64,
+        items: Vec<ItemRange>,
+        /// For metrics: the points, in the order of their sequences.
+        points: Vec<Point>,
+    },
+    /// A request with it went out.
+    Sent { batch: u64, at_ns: u64 },
+    /// The last request was answered, or failed.
+    Answered {
+        batch: u64,
+        at_ns: u64,
+        ok: bool,
+        text: String,
+    },
+    /// The exporter is done with it.
+    Ended {
+        batch: u64,
+        at_ns: u64,
+        result: OutcomeKind,
+        rejected: u64,
+        message: String,
+    },
+}
+
+/// One data point, at the client or at the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    pub key: PointKey,
+    /// The sum, or a histogram's sum; a gauge's last value.
+    pub value: f64,
+    pub kind: PointKind,
+}
+
+/// How the values of a series combine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointKind {
+    Cumulative,
+    Delta,
+    /// A gauge, which does not add up to anything.
+    Last,
+}
+
+/// The points of one request that the sink accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PointsLine {
+    pub at_ns: u64,
+    pub points: Vec<Point>,
+}
+
+/// One metric series that the client records into; its index is the line's number from 0, and
+/// what was recorded into it stands in the mapped file [`crate::mapped::names::recorded`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesLine {
+    pub series: String,
+    pub hash: u64,
+    /// False for gauges, which do not add up.
+    pub adds_up: bool,
+}
+
+/// Appends lines to a file.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+}
+
+impl Journal {
+    /// Opens `path` for appending and creates it where it is missing.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self { file })
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// When the file cannot be written, for instance on a full disk.
+    pub fn append(&self, line: &impl Serialize) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        (&self.file).write_all(&bytes)
+    }
+}
+
+/// Reads every whole line of a journal. A missing file is empty; a torn last line is left out.
+///
+/// # Errors
+/// When the file cannot be read, or a line that is not the last is not what it should be.
+pub fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut reader = BufReader::new(file);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut number = 0_usize;
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 || !line.ends_with('\n') {
+            return Ok(lines);
+        }
+        number += 1;
+        let value = serde_json::from_str(&line).map_err(|error| {
+            let text = format!("{}: line {number}: {error}", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, text)
+        })?;
+        lines.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_last_line_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        let journal = Journal::open(&path).unwrap();
+        let line = BatchLine::Sent { batch: 7, at_ns: 9 };
+        journal.append(&line).unwrap();
+        (&journal.file).write_all(b"{\"sent\":{\"ba").unwrap();
+        assert_eq!(read::<BatchLine>(&path).unwrap(), vec![line]);
+    }
+
+    #[test]
+    fn a_broken_line_in_the_middle_is_an_error_with_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j");
+        std::fs::write(&path, "nonsense\n{}\n").unwrap();
+        let error = read::<BatchLine>(&path).unwrap_err();
+        assert!(error.to_string().contains("line 1"), "{error}");
+    }
+}

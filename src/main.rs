@@ -1,0 +1,7 @@
+//! The `squall` executable.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    squall::cli::main()
+}

@@ -1,0 +1,255 @@
+//! Files mapped into memory, in which a role marks what happened to each item.
+//!
+//! A mark is one store into shared memory: it costs no system call, and a SIGKILL cannot take it
+//! back. The controller makes each file before the run, sparse and zero, and reads it afterwards.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::MmapRaw;
+use roaring::RoaringTreemap;
+
+/// Names of the mapped files in the evidence folder.
+pub mod names {
+    use crate::signal::Signal;
+
+    /// [`super::Arrivals`]: due and release time of each arrival.
+    pub fn arrivals(signal: Signal, producer: u16) -> String {
+        format!("arrivals.{signal}.{producer}")
+    }
+    /// [`super::Bitmap`]: sequences that entered the client's processor.
+    pub fn entered(signal: Signal, producer: u16) -> String {
+        format!("entered.{signal}.{producer}")
+    }
+    /// [`super::Bitmap`]: sequences that the sampler left out.
+    pub fn sampled_out(signal: Signal, producer: u16) -> String {
+        format!("sampled_out.{signal}.{producer}")
+    }
+    /// [`super::Bitmap`]: sequences that the sink saw.
+    pub fn received(signal: Signal, producer: u16) -> String {
+        format!("received.{signal}.{producer}")
+    }
+    /// [`super::Bitmap`]: sequences that the sink saw again.
+    pub fn received_again(signal: Signal, producer: u16) -> String {
+        format!("received_again.{signal}.{producer}")
+    }
+    /// [`super::Words`], one slot: copies beyond the first.
+    pub fn extra_copies(signal: Signal, producer: u16) -> String {
+        format!("extra_copies.{signal}.{producer}")
+    }
+    /// [`super::Words`], one slot per metric series: sum of the whole numbers recorded into it.
+    pub fn recorded() -> String {
+        "recorded".to_owned()
+    }
+}
+
+/// A file of 64-bit words, shared between processes.
+#[derive(Debug)]
+pub struct Words {
+    map: MmapRaw,
+    len: usize,
+}
+
+impl Words {
+    /// Makes a sparse file of `len` zero words, at least one.
+    ///
+    /// # Errors
+    /// When the file cannot be made, sized or mapped.
+    pub fn create(path: &Path, len: usize) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        file.set_len(len.max(1) as u64 * 8)?;
+        Self::map(&file, len.max(1))
+    }
+
+    /// Opens a file that [`Self::create`] made.
+    ///
+    /// # Errors
+    /// When the file is missing or cannot be mapped.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let len = usize::try_from(file.metadata()?.len() / 8).map_err(io::Error::other)?;
+        Self::map(&file, len)
+    }
+
+    fn map(file: &std::fs::File, len: usize) -> io::Result<Self> {
+        let map = MmapRaw::map_raw(file)?;
+        Ok(Self { map, len })
+    }
+
+    /// The words.
+    pub fn as_slice(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is page aligned, at least `len * 8` bytes long (the file was sized
+        // so, and nobody shrinks it during a run), lives as long as `self`, and every access by
+        // every process is an atomic one.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast::<AtomicU64>(), self.len) }
+    }
+
+    /// Adds to a word; does nothing beyond the end.
+    pub fn add(&self, index: usize, value: u64) {
+        if let Some(word) = self.as_slice().get(index) {
+            word.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+
+    /// A word's value; 0 beyond the end.
+    pub fn get(&self, index: usize) -> u64 {
+        self.as_slice()
+            .get(index)
+            .map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+}
+
+/// One bit per sequence, from 1.
+#[derive(Debug)]
+pub struct Bitmap {
+    words: Words,
+}
+
+impl Bitmap {
+    /// Makes room for the sequences `1..=sequences`, all clear.
+    ///
+    /// # Errors
+    /// As [`Words::create`].
+    pub fn create(path: &Path, sequences: u64) -> io::Result<Self> {
+        let len = usize::try_from(sequences / 64 + 1).map_err(io::Error::other)?;
+        Words::create(path, len).map(|words| Self { words })
+    }
+
+    /// # Errors
+    /// As [`Words::open`].
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Words::open(path).map(|words| Self { words })
+    }
+
+    /// Marks a sequence. `Some(true)`: it was marked before; `None`: there is no such sequence.
+    pub fn mark(&self, sequence: u64) -> Option<bool> {
+        let index = usize::try_from(sequence / 64).ok()?;
+        let bit = 1_u64 << (sequence % 64);
+        let before = self
+            .words
+            .as_slice()
+            .get(index)?
+            .fetch_or(bit, Ordering::Relaxed);
+        Some(before & bit != 0)
+    }
+
+    /// All marked sequences.
+    pub fn to_set(&self) -> RoaringTreemap {
+        let mut set = RoaringTreemap::new();
+        for (index, word) in self.words.as_slice().iter().enumerate() {
+            let mut bits = word.load(Ordering::Relaxed);
+            while bits != 0 {
+                set.insert(index as u64 * 64 + u64::from(bits.trailing_zeros()));
+                bits &= bits - 1;
+            }
+        }
+        set
+    }
+}
+
+/// Due and release time of each arrival of one producer, in nanoseconds since the run's start.
+#[derive(Debug)]
+pub struct Arrivals {
+    words: Words,
+}
+
+impl Arrivals {
+    /// Makes the file with the due times of a schedule; no arrival is released yet.
+    ///
+    /// # Errors
+    /// As [`Words::create`].
+    pub fn create(path: &Path, due_ns: &[u64]) -> io::Result<Self> {
+        let words = Words::create(path, due_ns.len() * 2)?;
+        for (pair, due) in words.as_slice().chunks_exact(2).zip(due_ns) {
+            pair[0].store(*due, Ordering::Relaxed);
+        }
+        Ok(Self { words })
+    }
+
+    /// Makes the file for a closed loop, where arrivals become due only when they are released.
+    ///
+    /// # Errors
+    /// As [`Words::create`].
+    pub fn create_unscheduled(path: &Path, arrivals: usize) -> io::Result<Self> {
+        Words::create(path, arrivals * 2).map(|words| Self { words })
+    }
+
+    /// # Errors
+    /// As [`Words::open`].
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Words::open(path).map(|words| Self { words })
+    }
+
+    /// Number of arrivals.
+    pub fn len(&self) -> usize {
+        self.words.len / 2
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When arrival `index` is due.
+    pub fn due_ns(&self, index: usize) -> u64 {
+        self.words.get(index * 2)
+    }
+
+    /// When it was released; 0 if it was not.
+    pub fn released_ns(&self, index: usize) -> u64 {
+        self.words.get(index * 2 + 1)
+    }
+
+    /// Notes the release of an arrival. A release at offset 0 is stored as 1, for 0 means never.
+    pub fn release(&self, index: usize, at_ns: u64) {
+        if let Some(word) = self.words.as_slice().get(index * 2 + 1) {
+            word.store(at_ns.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// In a closed loop: due now, and released now.
+    pub fn release_unscheduled(&self, index: usize, at_ns: u64) {
+        if let Some(word) = self.words.as_slice().get(index * 2) {
+            word.store(at_ns, Ordering::Relaxed);
+        }
+        self.release(index, at_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_seen_through_another_mapping() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b");
+        let writer = Bitmap::create(&path, 200).unwrap();
+        let reader = Bitmap::open(&path).unwrap();
+        assert_eq!(writer.mark(1), Some(false));
+        assert_eq!(writer.mark(200), Some(false));
+        assert_eq!(writer.mark(200), Some(true));
+        assert_eq!(writer.mark(100_000), None);
+        assert_eq!(reader.to_set().iter().collect::<Vec<_>>(), vec![1, 200]);
+    }
+
+    #[test]
+    fn arrivals_keep_due_and_release() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let arrivals = Arrivals::create(&path, &[0, 10, 20]).unwrap();
+        arrivals.release(0, 0);
+        arrivals.release(2, 25);
+        let again = Arrivals::open(&path).unwrap();
+        assert_eq!(again.len(), 3);
+        assert_eq!((again.due_ns(1), again.released_ns(1)), (10, 0));
+        assert_eq!((again.due_ns(2), again.released_ns(2)), (20, 25));
+        assert_eq!(again.released_ns(0), 1);
+    }
+}

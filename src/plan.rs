@@ -1,0 +1,492 @@
+//! The plan: a scenario with every default, seed and time made explicit. `squall plan` prints it.
+//!
+//! Times are nanoseconds since the run's start; rates are items per second.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal::Signal;
+
+pub mod expectation;
+pub mod schedule;
+pub mod secret;
+pub mod windows;
+
+use expectation::Expectation;
+use secret::Secret;
+
+/// Version of the plan's format; a reader refuses a later one.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// All that a run needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub format: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    pub description: String,
+    /// Path of the scenario file as the user gave it.
+    pub source: String,
+    pub seed: u64,
+    pub run: RunPlan,
+    pub load: LoadPlan,
+    pub client: ClientPlan,
+    pub link: LinkPlan,
+    pub sink: SinkPlan,
+    pub faults: Vec<FaultPlan>,
+    pub expect: Vec<Expectation>,
+    pub steady_state: Vec<Expectation>,
+    pub abort_if: Vec<Expectation>,
+}
+
+/// The run's timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// Left out of the steady phase, from the start.
+    pub warmup_ns: u64,
+    /// Length of the load, warm-up included.
+    pub duration_ns: u64,
+    /// How long after each fault's end the recovery phase lasts.
+    pub recovery_ns: u64,
+    /// Deadline for the drain, from the end of the load.
+    pub drain_ns: u64,
+    /// A generator later than this skips the arrival and counts it as missed.
+    pub miss_after_ns: u64,
+    /// Largest p99 of lateness with which a run can be judged.
+    pub lateness_limit_ns: u64,
+}
+
+/// What is sent, per signal; a signal that is `None` is not sent at all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    pub traces: Option<SignalLoad<TracePayload>>,
+    pub metrics: Option<SignalLoad<MetricPayload>>,
+    pub logs: Option<SignalLoad<LogPayload>>,
+}
+
+impl LoadPlan {
+    /// The arrivals of one signal; `None` when it is not sent.
+    pub fn arrivals(&self, signal: Signal) -> Option<&ArrivalPlan> {
+        match signal {
+            Signal::Traces => self.traces.as_ref().map(|load| &load.arrivals),
+            Signal::Metrics => self.metrics.as_ref().map(|load| &load.arrivals),
+            Signal::Logs => self.logs.as_ref().map(|load| &load.arrivals),
+        }
+    }
+
+    /// Signals that are sent, in report order.
+    pub fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
+        Signal::ALL
+            .into_iter()
+            .filter(|signal| self.arrivals(*signal).is_some())
+    }
+}
+
+/// When and what one signal sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalLoad<P> {
+    pub arrivals: ArrivalPlan,
+    pub payload: P,
+}
+
+/// When items are due. For metrics an arrival is one measurement, not one data point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArrivalPlan {
+    pub process: ArrivalProcess,
+    pub profile: RateProfile,
+    /// Items that one arrival makes at once: the spans of a trace, else 1.
+    pub items_per_arrival: u32,
+    /// Threads among which the rate is shared evenly.
+    pub producers: u16,
+}
+
+/// How arrivals are spread around the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalProcess {
+    /// Evenly spaced.
+    Constant,
+    /// Exponential gaps, drawn from the seed.
+    Poisson,
+    /// No schedule: each producer goes on as soon as fewer than `outstanding` items of its are unfinished.
+    ClosedLoop { outstanding: u32 },
+}
+
+/// Rate of the whole signal over time, in items per second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateProfile {
+    Constant {
+        rate: f64,
+    },
+    /// Linear from `from` to `to` over `over_ns`, then `to`.
+    Ramp {
+        from: f64,
+        to: f64,
+        over_ns: u64,
+    },
+    /// Each for its time; the last goes on.
+    Steps {
+        steps: Vec<RateStep>,
+    },
+    /// `base`, but `peak` within `[at_ns, at_ns + for_ns)`.
+    Spike {
+        base: f64,
+        peak: f64,
+        at_ns: u64,
+        for_ns: u64,
+    },
+    /// `mean + amplitude * sin(2 pi t / period)`, never below zero.
+    Sine {
+        mean: f64,
+        amplitude: f64,
+        period_ns: u64,
+    },
+    /// Points of a recorded file, held until the next.
+    Recorded {
+        points: Vec<RatePoint>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RateStep {
+    pub rate: f64,
+    pub for_ns: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RatePoint {
+    pub at_ns: u64,
+    pub rate: f64,
+}
+
+/// What spans look like. All values come from the seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TracePayload {
+    pub span_names: u32,
+    pub events_per_span: u32,
+    pub links_per_span: u32,
+    /// Share of spans that end with an error status, 0 to 1.
+    pub errors: f64,
+    pub attributes: AttributePlan,
+    /// Share of traces that the sampler keeps (parent based, by trace id), 0 to 1.
+    pub sample: f64,
+}
+
+/// What log records look like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogPayload {
+    pub body_bytes: u32,
+    pub attributes: AttributePlan,
+}
+
+/// What metrics look like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricPayload {
+    /// Series per instrument.
+    pub series: u32,
+    pub instruments: Vec<InstrumentKind>,
+    pub attributes: AttributePlan,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InstrumentKind {
+    Sum,
+    UpDownSum,
+    Gauge,
+    Histogram,
+    ExponentialHistogram,
+}
+
+/// Attributes of each item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributePlan {
+    pub count: u32,
+    /// Length of a text value in bytes.
+    pub value_bytes: u32,
+    /// Distinct values of each attribute.
+    pub cardinality: u32,
+    /// Types that are used in turn.
+    pub types: Vec<AttributeType>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeType {
+    String,
+    Int,
+    Double,
+    Bool,
+    StringArray,
+}
+
+/// The process that produces telemetry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientPlan {
+    pub kind: ClientKind,
+    pub protocol: Protocol,
+    pub compression: Compression,
+    /// Resource's `service.name`.
+    pub service: String,
+    /// OpenTelemetry's own variables, set in the client's environment as the SDK reads them
+    /// (durations in milliseconds). Every one that the SDK reads is here, defaults included.
+    pub sdk: BTreeMap<String, String>,
+    pub retry: RetryPlan,
+    /// How long the client's shutdown may take to flush.
+    pub shutdown_timeout_ns: u64,
+    /// Headers of every request. Values are secrets.
+    pub headers: BTreeMap<String, Secret>,
+    pub tls: TlsPlan,
+    pub temporality: Temporality,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKind {
+    /// The official OpenTelemetry Rust SDK and OTLP exporter.
+    Sdk,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Protocol {
+    #[serde(rename = "grpc")]
+    Grpc,
+    #[serde(rename = "http/protobuf")]
+    HttpProtobuf,
+    #[serde(rename = "http/json")]
+    HttpJson,
+}
+
+impl Protocol {
+    /// The name that `OTEL_EXPORTER_OTLP_PROTOCOL` knows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Grpc => "grpc",
+            Protocol::HttpProtobuf => "http/protobuf",
+            Protocol::HttpJson => "http/json",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Temporality {
+    Cumulative,
+    Delta,
+    LowMemory,
+}
+
+/// The exporter's retry policy, as `opentelemetry_otlp::RetryPolicy` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPlan {
+    pub max_retries: u32,
+    pub initial_delay_ns: u64,
+    pub max_delay_ns: u64,
+    pub max_jitter_ns: u64,
+}
+
+/// Whether and how the line is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsPlan {
+    Off,
+    /// Certificates made for this run; with `mutual`, the client shows one too.
+    Generated {
+        mutual: bool,
+    },
+    /// Files of the user's, PEM. The client part is for mutual TLS.
+    Given {
+        ca: String,
+        cert: String,
+        key: String,
+        client: Option<TlsPair>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsPair {
+    pub cert: String,
+    pub key: String,
+}
+
+/// The link between client and sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkPlan {
+    pub via: LinkBackend,
+    /// Bytes that the link holds per connection and direction before it stops reading.
+    pub buffer_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkBackend {
+    /// The embedded TCP proxy.
+    Proxy,
+}
+
+/// squall's own receiver.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SinkPlan {
+    /// Largest request after decompression.
+    pub max_request_bytes: u64,
+    /// Known misbehaviour, to judge squall by.
+    pub plant: Vec<PlantPlan>,
+    /// File to which the plants write which items they touched, one `class signal producer/sequence` per line.
+    pub oracle: Option<String>,
+}
+
+/// One planted misbehaviour of the sink, on one signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlantPlan {
+    pub signal: Signal,
+    pub kind: PlantKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlantKind {
+    /// Acknowledges `items` items, chosen by the seed, and forgets them. Oracle class `lost_silently`.
+    LoseAcknowledged { items: u64 },
+    /// Counts every item of the first `requests` requests twice. Oracle class `duplicated`.
+    ReceiveTwice { requests: u64 },
+    /// Accepts the first `requests` requests and answers that it is unavailable, so that the client
+    /// sends them again. Oracle class `duplicated`.
+    LoseResponse { requests: u64 },
+    /// Rejects the first `items` items of each request by a partial success. Oracle class `refused`.
+    Reject { items: u64 },
+    /// Answers every request with a permanent error from `at` on. Oracle class `refused`.
+    RefuseAll { after_requests: u64 },
+}
+
+/// One fault with its window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultPlan {
+    pub name: String,
+    pub start_ns: u64,
+    /// `None`: it has no end (a kill), or lasts as long as the run.
+    pub end_ns: Option<u64>,
+    pub kind: FaultKind,
+}
+
+impl FaultPlan {
+    /// Weather of the whole run: it opens no window of its own and has no recovery.
+    pub fn lasts_all_run(&self) -> bool {
+        self.start_ns == 0 && self.end_ns.is_none() && matches!(self.kind, FaultKind::Link { .. })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    Link {
+        direction: Direction,
+        fault: LinkFault,
+    },
+    Process {
+        role: RoleName,
+        fault: ProcessFault,
+    },
+}
+
+/// Which way: `up` is towards the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    Up,
+    Down,
+    Both,
+}
+
+impl Direction {
+    pub const fn covers_up(self) -> bool {
+        matches!(self, Direction::Up | Direction::Both)
+    }
+    pub const fn covers_down(self) -> bool {
+        matches!(self, Direction::Down | Direction::Both)
+    }
+}
+
+/// What a link can do to bytes. Each kind has one file under `src/link/fault/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkFault {
+    /// Each chunk leaves `delay` after it arrived, plus or minus a uniform jitter, in order.
+    Latency { delay_ns: u64, jitter_ns: u64 },
+    /// At most this many bytes per second, per connection and direction.
+    Bandwidth { bytes_per_second: u64 },
+    /// Nothing passes and nothing is said.
+    PartitionSilence,
+    /// Connections are reset, and new ones as well.
+    PartitionReset,
+    /// The end of a stream is passed on late.
+    SlowClose { delay_ns: u64 },
+}
+
+impl LinkFault {
+    /// The name under which scenarios and results know it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            LinkFault::Latency { .. } => "latency",
+            LinkFault::Bandwidth { .. } => "bandwidth",
+            LinkFault::PartitionSilence => "partition.silence",
+            LinkFault::PartitionReset => "partition.reset",
+            LinkFault::SlowClose { .. } => "slow_close",
+        }
+    }
+}
+
+/// What can happen to a role's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessFault {
+    /// SIGKILL.
+    Kill,
+    /// SIGSTOP until the fault's end, then SIGCONT.
+    Pause,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleName {
+    Client,
+    Link,
+    Sink,
+}
+
+impl RoleName {
+    pub const ALL: [RoleName; 3] = [RoleName::Client, RoleName::Link, RoleName::Sink];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RoleName::Client => "client",
+            RoleName::Link => "link",
+            RoleName::Sink => "sink",
+        }
+    }
+}
+
+impl FaultKind {
+    /// The name under which results and reports know it.
+    pub fn name(&self) -> String {
+        match self {
+            FaultKind::Link { fault, .. } => fault.kind().to_owned(),
+            FaultKind::Process { role, fault } => {
+                let what = match fault {
+                    ProcessFault::Kill => "kill",
+                    ProcessFault::Pause => "pause",
+                };
+                format!("{}.{what}", role.as_str())
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The link role: `squall role link`.
+
+use super::stdio::RoleError;
+
+/// Plays the role until it is told to finish.
+///
+/// # Errors
+/// When the controller's lines cannot be understood or the role cannot do its work.
+pub fn run() -> Result<(), RoleError> {
+    Ok(())
+}

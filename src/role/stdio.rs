@@ -1,0 +1,71 @@
+//! A role's side of the conversation with its controller, on standard input and output.
+
+use std::io::{self, BufRead, Write};
+use std::process;
+
+use tokio::sync::mpsc;
+
+use super::control::{Command, Report, Setup};
+
+/// Why a role ends early.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RoleError {
+    #[error("this role was given the set-up of another one, or none: {0}")]
+    Setup(String),
+    #[error("standard input or output: {0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Commands that may wait to be obeyed; the controller sends a handful.
+const COMMANDS_WAITING: usize = 64;
+
+/// Ties this process to its controller and reads its set-up.
+///
+/// From now on the process dies with its controller: the kernel kills it when the controller
+/// does, and where the kernel cannot, the end of standard input ends it (see [`commands`]).
+///
+/// # Errors
+/// When the first line is missing or is not a set-up.
+pub fn set_up() -> Result<Setup, RoleError> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(io::Error::from)?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    serde_json::from_str(&line).map_err(|error| RoleError::Setup(error.to_string()))
+}
+
+/// Every further command, read by a thread of its own. The end of the input exits the process.
+pub fn commands() -> mpsc::Receiver<Command> {
+    let (sender, receiver) = mpsc::channel(COMMANDS_WAITING);
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            let Ok(line) = line else { break };
+            match serde_json::from_str(&line) {
+                // A role that no longer listens is on its way out.
+                Ok(command) => drop(sender.blocking_send(command)),
+                Err(error) => report(&Report::Failed {
+                    why: format!("cannot understand the controller's line {line:?}: {error}"),
+                }),
+            }
+        }
+        process::exit(0);
+    });
+    receiver
+}
+
+/// Writes one line to the controller. A controller that no longer reads is gone, and so is the role.
+pub fn report(report: &Report) {
+    let write = || -> io::Result<()> {
+        let mut line = serde_json::to_vec(report)?;
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        out.write_all(&line)?;
+        out.flush()
+    };
+    if write().is_err() {
+        process::exit(0);
+    }
+}
