@@ -36,6 +36,22 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The exit that a stored exit code stands for; a code that squall does not know is a bug.
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            0 => Exit::Pass,
+            1 => Exit::Fail,
+            2 => Exit::Usage,
+            3 => Exit::Inconclusive,
+            5 => Exit::Aborted,
+            130 => Exit::Interrupted(2),
+            143 => Exit::Interrupted(15),
+            _ => Exit::Internal,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit.code())
@@ -56,6 +72,14 @@ impl CliError {
         Self {
             exit: Exit::Usage,
             reports: vec![report.into()],
+        }
+    }
+
+    /// Problems of a scenario, all of them: exit code 2.
+    pub fn problems(problems: Vec<impl Into<miette::Report>>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            reports: problems.into_iter().map(Into::into).collect(),
         }
     }
 

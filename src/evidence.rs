@@ -23,6 +23,10 @@ pub struct Evidence {
     /// Problems of the run itself, in words: a role that died, a clock that jumped.
     pub incidents: Vec<String>,
     pub stopped: Option<Stopped>,
+    /// Cores of the machine on which the run was made.
+    pub cores: u32,
+    /// What the client's SDK complained about, in its own words.
+    pub client_errors: Vec<String>,
 }
 
 /// When the run's parts really began and ended.
@@ -216,6 +220,8 @@ pub struct SinkEvidence {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SinkSignal {
     pub signal: Signal,
+    /// Every copy of an item that the sink accepted, counted apart from its marks.
+    pub copies: u64,
     /// Items received and never planned, or without any identity of ours.
     pub unexpected: u64,
     /// Delivery latency (arrival minus due) of first copies, by the segment of the due time.

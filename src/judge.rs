@@ -1,1 +1,186 @@
-//! Placeholder, replaced before the first release.
+//! Judgment: from what was observed to a verdict. Pure: plan and evidence in, a result out.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::Evidence;
+use crate::metric::{METRICS, Windows};
+use crate::plan::Plan;
+use crate::plan::expectation::Window;
+use crate::plan::windows::Segment;
+use crate::record::{FaultResult, Histograms, PhaseResult, RESULT_FORMAT, RunResult};
+
+mod causes;
+mod expectations;
+mod facts;
+mod format;
+mod harness;
+pub mod live;
+mod measure;
+mod recovery;
+mod resources;
+mod series;
+mod sums;
+mod verdict;
+
+pub use facts::Facts;
+pub use measure::Measured;
+pub use series::stored_series;
+
+/// What the judge cannot know from the evidence, and the result has to say.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// UTC, RFC 3339.
+    pub started: String,
+    pub environment: BTreeMap<String, String>,
+    pub fingerprint: BTreeMap<String, String>,
+}
+
+/// Judges a run: the ledger, every metric, the harness's own checks, then the user's.
+pub fn judge(
+    plan: &Plan,
+    evidence: &Evidence,
+    circumstances: Circumstances,
+) -> (RunResult, Histograms) {
+    let facts = Facts::of(plan, evidence);
+    let mut checks = harness::checks(&facts);
+    checks.extend(expectations::steady_state(&facts));
+    checks.extend(expectations::expectations(&facts));
+    checks.extend(expectations::aborted(evidence));
+    let (verdict, exit, summary) = verdict::conclude(&checks, evidence);
+    let (metrics, units) = all_metrics(&facts);
+    let result = RunResult {
+        format: RESULT_FORMAT,
+        scenario: plan.scenario.clone(),
+        seed: plan.seed,
+        verdict,
+        exit_code: exit.code(),
+        summary,
+        started: circumstances.started,
+        duration_s: evidence.times.ended_ns as f64 / 1e9,
+        ledger: facts
+            .ledger
+            .signals()
+            .into_iter()
+            .map(|signal| (signal, facts.ledger.totals(signal)))
+            .collect(),
+        metrics,
+        units,
+        checks,
+        faults: faults(&facts),
+        phases: phases(&facts.segments, evidence),
+        causes: causes::causes(&facts),
+        sums: sums::result(&evidence.sums),
+        notes: notes(plan),
+        environment: circumstances.environment,
+        fingerprint: circumstances.fingerprint,
+    };
+    (result, facts.histograms())
+}
+
+/// Every registered metric of the whole run that could be measured, and its unit.
+fn all_metrics(
+    facts: &Facts<'_>,
+) -> (BTreeMap<String, f64>, BTreeMap<String, crate::metric::Unit>) {
+    let mut metrics = BTreeMap::new();
+    let mut units = BTreeMap::new();
+    for metric in METRICS {
+        let mut store = |name: String, measured: Measured| {
+            if let Ok(value) = measured {
+                units.insert(name.clone(), metric.unit);
+                metrics.insert(name, value);
+            }
+        };
+        store(
+            metric.name.to_owned(),
+            facts.measure(metric, None, &Window::Whole),
+        );
+        if metric.per_signal {
+            for signal in facts.plan.load.signals() {
+                store(
+                    format!("{signal}.{}", metric.name),
+                    facts.measure(metric, Some(signal), &Window::Whole),
+                );
+            }
+        }
+    }
+    (metrics, units)
+}
+
+fn faults(facts: &Facts<'_>) -> Vec<FaultResult> {
+    let seconds = |at_ns: Option<u64>| at_ns.map(|at| at as f64 / 1e9);
+    facts
+        .evidence
+        .faults
+        .iter()
+        .map(|fault| FaultResult {
+            name: fault.name.clone(),
+            kind: fault.kind.clone(),
+            backend: fault.backend.clone(),
+            started_s: seconds(fault.started_ns),
+            ended_s: seconds(fault.ended_ns),
+            proof: fault.proof.clone(),
+            healed: fault.healed,
+            metrics: METRICS
+                .iter()
+                .filter(|metric| metric.windows == Windows::AfterFault)
+                .filter_map(|metric| {
+                    let window = Window::After(fault.name.clone());
+                    let value = facts.measure(metric, None, &window).ok()?;
+                    Some((metric.name.to_owned(), value))
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// Consecutive segments of one phase as one; faults beside them under their own names.
+fn phases(segments: &[Segment], evidence: &Evidence) -> Vec<PhaseResult> {
+    let end_ns = evidence.times.ended_ns;
+    let mut phases: Vec<PhaseResult> = Vec::new();
+    for segment in segments.iter().filter(|s| s.start_ns < end_ns) {
+        let (start_s, end_s) = (
+            segment.start_ns as f64 / 1e9,
+            segment.end_ns.min(end_ns) as f64 / 1e9,
+        );
+        let name = segment.phase.as_str();
+        match phases.last_mut() {
+            Some(last) if last.name == name => last.end_s = end_s,
+            _ => phases.push(PhaseResult {
+                name: name.to_owned(),
+                kind: "phase".to_owned(),
+                start_s,
+                end_s,
+            }),
+        }
+    }
+    phases.extend(evidence.faults.iter().filter_map(|fault| {
+        Some(PhaseResult {
+            name: fault.name.clone(),
+            kind: "fault".to_owned(),
+            start_s: fault.started_ns? as f64 / 1e9,
+            end_s: fault.ended_ns.unwrap_or(end_ns) as f64 / 1e9,
+        })
+    }));
+    phases
+}
+
+/// What changes how the numbers are to be read.
+fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    for signal in plan.load.signals() {
+        if let Some(arrivals) = plan.load.arrivals(signal)
+            && matches!(
+                arrivals.process,
+                crate::plan::ArrivalProcess::ClosedLoop { .. }
+            )
+        {
+            notes.push(format!(
+                "{signal}: closed loop. The load waited for the pipeline, so latency hides every stall"
+            ));
+        }
+    }
+    if !plan.sink.plant.is_empty() {
+        notes.push("the sink was told to misbehave (sink.plant)".to_owned());
+    }
+    notes
+}

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod drive;
 pub mod error;
 pub mod evidence;
+pub mod fingerprint;
 pub mod ids;
 pub mod journal;
 pub mod judge;

@@ -4,6 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{ArrivalPlan, ArrivalProcess, RateProfile};
+use crate::signal::Signal;
 
 /// Resolution with which a profile that is not constant is integrated.
 const STEP_NS: u64 = 1_000_000;
@@ -51,6 +52,11 @@ pub fn due_times_ns(
         at_ns += step_ns;
     }
     due
+}
+
+/// Seed of one signal's schedule: signals must not march in step.
+pub const fn schedule_seed(seed: u64, signal: Signal) -> u64 {
+    seed.wrapping_add((signal.index() as u64 + 1).wrapping_mul(0xd1b5_4a32_d192_ed03))
 }
 
 enum Gaps {

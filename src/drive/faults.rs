@@ -1,0 +1,286 @@
+//! Starts and ends faults, and keeps what proves that each took effect and healed.
+
+use std::io;
+
+use rustix::process::Signal;
+
+use super::live::Live;
+use crate::clock::RunClock;
+use crate::evidence::{FaultEvidence, Series};
+use crate::plan::{FaultKind, FaultPlan, LinkFault, Plan, ProcessFault, RoleName};
+use crate::role::control::{Command, FaultProof};
+use crate::topology::Topology;
+
+/// Backend of link faults.
+const PROXY: &str = "proxy";
+/// Backend of process faults.
+const SIGNAL: &str = "signal";
+
+#[derive(Debug)]
+struct Entry {
+    plan: FaultPlan,
+    evidence: FaultEvidence,
+    active: bool,
+    seen_stopped: bool,
+}
+
+/// What became of each planned fault.
+#[derive(Debug)]
+pub struct FaultLog {
+    entries: Vec<Entry>,
+}
+
+impl FaultLog {
+    pub fn of(plan: &Plan) -> Self {
+        let entries = plan
+            .faults
+            .iter()
+            .map(|fault| Entry {
+                plan: fault.clone(),
+                evidence: FaultEvidence {
+                    name: fault.name.clone(),
+                    kind: fault.kind.name(),
+                    backend: match fault.kind {
+                        FaultKind::Link { .. } => PROXY,
+                        FaultKind::Process { .. } => SIGNAL,
+                    }
+                    .to_owned(),
+                    started_ns: None,
+                    ended_ns: None,
+                    proof: None,
+                    healed: None,
+                },
+                active: false,
+                seen_stopped: false,
+            })
+            .collect();
+        Self { entries }
+    }
+
+    /// Whether the fault kills that role.
+    pub fn kills(&self, fault: usize, role: RoleName) -> bool {
+        matches!(
+            self.entries[fault].plan.kind,
+            FaultKind::Process { role: r, fault: ProcessFault::Kill } if r == role
+        )
+    }
+
+    /// Names of the faults that are active.
+    pub fn active(&self) -> Vec<String> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.active)
+            .map(|entry| entry.evidence.name.clone())
+            .collect()
+    }
+
+    /// Starts a fault. A link's answer comes back as [`Self::started`].
+    pub async fn begin(
+        &mut self,
+        fault: usize,
+        topology: &mut Topology,
+        clock: RunClock,
+    ) -> io::Result<()> {
+        let entry = &mut self.entries[fault];
+        match entry.plan.kind {
+            FaultKind::Link {
+                direction,
+                fault: kind,
+            } => {
+                entry.active = true;
+                let command = Command::StartFault {
+                    fault,
+                    direction,
+                    kind,
+                };
+                topology.link.send_line(&command).await
+            }
+            FaultKind::Process {
+                role,
+                fault: ProcessFault::Pause,
+            } => {
+                topology.role_mut(role).signal(Signal::STOP)?;
+                entry.active = true;
+                entry.evidence.started_ns = Some(clock.now_ns());
+                Ok(())
+            }
+            FaultKind::Process {
+                role,
+                fault: ProcessFault::Kill,
+            } => {
+                let process = topology.role_mut(role);
+                entry.evidence.started_ns = Some(clock.now_ns());
+                let exit = process.kill().await;
+                entry.evidence.ended_ns = Some(clock.now_ns());
+                if exit.contains("signal 9") {
+                    entry.evidence.proof = Some(format!("process {} {exit}", process.pid));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a fault. A link's answer comes back as [`Self::ended`].
+    pub async fn end(
+        &mut self,
+        fault: usize,
+        topology: &mut Topology,
+        clock: RunClock,
+    ) -> io::Result<()> {
+        let entry = &mut self.entries[fault];
+        if !entry.active {
+            return Ok(());
+        }
+        match entry.plan.kind {
+            FaultKind::Link { .. } => topology.link.send_line(&Command::EndFault { fault }).await,
+            FaultKind::Process { role, .. } => {
+                topology.role_mut(role).signal(Signal::CONT)?;
+                entry.active = false;
+                entry.evidence.ended_ns = Some(clock.now_ns());
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends everything that is active.
+    pub async fn end_all(&mut self, topology: &mut Topology, clock: RunClock) {
+        for fault in 0..self.entries.len() {
+            // A link that cannot be told has ended, and its faults with it.
+            let _ = self.end(fault, topology, clock).await;
+        }
+    }
+
+    /// The link has started a fault.
+    pub fn started(&mut self, fault: usize, at_ns: u64) {
+        if let Some(entry) = self.entries.get_mut(fault) {
+            entry.evidence.started_ns = Some(at_ns);
+        }
+    }
+
+    /// The link has ended a fault, and says what it counted.
+    pub fn ended(&mut self, fault: usize, at_ns: u64, proof: &FaultProof) {
+        let Some(entry) = self.entries.get_mut(fault) else {
+            return;
+        };
+        entry.active = false;
+        entry.evidence.ended_ns = Some(at_ns);
+        if let FaultKind::Link { fault, .. } = entry.plan.kind {
+            entry.evidence.proof = prove(fault, proof);
+        }
+    }
+
+    /// Looks at the newest samples for the proof of a pause, and of its healing.
+    pub fn observe(&mut self, live: &Live) {
+        for entry in &mut self.entries {
+            let FaultKind::Process {
+                role,
+                fault: ProcessFault::Pause,
+            } = entry.plan.kind
+            else {
+                continue;
+            };
+            let Some(sample) = live.processes.get(role.as_str()).and_then(|s| s.last()) else {
+                continue;
+            };
+            if entry.active && sample.stopped {
+                entry.seen_stopped = true;
+                entry.evidence.proof = Some("process seen stopped (state T)".to_owned());
+            }
+            if !entry.active && entry.seen_stopped {
+                entry.evidence.healed = Some(!sample.stopped);
+            }
+        }
+    }
+
+    /// A link has healed when bytes passed after the fault's end. Where none were left to pass
+    /// there is nothing to tell.
+    pub fn judge_healing(&mut self, series: &Series) {
+        let total = series.link.last().map_or(0, |s| s.up_bytes);
+        for entry in &mut self.entries {
+            let (FaultKind::Link { .. }, Some(end_ns)) =
+                (&entry.plan.kind, entry.evidence.ended_ns)
+            else {
+                continue;
+            };
+            let sent_after = series
+                .client
+                .iter()
+                .filter(|s| s.at_ns > end_ns)
+                .map(|s| s.requests)
+                .max()
+                .zip(
+                    series
+                        .client
+                        .iter()
+                        .filter(|s| s.at_ns <= end_ns)
+                        .map(|s| s.requests)
+                        .max(),
+                )
+                .is_some_and(|(after, before)| after > before);
+            let before = series
+                .link
+                .iter()
+                .rfind(|s| s.at_ns <= end_ns)
+                .map_or(0, |s| s.up_bytes);
+            if total > before {
+                entry.evidence.healed = Some(true);
+            } else if sent_after {
+                entry.evidence.healed = Some(false);
+            }
+        }
+    }
+
+    /// The evidence of every fault, in the plan's order.
+    pub fn into_evidence(self) -> Vec<FaultEvidence> {
+        self.entries
+            .into_iter()
+            .map(|entry| entry.evidence)
+            .collect()
+    }
+}
+
+/// What the injector counted, in words; `None` where that does not prove the fault.
+fn prove(fault: LinkFault, proof: &FaultProof) -> Option<String> {
+    let held = |held_ns: u64| format!("{:.1} ms", held_ns as f64 / 1e6);
+    match fault {
+        LinkFault::Latency {
+            delay_ns,
+            jitter_ns,
+        } => {
+            let least_ns = delay_ns.saturating_sub(jitter_ns);
+            (proof.chunks > 0 && proof.held_max_ns >= least_ns).then(|| {
+                format!(
+                    "{} chunks ({} bytes) delayed, {} on average",
+                    proof.chunks,
+                    proof.bytes,
+                    held(proof.held_total_ns / proof.chunks.max(1))
+                )
+            })
+        }
+        LinkFault::Bandwidth { .. } => (proof.held_total_ns > 0).then(|| {
+            format!(
+                "{} bytes paced in {} chunks, held up to {}",
+                proof.bytes,
+                proof.chunks,
+                held(proof.held_max_ns)
+            )
+        }),
+        LinkFault::PartitionSilence => {
+            (proof.connections > 0 && proof.leaked_bytes == 0).then(|| {
+                format!(
+                    "{} connections silenced, {} bytes held, none leaked",
+                    proof.connections, proof.bytes
+                )
+            })
+        }
+        LinkFault::PartitionReset => (proof.connections > 0 && proof.leaked_bytes == 0)
+            .then(|| format!("{} connections reset, no byte leaked", proof.connections)),
+        LinkFault::SlowClose { .. } => (proof.connections > 0).then(|| {
+            format!(
+                "the end of {} streams held up to {}",
+                proof.connections,
+                held(proof.held_max_ns)
+            )
+        }),
+    }
+}

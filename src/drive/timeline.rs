@@ -1,0 +1,61 @@
+//! What happens when: the starts and ends of faults, in order. Pure; it is told the time.
+
+use crate::plan::Plan;
+
+/// One thing to do; the number is the fault's index in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Start(usize),
+    End(usize),
+}
+
+impl Step {
+    pub const fn fault(self) -> usize {
+        match self {
+            Step::Start(fault) | Step::End(fault) => fault,
+        }
+    }
+}
+
+/// The steps that are still to come.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// Latest first, so that the next one is the last.
+    steps: Vec<(u64, Step)>,
+}
+
+impl Timeline {
+    /// Every start and end of the plan's faults. At equal times ends come before starts, so that
+    /// one fault can follow another of its kind without an overlap.
+    pub fn of(plan: &Plan) -> Self {
+        let mut steps = Vec::new();
+        for (index, fault) in plan.faults.iter().enumerate() {
+            steps.push((fault.start_ns, Step::Start(index)));
+            if let Some(end_ns) = fault.end_ns {
+                steps.push((end_ns, Step::End(index)));
+            }
+        }
+        steps.sort_by_key(|(at_ns, step)| (*at_ns, matches!(step, Step::Start(_))));
+        steps.reverse();
+        Self { steps }
+    }
+
+    /// When the next step is due.
+    pub fn next_at_ns(&self) -> Option<u64> {
+        self.steps.last().map(|(at_ns, _)| *at_ns)
+    }
+
+    /// Takes out every step that is due at `now_ns`, in order.
+    pub fn due(&mut self, now_ns: u64) -> Vec<Step> {
+        let mut due = Vec::new();
+        while self.next_at_ns().is_some_and(|at_ns| at_ns <= now_ns) {
+            due.extend(self.steps.pop().map(|(_, step)| step));
+        }
+        due
+    }
+
+    /// Forgets everything that is still to come.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+    }
+}

@@ -1,0 +1,66 @@
+//! What must match for two results to be comparable.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::plan::Plan;
+use crate::plan::schedule::{due_times_ns, schedule_seed};
+
+/// Bytes of a digest that are shown: enough that two plans never meet by chance.
+const SHOWN_BYTES: usize = 8;
+
+/// The fingerprint of a run of `plan` with this executable on this machine: the plan without what
+/// does not change a measurement (names, paths, checks), the schedule, the versions and the machine.
+pub fn of(plan: &Plan) -> BTreeMap<String, String> {
+    let mut measured = plan.clone();
+    measured.description.clear();
+    measured.source.clear();
+    measured.expect.clear();
+    measured.steady_state.clear();
+    measured.abort_if.clear();
+    // A plan of plain values cannot fail to become JSON.
+    let plan_bytes = serde_json::to_vec(&measured).unwrap_or_default();
+    BTreeMap::from([
+        ("scenario".to_owned(), plan.scenario.clone()),
+        ("seed".to_owned(), plan.seed.to_string()),
+        ("plan".to_owned(), digest([plan_bytes])),
+        ("schedule".to_owned(), schedule(plan)),
+        ("squall".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("architecture".to_owned(), std::env::consts::ARCH.to_owned()),
+        ("os".to_owned(), std::env::consts::OS.to_owned()),
+        (
+            "cores".to_owned(),
+            std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get())
+                .to_string(),
+        ),
+    ])
+}
+
+/// Digest of every due time of every producer: the same seed gives the same schedule.
+pub fn schedule(plan: &Plan) -> String {
+    let times = plan.load.signals().flat_map(|signal| {
+        let arrivals = plan.load.arrivals(signal);
+        arrivals.into_iter().flat_map(move |arrivals| {
+            (0..arrivals.producers.max(1)).flat_map(move |producer| {
+                let seed = schedule_seed(plan.seed, signal);
+                due_times_ns(arrivals, producer, seed, plan.run.duration_ns)
+            })
+        })
+    });
+    digest(times.map(u64::to_le_bytes))
+}
+
+fn digest(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher
+        .finalize()
+        .iter()
+        .take(SHOWN_BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

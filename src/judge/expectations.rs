@@ -1,0 +1,141 @@
+//! The user's checks: expectations, steady state, abort conditions.
+
+use super::facts::Facts;
+use super::format;
+use crate::evidence::{Evidence, Stopped};
+use crate::metric::{self, Unit};
+use crate::plan::expectation::{Comparison, Expectation, Limit, Phase, Window};
+use crate::record::{CheckGroup, CheckResult, Verdict};
+
+/// Every line of `expect`.
+pub(super) fn expectations(facts: &Facts<'_>) -> Vec<CheckResult> {
+    facts
+        .plan
+        .expect
+        .iter()
+        .map(|expectation| check(facts, expectation, CheckGroup::Expectation, None))
+        .collect()
+}
+
+/// Every line of `steady_state`, over the steady phase where the line names no window itself.
+pub(super) fn steady_state(facts: &Facts<'_>) -> Vec<CheckResult> {
+    let steady = Window::In(Phase::Steady);
+    facts
+        .plan
+        .steady_state
+        .iter()
+        .map(|expectation| check(facts, expectation, CheckGroup::SteadyState, Some(&steady)))
+        .collect()
+}
+
+/// The abort condition that stopped the run, if one did.
+pub(super) fn aborted(evidence: &Evidence) -> Option<CheckResult> {
+    match &evidence.stopped {
+        Some(Stopped::Abort {
+            condition,
+            observed,
+        }) => Some(CheckResult {
+            name: condition.clone(),
+            group: CheckGroup::Abort,
+            verdict: Verdict::Fail,
+            observed: observed.clone(),
+            limit: condition.clone(),
+            why: "the abort condition held and the run was stopped".to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+fn check(
+    facts: &Facts<'_>,
+    expectation: &Expectation,
+    group: CheckGroup,
+    default_window: Option<&Window>,
+) -> CheckResult {
+    let mut verdict = Verdict::Pass;
+    let mut observed = Vec::new();
+    let mut limits = Vec::new();
+    let mut why = Vec::new();
+    for comparison in &expectation.all_of {
+        let window = match (&comparison.window, default_window) {
+            (Window::Whole, Some(window)) => window,
+            (window, _) => window,
+        };
+        let outcome = compare(facts, comparison, window);
+        verdict = worse(verdict, outcome.verdict);
+        observed.push(outcome.observed);
+        limits.push(outcome.limit);
+        why.extend(outcome.why);
+    }
+    CheckResult {
+        name: expectation.text.clone(),
+        group,
+        verdict,
+        observed: observed.join(", "),
+        limit: limits.join(", "),
+        why: why.join("; "),
+    }
+}
+
+/// A comparison that fails decides; one that cannot be measured leaves the rest undecided.
+fn worse(a: Verdict, b: Verdict) -> Verdict {
+    match (a, b) {
+        (Verdict::Fail, _) | (_, Verdict::Fail) => Verdict::Fail,
+        (Verdict::Inconclusive, _) | (_, Verdict::Inconclusive) => Verdict::Inconclusive,
+        _ => Verdict::Pass,
+    }
+}
+
+struct Compared {
+    verdict: Verdict,
+    observed: String,
+    limit: String,
+    why: Option<String>,
+}
+
+fn compare(facts: &Facts<'_>, comparison: &Comparison, window: &Window) -> Compared {
+    let undecided = |why: String, limit: String| Compared {
+        verdict: Verdict::Inconclusive,
+        observed: "not measured".to_owned(),
+        limit,
+        why: Some(why),
+    };
+    let Some(metric) = metric::find(&comparison.metric.name) else {
+        let why = format!("there is no metric {}", comparison.metric);
+        return undecided(why, String::new());
+    };
+    let signal = comparison.metric.signal;
+    let op = comparison.op.as_str();
+    let (limit, limit_text) = match comparison.limit {
+        Limit::Absolute { value, unit } => (value, format!("{op} {}", format::value(value, unit))),
+        Limit::ShareOfGenerated { share } => {
+            let text = format!("{op} {} of generated", format::value(share, Unit::Ratio));
+            match facts.ledger_count("generated", signal, window) {
+                Ok(generated) if generated > 0.0 => (share * generated, text),
+                Ok(_) => return undecided("nothing was generated".to_owned(), text),
+                Err(why) => return undecided(why, text),
+            }
+        }
+    };
+    match facts.measure(metric, signal, window) {
+        Ok(value) if comparison.op.holds(value, limit) => Compared {
+            verdict: Verdict::Pass,
+            observed: format::value(value, metric.unit),
+            limit: limit_text,
+            why: None,
+        },
+        Ok(value) => {
+            let observed = format::value(value, metric.unit);
+            Compared {
+                verdict: Verdict::Fail,
+                why: Some(format!(
+                    "{} was {observed}, not {limit_text}",
+                    comparison.metric
+                )),
+                observed,
+                limit: limit_text,
+            }
+        }
+        Err(why) => undecided(format!("{}: {why}", comparison.metric), limit_text),
+    }
+}

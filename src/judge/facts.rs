@@ -1,0 +1,218 @@
+//! The evidence, arranged for measuring: latencies by segment, the ledger, who sent what.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Batch, Evidence, Producer};
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::plan::expectation::{Phase, Window};
+use crate::plan::windows::{Segment, segment_at, segments};
+use crate::record::Histograms;
+use crate::signal::Signal;
+use crate::stats::histogram::Latencies;
+
+/// The distributions that are kept by segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Distribution {
+    Delivery,
+    Service,
+    Response,
+    Lateness,
+}
+
+impl Distribution {
+    const ALL: [Distribution; 4] = [
+        Distribution::Delivery,
+        Distribution::Service,
+        Distribution::Response,
+        Distribution::Lateness,
+    ];
+
+    /// The metric's name without its percentile.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Distribution::Delivery => "delivery.latency",
+            Distribution::Service => "export.service",
+            Distribution::Response => "export.response",
+            Distribution::Lateness => "lateness",
+        }
+    }
+
+    /// The distribution to which a metric such as `delivery.latency.p99` belongs.
+    pub fn of_metric(name: &str) -> Option<(Self, &str)> {
+        Self::ALL.into_iter().find_map(|distribution| {
+            let percentile = name.strip_prefix(distribution.name())?.strip_prefix('.')?;
+            Some((distribution, percentile))
+        })
+    }
+}
+
+/// Everything that a measurement may look at.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    pub plan: &'a Plan,
+    pub evidence: &'a Evidence,
+    pub ledger: Ledger,
+    pub segments: Vec<Segment>,
+    latencies: BTreeMap<(Distribution, Signal), Vec<Latencies>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Arranges the evidence of a run of `plan`.
+    pub fn of(plan: &'a Plan, evidence: &'a Evidence) -> Self {
+        let segments = segments(plan);
+        let mut facts = Self {
+            plan,
+            evidence,
+            ledger: Ledger::of(evidence),
+            latencies: BTreeMap::new(),
+            segments,
+        };
+        facts.collect_delivery();
+        facts.collect_exports();
+        facts.collect_lateness();
+        facts
+    }
+
+    /// One distribution over the segments of a window; of every signal when `signal` is `None`.
+    pub fn latencies(
+        &self,
+        distribution: Distribution,
+        signal: Option<Signal>,
+        window: &Window,
+    ) -> Latencies {
+        let mut merged = Latencies::default();
+        for ((_, _), by_segment) in self
+            .latencies
+            .iter()
+            .filter(|((d, s), _)| *d == distribution && signal.is_none_or(|wanted| *s == wanted))
+        {
+            for (segment, latencies) in self.segments.iter().zip(by_segment) {
+                if segment.is_in(window) {
+                    merged.merge(latencies);
+                }
+            }
+        }
+        merged
+    }
+
+    /// All distributions, whole, for the record.
+    pub fn histograms(&self) -> Histograms {
+        let mut histograms = Histograms::default();
+        for distribution in Distribution::ALL {
+            histograms.whole_run.insert(
+                distribution.name().to_owned(),
+                self.latencies(distribution, None, &Window::Whole),
+            );
+            for signal in self.plan.load.signals() {
+                histograms.whole_run.insert(
+                    format!("{signal}.{}", distribution.name()),
+                    self.latencies(distribution, Some(signal), &Window::Whole),
+                );
+            }
+            for phase in Phase::ALL {
+                let latencies = self.latencies(distribution, None, &Window::In(phase));
+                if latencies.count() > 0 {
+                    histograms.by_phase.insert(
+                        format!("{}/{}", phase.as_str(), distribution.name()),
+                        latencies,
+                    );
+                }
+            }
+        }
+        histograms
+    }
+
+    /// The parts of the clock's time that a window covers, clipped to the run.
+    pub fn intervals(&self, window: &Window) -> Vec<(u64, u64)> {
+        let end_ns = self.evidence.times.ended_ns;
+        self.segments
+            .iter()
+            .filter(|segment| segment.is_in(window) && segment.start_ns < end_ns)
+            .map(|segment| (segment.start_ns, segment.end_ns.min(end_ns)))
+            .collect()
+    }
+
+    /// The batches of one signal, or of all.
+    pub fn batches(&self, signal: Option<Signal>) -> impl Iterator<Item = &Batch> {
+        self.evidence
+            .batches
+            .iter()
+            .filter(move |batch| signal.is_none_or(|signal| batch.signal == signal))
+    }
+
+    /// The producer that made an item.
+    pub fn producer(&self, signal: Signal, producer: u16) -> Option<&Producer> {
+        self.evidence
+            .producers
+            .iter()
+            .find(|p| p.signal == signal && p.producer == producer)
+    }
+
+    fn slot(&mut self, distribution: Distribution, signal: Signal, at_ns: u64) -> &mut Latencies {
+        let segment = segment_at(&self.segments, at_ns);
+        let count = self.segments.len();
+        &mut self
+            .latencies
+            .entry((distribution, signal))
+            .or_insert_with(|| vec![Latencies::default(); count])[segment]
+    }
+
+    fn collect_delivery(&mut self) {
+        for seen in &self.evidence.sink.signals {
+            self.latencies.insert(
+                (Distribution::Delivery, seen.signal),
+                seen.by_segment.clone(),
+            );
+        }
+    }
+
+    fn collect_exports(&mut self) {
+        let evidence = self.evidence;
+        for batch in &evidence.batches {
+            let (Some(outcome), Some(first)) = (&batch.outcome, batch.attempts.first()) else {
+                continue;
+            };
+            let service_ns = outcome.at_ns.saturating_sub(first.sent_ns);
+            let mut due_of_batch = None;
+            for range in &batch.items {
+                let Some(producer) = evidence
+                    .producers
+                    .iter()
+                    .find(|p| p.signal == batch.signal && p.producer == range.producer)
+                else {
+                    continue;
+                };
+                for sequence in range.first..=range.last {
+                    let Some(due_ns) = producer.due_of(sequence) else {
+                        continue;
+                    };
+                    due_of_batch.get_or_insert(due_ns);
+                    let response_ns = outcome.at_ns.saturating_sub(due_ns);
+                    self.slot(Distribution::Response, batch.signal, due_ns)
+                        .record_ns(response_ns, 1);
+                }
+            }
+            let due_ns = due_of_batch.unwrap_or(batch.handed_ns);
+            self.slot(Distribution::Service, batch.signal, due_ns)
+                .record_ns(service_ns, 1);
+        }
+    }
+
+    fn collect_lateness(&mut self) {
+        let evidence = self.evidence;
+        // A data point is due when it is collected; only items with a schedule can be late.
+        for producer in evidence
+            .producers
+            .iter()
+            .filter(|p| p.signal != Signal::Metrics)
+        {
+            for (due_ns, released_ns) in producer.due_ns.iter().zip(&producer.released_ns) {
+                if *released_ns != 0 {
+                    self.slot(Distribution::Lateness, producer.signal, *due_ns)
+                        .record_ns(released_ns.saturating_sub(*due_ns), 1);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! squall's checks on itself. They run first and always: a harness that was the bottleneck, or
+//! whose faults did not bite, has nothing to say about the pipeline.
+
+use super::facts::{Distribution, Facts};
+use super::format;
+use crate::metric::{self, Unit};
+use crate::plan::expectation::Window;
+use crate::record::{CheckGroup, CheckResult, Verdict};
+
+/// Share of the machine's cores that the sink may use before it counts as saturated.
+const SINK_CPU_LIMIT: f64 = 0.8;
+/// Cores that the controller may use.
+const CONTROLLER_CPU_LIMIT: f64 = 0.25;
+
+/// Every check, in the order in which they are shown.
+pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
+    let mut checks = vec![roles(facts), lateness(facts), missed(facts)];
+    checks.extend(something_happened(facts));
+    checks.extend(ledgers(facts));
+    checks.push(no_strangers(facts));
+    if !facts.evidence.sums.is_empty() {
+        checks.push(sums(facts));
+    }
+    checks.push(drained(facts));
+    checks.push(sink_saturation(facts));
+    checks.push(controller_cpu(facts));
+    checks.extend(faults(facts));
+    checks
+}
+
+fn check(
+    name: impl Into<String>,
+    holds: bool,
+    observed: String,
+    limit: impl Into<String>,
+    why: impl Into<String>,
+) -> CheckResult {
+    CheckResult {
+        name: name.into(),
+        group: CheckGroup::Harness,
+        verdict: if holds {
+            Verdict::Pass
+        } else {
+            Verdict::Inconclusive
+        },
+        observed,
+        limit: limit.into(),
+        why: if holds { String::new() } else { why.into() },
+    }
+}
+
+fn roles(facts: &Facts<'_>) -> CheckResult {
+    let incidents = &facts.evidence.incidents;
+    check(
+        "every role did its work",
+        incidents.is_empty(),
+        format!("{} incident(s)", incidents.len()),
+        "none",
+        incidents.join("; "),
+    )
+}
+
+fn lateness(facts: &Facts<'_>) -> CheckResult {
+    let limit_ns = facts.plan.run.lateness_limit_ns;
+    let limit = format!(
+        "p99 <= {}",
+        format::value(limit_ns as f64 / 1e9, Unit::Seconds)
+    );
+    let p99_ns = facts
+        .latencies(Distribution::Lateness, None, &Window::Whole)
+        .quantile_ns(0.99);
+    match p99_ns {
+        // A load of nothing but metrics has no schedule of items.
+        None => check(
+            "the generator kept its schedule",
+            true,
+            "no items with a schedule".into(),
+            limit,
+            "",
+        ),
+        Some(p99_ns) => {
+            let observed = format::value(p99_ns as f64 / 1e9, Unit::Seconds);
+            check(
+                "the generator kept its schedule",
+                p99_ns <= limit_ns,
+                observed.clone(),
+                limit,
+                format!(
+                    "it was {observed} late (p99): this machine could not generate the load on time"
+                ),
+            )
+        }
+    }
+}
+
+fn missed(facts: &Facts<'_>) -> CheckResult {
+    let missed: u64 = facts
+        .ledger
+        .signals()
+        .into_iter()
+        .map(|signal| facts.ledger.totals(signal).missed)
+        .sum();
+    check(
+        "nothing was missed",
+        missed == 0,
+        format!("{missed} items"),
+        "0 items",
+        format!("{missed} items came due and were not released in time"),
+    )
+}
+
+fn something_happened(facts: &Facts<'_>) -> Vec<CheckResult> {
+    facts
+        .plan
+        .load
+        .signals()
+        .map(|signal| {
+            let totals = facts.ledger.totals(signal);
+            check(
+                format!("{signal}: something was sent"),
+                totals.generated > 0,
+                format!(
+                    "{} generated, {} received",
+                    totals.generated, totals.received
+                ),
+                "> 0 generated",
+                "nothing was generated, so there is nothing to judge",
+            )
+        })
+        .chain(std::iter::once({
+            let received: u64 = facts
+                .ledger
+                .signals()
+                .into_iter()
+                .map(|signal| facts.ledger.totals(signal).received)
+                .sum();
+            check(
+                "something was received",
+                received > 0,
+                format!("{received} items"),
+                "> 0 items",
+                "nothing at all reached the sink",
+            )
+        }))
+        .collect()
+}
+
+fn ledgers(facts: &Facts<'_>) -> Vec<CheckResult> {
+    facts
+        .ledger
+        .signals()
+        .into_iter()
+        .map(|signal| {
+            let totals = facts.ledger.totals(signal);
+            let observed = if totals.closes {
+                "closes"
+            } else {
+                "does not close"
+            };
+            check(
+                format!("{signal}: the ledger closes"),
+                totals.closes,
+                observed.to_owned(),
+                "closes",
+                totals.why_not.join("; "),
+            )
+        })
+        .collect()
+}
+
+fn no_strangers(facts: &Facts<'_>) -> CheckResult {
+    let unexpected: u64 = facts
+        .ledger
+        .signals()
+        .into_iter()
+        .map(|signal| facts.ledger.totals(signal).unexpected)
+        .sum();
+    let examples = facts.evidence.sink.unexpected_examples.join("; ");
+    check(
+        "nothing unexpected was received",
+        unexpected == 0,
+        format!("{unexpected} items"),
+        "0 items",
+        format!("the sink received items that nobody generated: {examples}"),
+    )
+}
+
+fn sums(facts: &Facts<'_>) -> CheckResult {
+    let sums = super::sums::result(&facts.evidence.sums);
+    check(
+        "metric sums add up",
+        sums.unexplained == 0,
+        format!(
+            "{} of {} series equal, {} explained by lost points",
+            sums.equal, sums.series, sums.explained
+        ),
+        "every difference explained",
+        format!(
+            "{} series differ and no lost point explains it: {}",
+            sums.unexplained,
+            sums.examples.join("; ")
+        ),
+    )
+}
+
+fn drained(facts: &Facts<'_>) -> CheckResult {
+    let times = &facts.evidence.times;
+    let observed = match times.quiescent_ns {
+        Some(at_ns) => format!(
+            "quiescent {} after the load",
+            format::value(
+                at_ns.saturating_sub(times.load_ended_ns) as f64 / 1e9,
+                Unit::Seconds
+            )
+        ),
+        None => "items were still under way".to_owned(),
+    };
+    check(
+        "the pipeline drained",
+        times.quiescent_ns.is_some() || facts.evidence.stopped.is_some(),
+        observed,
+        format!(
+            "within {}",
+            format::value(facts.plan.run.drain_ns as f64 / 1e9, Unit::Seconds)
+        ),
+        "items were still under way at the drain's deadline; a longer run.drain would tell what became of them",
+    )
+}
+
+fn sink_saturation(facts: &Facts<'_>) -> CheckResult {
+    let cores = cores(facts);
+    let limit = SINK_CPU_LIMIT * cores;
+    let busiest = busiest_second(facts, "sink");
+    check(
+        "the sink was not saturated",
+        busiest.is_none_or(|cpu| cpu <= limit),
+        busiest.map_or("not sampled".to_owned(), |cpu| {
+            format!("{cpu:.2} cores in its busiest second")
+        }),
+        format!("<= {limit:.2} cores"),
+        "the sink itself may have been the bottleneck",
+    )
+}
+
+fn controller_cpu(facts: &Facts<'_>) -> CheckResult {
+    let cpu = metric::find("controller.cpu")
+        .map(|metric| facts.measure(metric, None, &Window::Whole))
+        .and_then(Result::ok);
+    check(
+        "the controller stayed out of the way",
+        cpu.is_none_or(|cpu| cpu <= CONTROLLER_CPU_LIMIT),
+        cpu.map_or("not sampled".to_owned(), |cpu| format!("{cpu:.3} cores")),
+        format!("<= {CONTROLLER_CPU_LIMIT} cores"),
+        "the controller's own work disturbed the run",
+    )
+}
+
+fn cores(facts: &Facts<'_>) -> f64 {
+    f64::from(facts.evidence.cores.max(1))
+}
+
+/// Most CPU that a role used within any second, in cores.
+fn busiest_second(facts: &Facts<'_>, role: &str) -> Option<f64> {
+    let samples = &facts
+        .evidence
+        .roles
+        .iter()
+        .find(|r| r.role == role)?
+        .samples;
+    let cpu = |sample: &crate::evidence::ProcessSample| sample.cpu_user_ns + sample.cpu_system_ns;
+    let mut busiest: Option<f64> = None;
+    let mut first = 0;
+    for last in samples {
+        while samples[first].at_ns + 1_000_000_000 < last.at_ns {
+            first += 1;
+        }
+        let length_ns = last.at_ns - samples[first].at_ns;
+        if length_ns >= 500_000_000 {
+            let cores = cpu(last).saturating_sub(cpu(&samples[first])) as f64 / length_ns as f64;
+            busiest = Some(busiest.map_or(cores, |b| b.max(cores)));
+        }
+    }
+    busiest
+}
+
+fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
+    let mut checks = Vec::new();
+    for fault in &facts.evidence.faults {
+        let never_due = facts.evidence.stopped.is_some() && fault.started_ns.is_none();
+        checks.push(check(
+            format!("{}: the fault took effect", fault.name),
+            fault.proof.is_some() || never_due,
+            fault.proof.clone().unwrap_or_else(|| "no proof".to_owned()),
+            "counted at the injector",
+            format!("{} was not seen to do anything", fault.kind),
+        ));
+        if let Some(healed) = fault.healed {
+            checks.push(check(
+                format!("{}: the fault healed", fault.name),
+                healed,
+                if healed { "healed" } else { "not healed" }.to_owned(),
+                "healed",
+                "its effect went on after its end",
+            ));
+        }
+    }
+    checks
+}

@@ -1,0 +1,263 @@
+//! The value of every registered metric, over a window.
+
+use roaring::RoaringTreemap;
+
+use super::facts::{Distribution, Facts};
+use super::{recovery, resources};
+use crate::evidence::ClientSample;
+use crate::ledger::{Class, ProducerLedger};
+use crate::metric::{Metric, Windows};
+use crate::plan::expectation::Window;
+use crate::signal::Signal;
+use crate::stats::histogram::Latencies;
+
+/// A value in the metric's base unit, or why there is none.
+pub type Measured = Result<f64, String>;
+
+impl Facts<'_> {
+    /// Measures `metric` for one signal, or over all that were sent, within `window`.
+    pub fn measure(&self, metric: &Metric, signal: Option<Signal>, window: &Window) -> Measured {
+        if metric.windows == Windows::AfterFault {
+            return recovery::measure(self, metric.name, signal, window);
+        }
+        if metric.ledger {
+            return self.ledger_count(metric.name, signal, window);
+        }
+        if let Some((distribution, percentile)) = Distribution::of_metric(metric.name) {
+            return quantile(&self.latencies(distribution, signal, window), percentile);
+        }
+        if let Some(measured) = resources::measure(self, metric.name, window) {
+            return measured;
+        }
+        self.rate_or_ratio(metric.name, signal, window)
+    }
+
+    /// Items of a ledger name that were due within the window.
+    pub fn ledger_count(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
+        if name == "unexpected" {
+            return Ok(self.sum_of_totals(signal, |totals| totals.unexpected));
+        }
+        if name == "extra_copies" {
+            if *window != Window::Whole {
+                return Err("extra copies are counted for the whole run only".to_owned());
+            }
+            return Ok(self.sum_of_totals(signal, |totals| totals.extra_copies));
+        }
+        let pick = |ledger: &ProducerLedger| items(ledger, name);
+        let count: u64 = match window {
+            Window::Whole => {
+                self.ledger
+                    .count_due_within(self.evidence, signal, (0, u64::MAX), pick)
+            }
+            _ => self
+                .segments
+                .iter()
+                .filter(|segment| segment.is_in(window))
+                .map(|segment| {
+                    let span = (segment.start_ns, segment.end_ns);
+                    self.ledger
+                        .count_due_within(self.evidence, signal, span, pick)
+                })
+                .sum(),
+        };
+        Ok(count as f64)
+    }
+
+    fn sum_of_totals(
+        &self,
+        signal: Option<Signal>,
+        pick: impl Fn(&crate::record::SignalLedger) -> u64,
+    ) -> f64 {
+        let sum: u64 = self
+            .ledger
+            .signals()
+            .into_iter()
+            .filter(|s| signal.is_none_or(|wanted| *s == wanted))
+            .map(|s| pick(&self.ledger.totals(s)))
+            .sum();
+        sum as f64
+    }
+
+    fn rate_or_ratio(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
+        let whole = |name: &str| self.ledger_count(name, signal, &Window::Whole);
+        match name {
+            "offered.rate" | "generated.rate" => {
+                // Items of the window, over the window's own length of load.
+                let class = name.trim_end_matches(".rate");
+                let load_ended_ns = self.evidence.times.load_ended_ns;
+                let length_ns: u64 = self
+                    .intervals(window)
+                    .iter()
+                    .map(|(start, end)| (*end).min(load_ended_ns).saturating_sub(*start))
+                    .sum();
+                ratio(
+                    self.ledger_count(class, signal, window)?,
+                    length_ns as f64 / 1e9,
+                    "the window has no load",
+                )
+            }
+            "acknowledged.rate" => self.counter_rate(window, |at_ns| {
+                series_at(
+                    &self.evidence.series.client,
+                    at_ns,
+                    |s| s.at_ns,
+                    |s| pick(&s.acknowledged, signal),
+                )
+            }),
+            "received.rate" => self.counter_rate(window, |at_ns| {
+                series_at(
+                    &self.evidence.series.sink,
+                    at_ns,
+                    |s| s.at_ns,
+                    |s| pick(&s.received, signal),
+                )
+            }),
+            "delivery.gap" => recovery::longest_gap_ns(self, signal, &self.intervals(window))
+                .map(|gap_ns| gap_ns as f64 / 1e9)
+                .ok_or_else(|| "nothing was received in the window".to_owned()),
+            "client.queue.max" => self.client_max(window, |s| {
+                pick(&s.generated, signal).saturating_sub(pick(&s.handed, signal))
+            }),
+            "client.in_flight.max" => self.client_max(window, |s| {
+                pick(&s.handed, signal).saturating_sub(pick(&s.finished, signal))
+            }),
+            "retry.amplification" => {
+                let sent: u64 = self
+                    .batches(signal)
+                    .map(|batch| batch.attempts.len() as u64 * batch.len())
+                    .sum();
+                ratio(sent as f64, whole("generated")?, "nothing was generated")
+            }
+            "attempts" => Ok(self
+                .batches(signal)
+                .map(|batch| batch.attempts.len() as u64)
+                .sum::<u64>() as f64),
+            "batch.items.mean" => {
+                let items: u64 = self.batches(signal).map(|batch| batch.len()).sum();
+                ratio(
+                    items as f64,
+                    self.batches(signal).count() as f64,
+                    "no batch was handed over",
+                )
+            }
+            "wire.bytes.per_item" => {
+                let bytes = self.evidence.series.link.last().map_or(0, |s| s.up_bytes);
+                ratio(bytes as f64, whole("received")?, "nothing was received")
+            }
+            "sink.requests" => Ok(self.evidence.sink.requests as f64),
+            "sink.malformed" => Ok(self.evidence.sink.malformed as f64),
+            "sums.unexplained" => super::sums::unexplained(&self.evidence.sums),
+            _ => Err(format!("squall has no measurement for {name}")),
+        }
+    }
+
+    /// Increase of a cumulative counter over the window's time, per second.
+    fn counter_rate(&self, window: &Window, at: impl Fn(u64) -> Option<u64>) -> Measured {
+        let mut gained = 0;
+        let mut length_ns = 0;
+        for (start_ns, end_ns) in self.intervals(window) {
+            let (Some(before), Some(after)) = (at(start_ns), at(end_ns)) else {
+                continue;
+            };
+            gained += after.saturating_sub(before);
+            length_ns += end_ns - start_ns;
+        }
+        ratio(
+            gained as f64,
+            length_ns as f64 / 1e9,
+            "the window has no samples",
+        )
+    }
+
+    fn client_max(&self, window: &Window, value: impl Fn(&ClientSample) -> u64) -> Measured {
+        let intervals = self.intervals(window);
+        self.evidence
+            .series
+            .client
+            .iter()
+            .filter(|sample| within(&intervals, sample.at_ns))
+            .map(value)
+            .max()
+            .map(|max| max as f64)
+            .ok_or_else(|| "the window has no samples".to_owned())
+    }
+}
+
+/// The set behind a ledger name.
+pub(super) fn items(ledger: &ProducerLedger, name: &str) -> RoaringTreemap {
+    match name {
+        "offered" => ledger.offered.clone(),
+        "missed" => ledger.missed.clone(),
+        "sampled_out" => ledger.sampled_out.clone(),
+        "generated" => ledger.generated.clone(),
+        "received" => ledger.received.clone(),
+        "recovered" => ledger.recovered.clone(),
+        "late" => ledger.late.clone(),
+        "lost" => Class::ALL
+            .into_iter()
+            .filter(|class| class.is_loss())
+            .fold(RoaringTreemap::new(), |lost, class| {
+                lost | ledger.class(class)
+            }),
+        _ => Class::ALL
+            .into_iter()
+            .find(|class| class.as_str() == name)
+            .map_or_else(RoaringTreemap::new, |class| ledger.class(class).clone()),
+    }
+}
+
+/// Whether a moment lies in one of the intervals; both ends count.
+pub(super) fn within(intervals: &[(u64, u64)], at_ns: u64) -> bool {
+    intervals
+        .iter()
+        .any(|(start, end)| (*start..=*end).contains(&at_ns))
+}
+
+/// The value of a cumulative series at a moment: of the last sample not after it, 0 before the first.
+pub(super) fn series_at<S>(
+    samples: &[S],
+    at_ns: u64,
+    time: impl Fn(&S) -> u64,
+    value: impl Fn(&S) -> u64,
+) -> Option<u64> {
+    if samples.is_empty() {
+        return None;
+    }
+    let after = samples.partition_point(|sample| time(sample) <= at_ns);
+    Some(
+        after
+            .checked_sub(1)
+            .map_or(0, |index| value(&samples[index])),
+    )
+}
+
+/// One signal's slot, or the sum of all.
+pub(super) fn pick(slots: &[u64; 3], signal: Option<Signal>) -> u64 {
+    match signal {
+        Some(signal) => slots[signal.index()],
+        None => slots.iter().sum(),
+    }
+}
+
+/// `a / b`, or `why` when `b` is zero.
+pub(super) fn ratio(a: f64, b: f64, why: &str) -> Measured {
+    if b > 0.0 {
+        Ok(a / b)
+    } else {
+        Err(why.to_owned())
+    }
+}
+
+fn quantile(latencies: &Latencies, name: &str) -> Measured {
+    let nothing = || "nothing was recorded in the window".to_owned();
+    let value_ns = match name {
+        "mean" => return latencies.mean_ns().map(|ns| ns / 1e9).ok_or_else(nothing),
+        "max" => latencies.max_ns(),
+        "p50" => latencies.quantile_ns(0.50),
+        "p90" => latencies.quantile_ns(0.90),
+        "p99" => latencies.quantile_ns(0.99),
+        "p999" => latencies.quantile_ns(0.999),
+        other => return Err(format!("there is no percentile {other}")),
+    };
+    value_ns.map(|ns| ns as f64 / 1e9).ok_or_else(nothing)
+}

@@ -1,0 +1,276 @@
+//! What happened around a fault: the gap in delivery, the time to recover, the backlog.
+
+use super::facts::{Distribution, Facts};
+use super::measure::{Measured, pick, within};
+use crate::evidence::FaultEvidence;
+use crate::plan::expectation::{Phase, Window};
+use crate::signal::Signal;
+use crate::stats::histogram::Latencies;
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Bins in a row that must be healthy.
+const HEALTHY_BINS: usize = 3;
+/// Share of the offered rate at which a bin counts as healthy.
+const HEALTHY_RATE: f64 = 0.95;
+/// A bin's p99 may be this many times the steady one.
+const HEALTHY_P99_FACTOR: f64 = 2.0;
+
+/// Measures a metric that belongs to a fault; without a window, the worst over all faults.
+pub(super) fn measure(
+    facts: &Facts<'_>,
+    name: &str,
+    signal: Option<Signal>,
+    window: &Window,
+) -> Measured {
+    match window {
+        Window::After(fault) => {
+            let fault = facts
+                .evidence
+                .faults
+                .iter()
+                .find(|evidence| evidence.name == *fault)
+                .ok_or_else(|| format!("there was no fault {fault}"))?;
+            of_fault(facts, name, signal, fault)
+        }
+        _ => {
+            let ended: Vec<&FaultEvidence> = facts
+                .evidence
+                .faults
+                .iter()
+                .filter(|fault| fault.ended_ns.is_some_and(|end| end < load_end_ns(facts)))
+                .collect();
+            if ended.is_empty() {
+                return Err("no fault ended while there was load".to_owned());
+            }
+            ended
+                .into_iter()
+                .map(|fault| of_fault(facts, name, signal, fault))
+                .reduce(|worst, next| Ok(worst?.max(next?)))
+                .unwrap_or_else(|| Err("no fault was measured".to_owned()))
+        }
+    }
+}
+
+fn load_end_ns(facts: &Facts<'_>) -> u64 {
+    facts.evidence.times.load_ended_ns
+}
+
+fn of_fault(
+    facts: &Facts<'_>,
+    name: &str,
+    signal: Option<Signal>,
+    fault: &FaultEvidence,
+) -> Measured {
+    let (Some(start_ns), Some(end_ns)) = (fault.started_ns, fault.ended_ns) else {
+        return Err(format!("{} did not start and end", fault.name));
+    };
+    match name {
+        "recovery.time" => recovery_time(facts, signal, end_ns),
+        "backlog.drain.time" => backlog_drain_time(facts, start_ns, end_ns),
+        "delivery.gap.outage" => {
+            let last = last_receipt_before(facts, end_ns)
+                .ok_or_else(|| "nothing was received before the fault's end".to_owned())?;
+            Ok(seconds(end_ns - last))
+        }
+        "delivery.gap.backoff" => {
+            let first = first_receipt_after(facts, end_ns)
+                .ok_or_else(|| "nothing was received after the fault's end".to_owned())?;
+            Ok(seconds(first - end_ns))
+        }
+        other => Err(format!("squall has no measurement for {other}")),
+    }
+}
+
+/// From `end_ns` to the start of the first one-second bin from which three bins are healthy.
+///
+/// The bins are those of the run's clock that start at or after the fault's end, so the resolution
+/// is one bin. A client that flushes less often than once a second is judged by bins of its
+/// flush interval, rounded up to whole seconds.
+fn recovery_time(facts: &Facts<'_>, signal: Option<Signal>, end_ns: u64) -> Measured {
+    let signals = judged_signals(facts, signal);
+    let mut worst = 0.0_f64;
+    for signal in signals {
+        worst = worst.max(recovery_of_signal(facts, signal, end_ns)?);
+    }
+    Ok(worst)
+}
+
+/// Spans and logs follow a schedule of their own; data points only stand in where there are none.
+fn judged_signals(facts: &Facts<'_>, signal: Option<Signal>) -> Vec<Signal> {
+    if let Some(signal) = signal {
+        return vec![signal];
+    }
+    let all: Vec<Signal> = facts.plan.load.signals().collect();
+    let scheduled: Vec<Signal> = all
+        .iter()
+        .copied()
+        .filter(|signal| *signal != Signal::Metrics)
+        .collect();
+    if scheduled.is_empty() { all } else { scheduled }
+}
+
+fn recovery_of_signal(facts: &Facts<'_>, signal: Signal, end_ns: u64) -> Measured {
+    let steady_p99_ns = facts
+        .latencies(
+            Distribution::Delivery,
+            Some(signal),
+            &Window::In(Phase::Steady),
+        )
+        .quantile_ns(0.99)
+        .ok_or_else(|| format!("{signal}: nothing was received in the steady phase"))?;
+    let Some(seen) = facts
+        .evidence
+        .sink
+        .signals
+        .iter()
+        .find(|seen| seen.signal == signal)
+    else {
+        return Err(format!("{signal}: nothing was received"));
+    };
+    let bin_s = flush_interval_s(facts, signal) as usize;
+    let bin_ns = bin_s as u64 * SECOND_NS;
+    let last_bin_ns = load_end_ns(facts) / bin_ns * bin_ns;
+    let mut healthy_since = None;
+    let mut healthy = 0;
+    let mut bin_start_ns = end_ns.div_ceil(bin_ns) * bin_ns;
+    while bin_start_ns + bin_ns <= last_bin_ns {
+        let first = (bin_start_ns / SECOND_NS) as usize;
+        let mut arrived = Latencies::default();
+        for bin in seen.by_arrival_bin.iter().skip(first).take(bin_s) {
+            arrived.merge(bin);
+        }
+        let offered: u64 = facts
+            .evidence
+            .producers
+            .iter()
+            .filter(|producer| producer.signal == signal)
+            .map(|producer| {
+                producer.first_sequence_due_at(bin_start_ns + bin_ns)
+                    - producer.first_sequence_due_at(bin_start_ns)
+            })
+            .sum();
+        let fast = arrived
+            .quantile_ns(0.99)
+            .is_some_and(|p99| p99 as f64 <= HEALTHY_P99_FACTOR * steady_p99_ns as f64);
+        if fast && arrived.count() as f64 >= HEALTHY_RATE * offered as f64 {
+            let since = *healthy_since.get_or_insert(bin_start_ns);
+            healthy += 1;
+            if healthy == HEALTHY_BINS {
+                return Ok(seconds(since - end_ns));
+            }
+        } else {
+            healthy_since = None;
+            healthy = 0;
+        }
+        bin_start_ns += bin_ns;
+    }
+    Err(format!(
+        "{signal}: never {HEALTHY_BINS} healthy bins of {bin_s} s in a row between the fault's end and the load's"
+    ))
+}
+
+/// How often the client's SDK flushes this signal, in whole seconds, at least 1.
+fn flush_interval_s(facts: &Facts<'_>, signal: Signal) -> u64 {
+    let variable = match signal {
+        Signal::Traces => "OTEL_BSP_SCHEDULE_DELAY",
+        Signal::Logs => "OTEL_BLRP_SCHEDULE_DELAY",
+        Signal::Metrics => "OTEL_METRIC_EXPORT_INTERVAL",
+    };
+    let interval_ms: u64 = facts
+        .plan
+        .client
+        .sdk
+        .get(variable)
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0);
+    interval_ms.div_ceil(1_000).max(1)
+}
+
+/// From the fault's end until what the client holds is back at its steady maximum.
+fn backlog_drain_time(facts: &Facts<'_>, start_ns: u64, end_ns: u64) -> Measured {
+    let samples = &facts.evidence.series.client;
+    let backlog = |sample: &crate::evidence::ClientSample| {
+        pick(&sample.generated, None).saturating_sub(pick(&sample.finished, None))
+    };
+    let steady: Vec<(u64, u64)> = facts
+        .intervals(&Window::In(Phase::Steady))
+        .into_iter()
+        .filter(|(from, _)| *from < start_ns)
+        .collect();
+    let steady_level = samples
+        .iter()
+        .filter(|sample| within(&steady, sample.at_ns))
+        .map(backlog)
+        .max()
+        .ok_or_else(|| "there was no steady phase before the fault".to_owned())?;
+    samples
+        .iter()
+        .find(|sample| sample.at_ns >= end_ns && backlog(sample) <= steady_level)
+        .map(|sample| seconds(sample.at_ns - end_ns))
+        .ok_or_else(|| format!("the backlog never fell back to {steady_level} items"))
+}
+
+/// The longest stretch of an interval without a receipt, in nanoseconds. The resolution is that of
+/// the sink's samples, 100 ms.
+pub(super) fn longest_gap_ns(
+    facts: &Facts<'_>,
+    signal: Option<Signal>,
+    intervals: &[(u64, u64)],
+) -> Option<u64> {
+    let receipts = receipts(facts, signal);
+    let mut longest = None;
+    for (start_ns, end_ns) in intervals {
+        // Only what could still be sent can be missing.
+        let end_ns = (*end_ns).min(load_end_ns(facts).max(*start_ns));
+        let inside: Vec<u64> = receipts
+            .iter()
+            .copied()
+            .filter(|at| (*start_ns..=end_ns).contains(at))
+            .collect();
+        if inside.is_empty() && receipts.is_empty() {
+            continue;
+        }
+        let edges = std::iter::once(*start_ns)
+            .chain(inside)
+            .chain(std::iter::once(end_ns));
+        let mut last = *start_ns;
+        for at in edges {
+            longest = longest.max(Some(at - last));
+            last = at;
+        }
+    }
+    longest
+}
+
+/// Sample times at which the sink had received more than at the sample before.
+fn receipts(facts: &Facts<'_>, signal: Option<Signal>) -> Vec<u64> {
+    let mut received = 0;
+    facts
+        .evidence
+        .series
+        .sink
+        .iter()
+        .filter_map(|sample| {
+            let now = pick(&sample.received, signal);
+            let grew = now > received;
+            received = now;
+            grew.then_some(sample.at_ns)
+        })
+        .collect()
+}
+
+fn last_receipt_before(facts: &Facts<'_>, at_ns: u64) -> Option<u64> {
+    receipts(facts, None)
+        .into_iter()
+        .rfind(|receipt| *receipt <= at_ns)
+}
+
+fn first_receipt_after(facts: &Facts<'_>, at_ns: u64) -> Option<u64> {
+    receipts(facts, None)
+        .into_iter()
+        .find(|receipt| *receipt > at_ns)
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

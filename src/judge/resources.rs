@@ -1,0 +1,168 @@
+//! What the roles and the machine used, over a window of the run's clock.
+
+use super::facts::Facts;
+use super::measure::{Measured, ratio, series_at, within};
+use crate::evidence::{LinkSample, MachineSample, ProcessSample};
+use crate::plan::expectation::Window;
+
+/// Measures `client.cpu`, `link.up.rate`, `machine.steal.max` and the like; `None` for other names.
+pub(super) fn measure(facts: &Facts<'_>, name: &str, window: &Window) -> Option<Measured> {
+    let (owner, what) = name.split_once('.')?;
+    let intervals = facts.intervals(window);
+    match owner {
+        "machine" => machine(&facts.evidence.series.machine, what, &intervals),
+        "link" if matches!(what, "up.rate" | "down.rate" | "cpu.per_byte") => {
+            link(facts, what, &intervals)
+        }
+        "client" | "link" | "sink" | "controller" => role(facts, owner, what, &intervals),
+        _ => None,
+    }
+}
+
+fn role(facts: &Facts<'_>, role: &str, what: &str, intervals: &[(u64, u64)]) -> Option<Measured> {
+    if !matches!(
+        what,
+        "cpu"
+            | "cpu.per_item"
+            | "rss.max"
+            | "rss.mean"
+            | "threads.max"
+            | "fds.max"
+            | "context_switches.rate"
+    ) {
+        return None;
+    }
+    let Some(samples) = facts
+        .evidence
+        .roles
+        .iter()
+        .find(|evidence| evidence.role == role)
+        .map(|evidence| evidence.samples.as_slice())
+    else {
+        return Some(Err(format!("the {role} was not sampled")));
+    };
+    let inside = || {
+        samples
+            .iter()
+            .filter(|sample| within(intervals, sample.at_ns))
+    };
+    let largest = |value: fn(&ProcessSample) -> u64| {
+        inside()
+            .map(value)
+            .max()
+            .map(|max| max as f64)
+            .ok_or_else(no_samples)
+    };
+    Some(match what {
+        "cpu" => rate(samples, intervals, cpu_ns).map(|ns_per_s| ns_per_s / 1e9),
+        "cpu.per_item" => {
+            let items = if role == "sink" {
+                "received"
+            } else {
+                "generated"
+            };
+            let cpu_ns = samples.last().map_or(0, cpu_ns);
+            facts
+                .ledger_count(items, None, &Window::Whole)
+                .and_then(|items| ratio(cpu_ns as f64 / 1e9, items, "there were no items"))
+        }
+        "rss.max" => largest(|sample| sample.rss_bytes),
+        "threads.max" => largest(|sample| sample.threads),
+        "fds.max" => largest(|sample| sample.fds),
+        "rss.mean" => {
+            let (sum, count) = inside().fold((0.0, 0.0), |(sum, count), sample| {
+                (sum + sample.rss_bytes as f64, count + 1.0)
+            });
+            ratio(sum, count, "the window has no samples")
+        }
+        _ => rate(samples, intervals, |sample| {
+            sample.context_switches_voluntary + sample.context_switches_involuntary
+        }),
+    })
+}
+
+fn cpu_ns(sample: &ProcessSample) -> u64 {
+    sample.cpu_user_ns + sample.cpu_system_ns
+}
+
+/// Increase of a counter per second of the intervals that samples cover.
+fn rate(
+    samples: &[ProcessSample],
+    intervals: &[(u64, u64)],
+    value: impl Fn(&ProcessSample) -> u64,
+) -> Measured {
+    let mut gained = 0.0;
+    let mut length_s = 0.0;
+    for (start_ns, end_ns) in intervals {
+        let mut inside = samples
+            .iter()
+            .filter(|sample| (*start_ns..=*end_ns).contains(&sample.at_ns));
+        if let (Some(first), Some(last)) = (inside.next(), inside.next_back()) {
+            gained += value(last).saturating_sub(value(first)) as f64;
+            length_s += (last.at_ns - first.at_ns) as f64 / 1e9;
+        }
+    }
+    ratio(gained, length_s, "the window has no samples")
+}
+
+fn link(facts: &Facts<'_>, what: &str, intervals: &[(u64, u64)]) -> Option<Measured> {
+    let samples = &facts.evidence.series.link;
+    let bytes: fn(&LinkSample) -> u64 = match what {
+        "up.rate" => |sample| sample.up_bytes,
+        "down.rate" => |sample| sample.down_bytes,
+        _ => {
+            let carried = samples.last().map_or(0, |s| s.up_bytes + s.down_bytes);
+            let cpu_ns = facts
+                .evidence
+                .roles
+                .iter()
+                .find(|evidence| evidence.role == "link")
+                .and_then(|evidence| evidence.samples.last())
+                .map_or(0, cpu_ns);
+            let per_byte = ratio(
+                cpu_ns as f64 / 1e9,
+                carried as f64,
+                "the link carried nothing",
+            );
+            return Some(per_byte);
+        }
+    };
+    let at = |at_ns| series_at(samples, at_ns, |sample| sample.at_ns, bytes);
+    let mut gained = 0.0;
+    let mut length_s = 0.0;
+    for (start_ns, end_ns) in intervals {
+        if let (Some(before), Some(after)) = (at(*start_ns), at(*end_ns)) {
+            gained += after.saturating_sub(before) as f64;
+            length_s += (end_ns - start_ns) as f64 / 1e9;
+        }
+    }
+    Some(ratio(gained, length_s, "the window has no samples"))
+}
+
+fn machine(samples: &[MachineSample], what: &str, intervals: &[(u64, u64)]) -> Option<Measured> {
+    let inside = || {
+        samples
+            .iter()
+            .filter(|sample| within(intervals, sample.at_ns))
+    };
+    let largest = |values: &mut dyn Iterator<Item = f64>| {
+        values
+            .reduce(f64::max)
+            .ok_or_else(|| "this machine does not tell".to_owned())
+    };
+    Some(match what {
+        "steal.max" => largest(&mut inside().map(|sample| sample.steal)),
+        "pressure.cpu.max" => largest(&mut inside().filter_map(|sample| sample.pressure_cpu)),
+        "busy.mean" => {
+            let (sum, count) = inside().fold((0.0, 0.0), |(sum, count), sample| {
+                (sum + sample.busy, count + 1.0)
+            });
+            ratio(sum, count, "the window has no samples")
+        }
+        _ => return None,
+    })
+}
+
+fn no_samples() -> String {
+    "the window has no samples".to_owned()
+}

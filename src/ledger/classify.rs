@@ -1,0 +1,162 @@
+//! Puts each item of one producer into its class.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringTreemap;
+
+use super::{Class, ProducerLedger, consistency};
+use crate::evidence::{Batch, Evidence, OutcomeKind, Producer};
+
+/// What one producer's batches say about its items.
+#[derive(Debug, Default)]
+pub struct BatchSets {
+    pub handed: RoaringTreemap,
+    pub attempted: RoaringTreemap,
+    pub acknowledged: RoaringTreemap,
+    pub refused: RoaringTreemap,
+    /// Handed over, and the client never learnt how it ended.
+    pub open: RoaringTreemap,
+    /// Items of each batch of which a partial success rejected some, and how many.
+    pub partly_rejected: Vec<(RoaringTreemap, u64)>,
+}
+
+impl BatchSets {
+    /// Collects what `batches` say about the items of `producer`.
+    pub fn of(producer: &Producer, batches: &[Batch]) -> Self {
+        let mut sets = Self::default();
+        for batch in batches.iter().filter(|b| b.signal == producer.signal) {
+            let items = items_of(producer.producer, batch);
+            sets.handed |= &items;
+            if !batch.attempts.is_empty() {
+                sets.attempted |= &items;
+            }
+            match &batch.outcome {
+                None => sets.open |= &items,
+                Some(outcome) => match outcome.result {
+                    OutcomeKind::Acknowledged => {
+                        sets.acknowledged |= &items;
+                        if outcome.rejected > 0 {
+                            sets.partly_rejected.push((items, outcome.rejected));
+                        }
+                    }
+                    OutcomeKind::Refused => sets.refused |= &items,
+                    OutcomeKind::GivenUp => {}
+                },
+            }
+        }
+        sets
+    }
+}
+
+fn items_of(producer: u16, batch: &Batch) -> RoaringTreemap {
+    let mut items = RoaringTreemap::new();
+    for range in batch.items.iter().filter(|r| r.producer == producer) {
+        items.insert_range(range.first..=range.last);
+    }
+    items
+}
+
+/// Classifies one producer.
+pub(super) fn classify(producer: &Producer, evidence: &Evidence) -> ProducerLedger {
+    let batches = BatchSets::of(producer, &evidence.batches);
+    let generated = producer.entered.clone();
+    let received = &producer.received & &generated;
+
+    let mut left = generated.clone();
+    let mut classes = BTreeMap::new();
+    let mut take = |class: Class, items: RoaringTreemap| {
+        let taken = &left & &items;
+        left -= &taken;
+        classes.insert(class, taken);
+    };
+    take(Class::Duplicated, producer.received_again.clone());
+    take(Class::Delivered, received.clone());
+    take(
+        Class::Unresolved,
+        unresolved(producer, &batches, evidence.times.quiescent_ns.is_some()),
+    );
+    take(Class::Refused, refused(&batches, &producer.received));
+    take(Class::LostSilently, batches.acknowledged.clone());
+    take(Class::GivenUp, batches.attempted.clone());
+    take(Class::DroppedByClient, &generated - &batches.attempted);
+
+    let offered = offered(producer);
+    let missed = &(&offered - &generated) - &producer.sampled_out;
+    let thought_failed = &(&batches.handed - &batches.acknowledged) & &received;
+    let why_not = consistency::producer(producer, &batches, &offered, &left);
+    ProducerLedger {
+        signal: producer.signal,
+        producer: producer.producer,
+        missed,
+        sampled_out: producer.sampled_out.clone(),
+        recovered: thought_failed,
+        late: &received - &producer.received_by_deadline,
+        extra_copies: producer.extra_copies,
+        unexpected: (&producer.received - &generated).len(),
+        offered,
+        generated,
+        received,
+        classes,
+        why_not,
+    }
+}
+
+/// Items of every arrival that the schedule made due. Of a killed producer's last released arrival
+/// only what entered: the kill cut it short, and what it never made was never due.
+fn offered(producer: &Producer) -> RoaringTreemap {
+    let per_arrival = u64::from(producer.items_per_arrival.max(1));
+    let mut offered = RoaringTreemap::new();
+    let arrivals = producer.due_ns.len() as u64;
+    if arrivals > 0 {
+        offered.insert_range(1..=arrivals * per_arrival);
+    }
+    if producer.killed
+        && let Some(last) = producer.released_ns.iter().rposition(|at| *at != 0)
+    {
+        let first = last as u64 * per_arrival + 1;
+        let cut_short = first..=(first + per_arrival - 1);
+        offered.remove_range(cut_short.clone());
+        offered.extend(cut_short.filter(|sequence| {
+            producer.entered.contains(*sequence) || producer.sampled_out.contains(*sequence)
+        }));
+    }
+    offered
+}
+
+/// What a killed client held (in its queue, or in flight), and what was acknowledged or in flight
+/// when the drain ended with receipts still arriving.
+fn unresolved(producer: &Producer, batches: &BatchSets, quiescent: bool) -> RoaringTreemap {
+    let mut items = RoaringTreemap::new();
+    if producer.killed {
+        items |= &batches.open;
+        // The queue is first in, first out: what entered after the last item handed over was still
+        // in it; what entered before and was not handed over had been dropped.
+        let last_handed = batches.handed.iter().map(|s| producer.entry_order(s)).max();
+        let not_handed = &producer.entered - &batches.handed;
+        items.extend(
+            not_handed
+                .iter()
+                .filter(|s| last_handed.is_none_or(|last| producer.entry_order(*s) > last)),
+        );
+    }
+    if !quiescent {
+        items |= &batches.acknowledged;
+        items |= &batches.open;
+    }
+    items
+}
+
+/// Items of refused batches, and of each partly rejected batch as many unreceived ones as the
+/// answer said, no more.
+fn refused(batches: &BatchSets, received: &RoaringTreemap) -> RoaringTreemap {
+    let mut items = batches.refused.clone();
+    for (batch, rejected) in &batches.partly_rejected {
+        let unreceived = batch - received;
+        items.extend(
+            unreceived
+                .iter()
+                .take(usize::try_from(*rejected).unwrap_or(usize::MAX)),
+        );
+    }
+    items
+}

@@ -1,0 +1,108 @@
+//! Whether independent observations agree: one bit lost anywhere must show.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringTreemap;
+
+use super::{BatchSets, ProducerLedger};
+use crate::evidence::{Evidence, Producer};
+use crate::signal::Signal;
+
+/// Contradictions within one producer's evidence, in words.
+pub(super) fn producer(
+    producer: &Producer,
+    batches: &BatchSets,
+    offered: &RoaringTreemap,
+    unclassified: &RoaringTreemap,
+) -> Vec<String> {
+    let made = &producer.entered | &producer.sampled_out;
+    let released_not_made = &(&released(producer) & offered) - &made;
+    let rules = [
+        (unclassified.clone(), "generated and in no class"),
+        (
+            &batches.handed - &producer.entered,
+            "handed to the exporter and never generated",
+        ),
+        (
+            &producer.received - &producer.entered,
+            "received and never generated",
+        ),
+        (
+            &producer.received_again - &producer.received,
+            "received twice and not once",
+        ),
+        (&made - offered, "generated and never offered"),
+        (
+            released_not_made,
+            "released by the generator, yet neither generated nor sampled out",
+        ),
+        (
+            &producer.entered & &producer.sampled_out,
+            "both generated and sampled out",
+        ),
+    ];
+    let mut why_not: Vec<String> = rules
+        .into_iter()
+        .filter(|(items, _)| !items.is_empty())
+        .map(|(items, what)| {
+            let first = items.min().unwrap_or_default();
+            format!(
+                "producer {}: {} item(s) {what}, the first is {}/{first}",
+                producer.producer,
+                items.len(),
+                producer.producer,
+            )
+        })
+        .collect();
+    if producer.extra_copies < producer.received_again.len() {
+        why_not.push(format!(
+            "producer {}: {} extra copies, yet {} items were received again",
+            producer.producer,
+            producer.extra_copies,
+            producer.received_again.len()
+        ));
+    }
+    why_not
+}
+
+fn released(producer: &Producer) -> RoaringTreemap {
+    let per_arrival = u64::from(producer.items_per_arrival.max(1));
+    let mut items = RoaringTreemap::new();
+    for (index, at) in producer.released_ns.iter().enumerate() {
+        if *at != 0 {
+            let first = index as u64 * per_arrival + 1;
+            items.insert_range(first..first + per_arrival);
+        }
+    }
+    items
+}
+
+/// The sink counts every copy that it accepts, apart from its bitmaps: both must agree.
+pub(super) fn sink_totals(
+    evidence: &Evidence,
+    producers: &[ProducerLedger],
+) -> BTreeMap<Signal, Vec<String>> {
+    let mut why_not = BTreeMap::new();
+    for seen in &evidence.sink.signals {
+        let marked: u64 = evidence
+            .producers
+            .iter()
+            .filter(|producer| producer.signal == seen.signal)
+            .map(|producer| producer.received.len() + producer.extra_copies)
+            .sum();
+        if producers.iter().all(|ledger| ledger.signal != seen.signal) && seen.copies == 0 {
+            continue;
+        }
+        if marked + seen.unexpected != seen.copies {
+            why_not.insert(
+                seen.signal,
+                vec![format!(
+                    "the sink accepted {} copies, its marks account for {}",
+                    seen.copies,
+                    marked + seen.unexpected
+                )],
+            );
+        }
+    }
+    why_not
+}
