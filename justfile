@@ -1,0 +1,52 @@
+# What people do with squall, one recipe each. `just --list` shows them.
+
+set positional-arguments
+
+scenarios := "quickstart latency partition reset bandwidth"
+
+# Show the recipes
+default:
+    @just --list
+
+# Run the main job on a scenario
+run scenario="scenarios/quickstart.yaml" *args:
+    cargo run --release -- run {{scenario}} {{args}}
+
+# Run the tests
+test *args:
+    cargo test {{args}}
+
+# Everything that must be clean before a commit
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    cargo deny check
+
+# The main job over the shipped scenarios, then the criterion benches
+bench:
+    cargo build --release
+    for name in {{scenarios}}; do target/release/squall run --quiet scenarios/$name.yaml || exit 1; done
+    cargo bench
+
+# Find every problem of the shipped scenarios
+check:
+    cargo run --release -- check scenarios/*.yaml
+
+# Write the JSON Schemas anew
+schemas:
+    cargo run -- schema scenario > schemas/scenario.schema.json
+    cargo run -- schema result > schemas/result.schema.json
+
+# Rebuild the reports of a stored run, the latest one by default
+report run="latest":
+    cargo run --release -- report {{run}}
+
+# Tell what became of the items of a stored run, by cause
+explain run="latest":
+    cargo run --release -- explain {{run}}
+
+# Look at snapshots that have changed, and accept them
+snapshots:
+    INSTA_UPDATE=always cargo test
+    git diff --stat -- '*.snap'
