@@ -30,10 +30,7 @@ pub mod transport;
 #[derive(Debug, thiserror::Error)]
 pub enum SdkError {
     #[error("evidence file {path}: {error}")]
-    Evidence {
-        path: String,
-        error: std::io::Error,
-    },
+    Evidence { path: String, error: std::io::Error },
     #[error("the {signal} exporter: {why}")]
     Exporter {
         signal: crate::signal::Signal,

@@ -29,7 +29,10 @@ pub fn of_span_ids(span_ids: impl Iterator<Item = SpanId>) -> Vec<ItemRange> {
 
 /// Number of items in ranges.
 pub fn count(ranges: &[ItemRange]) -> u64 {
-    ranges.iter().map(|range| range.last - range.first + 1).sum()
+    ranges
+        .iter()
+        .map(|range| range.last - range.first + 1)
+        .sum()
 }
 
 /// How many of a producer's items, in the order in which they entered, are done once `range` is:

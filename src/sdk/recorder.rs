@@ -62,8 +62,8 @@ impl Recorder {
             path: evidence.join(name).display().to_string(),
             error,
         };
-        let journal = Journal::open(&evidence.join(BATCHES_FILE))
-            .map_err(|error| at(BATCHES_FILE, error))?;
+        let journal =
+            Journal::open(&evidence.join(BATCHES_FILE)).map_err(|error| at(BATCHES_FILE, error))?;
         let mut signals: [SignalRecord; 3] = Default::default();
         for signal in load.signals() {
             let Some(arrivals) = load.arrivals(signal) else {

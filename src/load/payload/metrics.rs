@@ -62,7 +62,12 @@ impl MetricTable {
         Self {
             seed,
             producers: u64::from(producers.max(1)),
-            instruments: payload.instruments.iter().enumerate().map(instrument).collect(),
+            instruments: payload
+                .instruments
+                .iter()
+                .enumerate()
+                .map(instrument)
+                .collect(),
             sets: (0..payload.series.max(1)).map(set).collect(),
         }
     }
