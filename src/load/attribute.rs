@@ -74,7 +74,7 @@ fn value(kind: AttributeType, seed: u64, column: u64, which: u64, plan: &Attribu
         AttributeType::Int => Value::I64((word >> 32) as i64),
         // A quarter is exact in binary and short in decimal.
         AttributeType::Double => Value::F64((word >> 40) as f64 / 4.0),
-        AttributeType::Bool => Value::Bool(which % 2 == 0),
+        AttributeType::Bool => Value::Bool(which.is_multiple_of(2)),
         AttributeType::StringArray => {
             let texts = (0..ARRAY_LEN)
                 .map(|nth| Arc::<str>::from(text(word, column, nth, len)))

@@ -14,7 +14,7 @@ use super::attempt;
 use super::recorder::Recorder;
 
 /// Longest warning that is kept.
-const NOTE_BYTES_MAX: usize = 300;
+const NOTE_CHARS_MAX: usize = 300;
 
 /// Listens to the OpenTelemetry crates and to nobody else.
 #[derive(Debug)]
@@ -90,9 +90,8 @@ impl Subscriber for SdkEvents {
                 note.push_str(text);
             }
         }
-        let end = note.floor_char_boundary(NOTE_BYTES_MAX);
-        note.truncate(end);
-        self.recorder.note(note);
+        self.recorder
+            .note(note.chars().take(NOTE_CHARS_MAX).collect());
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

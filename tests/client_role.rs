@@ -1,0 +1,499 @@
+//! The client role against a small OTLP server: the real SDK, with the fate of every item known.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
+use squall::evidence::OutcomeKind;
+use squall::ids::{Identity, PointKey, series_hash};
+use squall::plan::{ArrivalProcess, Compression, LoadPlan, Protocol};
+use squall::role::control::{ClientTls, Command};
+use squall::signal::Signal;
+use tonic::Code;
+
+#[path = "client_role/harness.rs"]
+mod harness;
+#[path = "client_role/server.rs"]
+mod server;
+
+use harness::{Run, Told, logs, metrics, only_logs, traces};
+use server::{Behaviour, Reply, Server};
+
+fn everything() -> LoadPlan {
+    let mut traces = traces(500.0);
+    traces.payload.sample = 0.5;
+    LoadPlan {
+        traces: Some(traces),
+        metrics: Some(metrics(500.0)),
+        logs: Some(logs(500.0)),
+    }
+}
+
+fn endpoint(server: &Server, protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Grpc => format!("http://{}", server.grpc),
+        Protocol::HttpProtobuf | Protocol::HttpJson => format!("http://{}", server.http),
+    }
+}
+
+fn always(reply: Reply) -> Behaviour {
+    Behaviour {
+        reply: Box::new(move |_, _| reply),
+        ..Behaviour::default()
+    }
+}
+
+fn id(bytes: &[u8]) -> u64 {
+    u64::from_be_bytes(bytes.try_into().unwrap())
+}
+
+#[test]
+fn grpc_accounts_for_every_item() {
+    accounts_for_every_item(Protocol::Grpc, Compression::Gzip);
+}
+
+#[test]
+fn http_protobuf_accounts_for_every_item() {
+    accounts_for_every_item(Protocol::HttpProtobuf, Compression::None);
+}
+
+#[test]
+fn http_json_accounts_for_every_item() {
+    accounts_for_every_item(Protocol::HttpJson, Compression::None);
+}
+
+fn accounts_for_every_item(protocol: Protocol, compression: Compression) {
+    let server = Server::start(Behaviour::default());
+    let mut run = Run::new(protocol, everything(), endpoint(&server, protocol));
+    run.setup.client.compression = compression;
+    let told = run.finish();
+    assert!(told.load_ended_ns >= run.setup.duration_ns);
+    assert_eq!(told.errors, Vec::<String>::new());
+    for batch in run.batches().values() {
+        assert_eq!(batch.sent, 1, "{batch:?}");
+        assert!(batch.answers.len() == 1 && batch.answers[0].0, "{batch:?}");
+        let (result, rejected, _) = batch.ended.as_ref().unwrap();
+        assert_eq!((*result, *rejected), (OutcomeKind::Acknowledged, 0));
+    }
+    check_spans(&run, &server, &told);
+    check_logs(&run, &server, &told);
+    check_metrics(&run, &server);
+    let last = told.samples.last().unwrap();
+    for signal in Signal::ALL {
+        let slot = signal.index();
+        assert!(last.handed[slot] > 0, "{signal}");
+        assert_eq!(last.handed[slot], last.acknowledged[slot], "{signal}");
+        assert_eq!(last.handed[slot], last.finished[slot], "{signal}");
+    }
+    assert_eq!(last.requests, run.batches().len() as u64);
+    assert!(server.accepted().secrets.iter().all(|s| s == "hush"));
+    assert_eq!(server.accepted().secrets.len() as u64, last.requests);
+}
+
+fn check_spans(run: &Run, server: &Server, told: &Told) {
+    let entered = run.entered(Signal::Traces);
+    let sampled_out = run.sampled_out(Signal::Traces);
+    assert!(!sampled_out.is_empty() && entered.is_disjoint(&sampled_out));
+    let created: BTreeSet<u64> = entered.union(&sampled_out).copied().collect();
+    assert_eq!(created, run.released(Signal::Traces));
+    assert_eq!(run.handed(Signal::Traces), entered);
+
+    let spans = &server.accepted().spans;
+    let received: BTreeMap<u64, &_> = spans.iter().map(|s| (id(&s.span_id), s)).collect();
+    assert_eq!(received.len(), spans.len(), "a span came twice");
+    assert_eq!(received.keys().copied().collect::<BTreeSet<_>>(), entered);
+    let clock = told.clock.unwrap();
+    let mut position: HashMap<&[u8], u64> = HashMap::new();
+    for span in spans {
+        let item = Identity::from_span_id(id(&span.span_id)).unwrap();
+        let arrival = (item.sequence - 1) / u64::from(harness::SPANS_PER_TRACE);
+        let due_ns = run
+            .arrivals(Signal::Traces, item.producer)
+            .due_ns(arrival as usize);
+        assert_eq!(span.start_time_unix_nano, clock.to_unix_ns(due_ns));
+        assert!(span.end_time_unix_nano > span.start_time_unix_nano);
+        assert_eq!((span.attributes.len(), span.events.len()), (5, 1));
+        assert_eq!(span.links.len(), 1);
+        let root = item.sequence % u64::from(harness::SPANS_PER_TRACE) == 1;
+        assert_eq!(span.parent_span_id.is_empty(), root);
+        if !root {
+            let parent = received[&id(&span.parent_span_id)];
+            assert_eq!(parent.trace_id, span.trace_id);
+        }
+        // Spans of a trace end, and so travel, in descending order.
+        let before = position.insert(&span.trace_id, item.sequence);
+        assert!(before.is_none_or(|before| before == item.sequence + 1));
+    }
+}
+
+fn check_logs(run: &Run, server: &Server, told: &Told) {
+    let entered = run.entered(Signal::Logs);
+    assert_eq!(entered, run.released(Signal::Logs));
+    assert_eq!(run.handed(Signal::Logs), entered);
+    let records = &server.accepted().logs;
+    let received: BTreeSet<u64> = records.iter().map(|r| id(&r.span_id)).collect();
+    assert_eq!(received.len(), records.len(), "a record came twice");
+    assert_eq!(received, entered);
+    let clock = told.clock.unwrap();
+    for record in records {
+        let item = Identity::from_span_id(id(&record.span_id)).unwrap();
+        let arrivals = run.arrivals(Signal::Logs, item.producer);
+        let due_ns = arrivals.due_ns(item.sequence as usize - 1);
+        assert_eq!(record.time_unix_nano, clock.to_unix_ns(due_ns));
+        assert!(record.event_name.starts_with("squall.event."));
+        assert_eq!(record.attributes.len(), 5);
+        assert_ne!(record.trace_id, [0; 16]);
+    }
+}
+
+/// A data point as the wire tells it.
+fn wire_points(metric: &Metric) -> Vec<(PointKey, f64)> {
+    let key = |attributes: &[KeyValue], time_unix_ns| PointKey {
+        series: series_hash(
+            &metric.name,
+            attributes
+                .iter()
+                .map(|pair| (pair.key.as_str(), text(pair.value.as_ref().unwrap()))),
+        ),
+        time_unix_ns,
+    };
+    let number = |point: &NumberDataPoint| {
+        let value = match point.value.unwrap() {
+            Number::AsDouble(value) => value,
+            Number::AsInt(value) => value as f64,
+        };
+        (key(&point.attributes, point.time_unix_nano), value)
+    };
+    match metric.data.as_ref().unwrap() {
+        Data::Gauge(gauge) => gauge.data_points.iter().map(number).collect(),
+        Data::Sum(sum) => sum.data_points.iter().map(number).collect(),
+        Data::Histogram(histogram) => {
+            let points = histogram.data_points.iter();
+            points
+                .map(|p| (key(&p.attributes, p.time_unix_nano), p.sum.unwrap()))
+                .collect()
+        }
+        Data::ExponentialHistogram(histogram) => {
+            let points = histogram.data_points.iter();
+            points
+                .map(|p| (key(&p.attributes, p.time_unix_nano), p.sum.unwrap()))
+                .collect()
+        }
+        Data::Summary(_) => panic!("nobody sends summaries"),
+    }
+}
+
+fn text(value: &AnyValue) -> String {
+    match value.value.as_ref().unwrap() {
+        Value::StringValue(text) => text.clone(),
+        Value::BoolValue(value) => value.to_string(),
+        Value::IntValue(value) => value.to_string(),
+        Value::DoubleValue(value) => value.to_string(),
+        Value::ArrayValue(array) => {
+            let texts: Vec<String> = array.values.iter().map(text).collect();
+            texts.join("\u{1f}")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn check_metrics(run: &Run, server: &Server) {
+    let mut received = Vec::new();
+    for resource in &server.accepted().metrics {
+        for metric in resource.scope_metrics.iter().flat_map(|s| &s.metrics) {
+            received.extend(wire_points(metric));
+        }
+    }
+    let batches = run.batches();
+    let handed: Vec<(PointKey, f64)> = batches
+        .values()
+        .flat_map(|batch| batch.points.iter().map(|p| (p.key, p.value)))
+        .collect();
+    assert_eq!(received, handed);
+    assert_eq!(run.handed(Signal::Metrics).len(), handed.len());
+    let last: HashMap<u64, f64> = handed.iter().map(|(k, v)| (k.series, *v)).collect();
+    let (series, recorded) = (run.series(), run.recorded());
+    assert_eq!(series.len(), 15);
+    for (index, line) in series.iter().enumerate() {
+        assert!(recorded.get(index) > 0, "{line:?}");
+        assert_eq!(line.adds_up, !line.series.starts_with("squall.gauge"));
+        if line.adds_up {
+            assert_eq!(last[&line.hash], recorded.get(index) as f64, "{line:?}");
+        } else {
+            assert!(last.contains_key(&line.hash), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn deltas_add_up_to_what_was_recorded() {
+    let server = Server::start(Behaviour::default());
+    let load = LoadPlan {
+        metrics: Some(metrics(500.0)),
+        ..LoadPlan::default()
+    };
+    let mut run = Run::new(Protocol::Grpc, load, endpoint(&server, Protocol::Grpc));
+    run.setup.client.temporality = squall::plan::Temporality::Delta;
+    run.finish();
+    let mut sums: HashMap<u64, f64> = HashMap::new();
+    for batch in run.batches().values() {
+        for point in &batch.points {
+            let sum = sums.entry(point.key.series).or_default();
+            match point.kind {
+                squall::journal::PointKind::Delta => *sum += point.value,
+                _ => *sum = point.value,
+            }
+        }
+    }
+    let recorded = run.recorded();
+    for (index, line) in run.series().iter().enumerate().filter(|(_, l)| l.adds_up) {
+        assert_eq!(sums[&line.hash], recorded.get(index) as f64, "{line:?}");
+    }
+}
+
+#[test]
+fn a_full_queue_drops_exactly_what_was_never_handed_over() {
+    let server = Server::start(Behaviour {
+        delay: Duration::from_millis(100),
+        ..Behaviour::default()
+    });
+    let load = LoadPlan {
+        traces: Some(traces(2000.0)),
+        ..LoadPlan::default()
+    };
+    let mut run = Run::new(Protocol::Grpc, load, endpoint(&server, Protocol::Grpc));
+    run.environment
+        .insert("OTEL_BSP_MAX_QUEUE_SIZE", "64".into());
+    run.environment
+        .insert("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "32".into());
+    let told = run.finish();
+    let entered = run.entered(Signal::Traces);
+    let handed = run.handed(Signal::Traces);
+    let spans = &server.accepted().spans;
+    let received: BTreeSet<u64> = spans.iter().map(|s| id(&s.span_id)).collect();
+    assert_eq!(entered, run.released(Signal::Traces));
+    assert!(handed.is_subset(&entered) && handed.len() < entered.len());
+    assert_eq!(handed, received);
+    assert!(
+        told.errors.iter().any(|error| error.contains("dropped")),
+        "{:?}",
+        told.errors
+    );
+}
+
+/// Runs logs only and gives the batches.
+fn batches_with(protocol: Protocol, behaviour: Behaviour) -> Vec<harness::Batch> {
+    let server = Server::start(behaviour);
+    let mut run = Run::new(protocol, only_logs(100.0), endpoint(&server, protocol));
+    run.setup.duration_ns = 400_000_000;
+    run.finish();
+    let batches: Vec<_> = run.batches().into_values().collect();
+    assert!(!batches.is_empty());
+    batches
+}
+
+#[test]
+fn a_partial_success_tells_how_many() {
+    for protocol in [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson] {
+        for batch in batches_with(protocol, always(Reply::Partial(10))) {
+            let expected = (OutcomeKind::Acknowledged, 10, "planned".to_owned());
+            assert_eq!(batch.ended, Some(expected), "{protocol:?}");
+        }
+    }
+}
+
+#[test]
+fn a_permanent_error_is_refused_at_once() {
+    let cases = [
+        (
+            Protocol::Grpc,
+            Reply::Grpc(Code::InvalidArgument),
+            "grpc INVALID_ARGUMENT",
+        ),
+        (
+            Protocol::Grpc,
+            Reply::Grpc(Code::ResourceExhausted),
+            "grpc RESOURCE_EXHAUSTED",
+        ),
+        (Protocol::HttpProtobuf, Reply::Http(400), "http 400"),
+    ];
+    for (protocol, reply, text) in cases {
+        for batch in batches_with(protocol, always(reply)) {
+            assert_eq!(batch.sent, 1);
+            assert_eq!(batch.answers, vec![(false, text.to_owned())]);
+            assert_eq!(batch.ended.unwrap().0, OutcomeKind::Refused);
+        }
+    }
+}
+
+#[test]
+fn a_retry_that_succeeds_shows_each_attempt() {
+    let cases = [
+        (
+            Protocol::Grpc,
+            Reply::Grpc(Code::Unavailable),
+            "grpc, retryable (code not told by the SDK)",
+        ),
+        (Protocol::HttpProtobuf, Reply::Http(503), "http 503"),
+    ];
+    for (protocol, reply, text) in cases {
+        let behaviour = Behaviour {
+            reply: Box::new(move |_, number| if number < 2 { reply } else { Reply::Ok }),
+            ..Behaviour::default()
+        };
+        let batches = batches_with(protocol, behaviour);
+        let first = &batches[0];
+        assert_eq!(first.sent, 3, "{first:?}");
+        let failed = (false, text.to_owned());
+        assert_eq!(first.answers[..2], [failed.clone(), failed]);
+        assert!(first.answers[2].0, "{first:?}");
+        assert_eq!(first.ended.as_ref().unwrap().0, OutcomeKind::Acknowledged);
+        assert!(batches[1..].iter().all(|batch| batch.sent == 1));
+    }
+}
+
+#[test]
+fn retries_that_end_without_success_are_given_up() {
+    let cases = [
+        (
+            Protocol::Grpc,
+            Reply::Grpc(Code::Unavailable),
+            "grpc UNAVAILABLE",
+        ),
+        (Protocol::HttpJson, Reply::Http(503), "http 503"),
+    ];
+    for (protocol, reply, text) in cases {
+        for batch in batches_with(protocol, always(reply)) {
+            assert_eq!((batch.sent, batch.answers.len()), (4, 4));
+            assert_eq!(batch.answers[3], (false, text.to_owned()));
+            assert_eq!(batch.ended.unwrap().0, OutcomeKind::GivenUp);
+        }
+    }
+}
+
+#[test]
+fn where_nobody_listens_all_is_given_up() {
+    // The address of a listener that is gone.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
+        let mut run = Run::new(protocol, only_logs(100.0), format!("http://{address}"));
+        run.setup.duration_ns = 300_000_000;
+        run.finish();
+        assert_eq!(run.handed(Signal::Logs), run.entered(Signal::Logs));
+        for batch in run.batches().values() {
+            assert_eq!(batch.ended.as_ref().unwrap().0, OutcomeKind::GivenUp);
+            let (ok, text) = batch.answers.last().unwrap();
+            assert!(!ok && text.starts_with("no answer: "), "{text}");
+            assert_eq!(batch.sent, 4);
+        }
+    }
+}
+
+#[test]
+fn a_killed_client_leaves_readable_files() {
+    let server = Server::start(Behaviour::default());
+    let mut run = Run::new(
+        Protocol::Grpc,
+        only_logs(1000.0),
+        endpoint(&server, Protocol::Grpc),
+    );
+    run.setup.duration_ns = 30_000_000_000;
+    let mut running = run.start();
+    loop {
+        if let squall::role::control::Report::Client(sample) = running.next()
+            && sample.acknowledged[Signal::Logs.index()] > 100
+        {
+            break;
+        }
+    }
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    let (entered, handed) = (run.entered(Signal::Logs), run.handed(Signal::Logs));
+    assert!(handed.len() > 100 && handed.is_subset(&entered));
+    assert!(entered.is_subset(&run.released(Signal::Logs)));
+    let records = &server.accepted().logs;
+    assert!(records.iter().all(|r| handed.contains(&id(&r.span_id))));
+}
+
+#[test]
+fn a_stop_ends_the_load_and_flushes() {
+    let server = Server::start(Behaviour::default());
+    let mut run = Run::new(
+        Protocol::Grpc,
+        only_logs(1000.0),
+        endpoint(&server, Protocol::Grpc),
+    );
+    run.setup.duration_ns = 30_000_000_000;
+    let mut running = run.start();
+    std::thread::sleep(Duration::from_millis(500));
+    running.send(&Command::StopLoad);
+    let told = running.until_done();
+    running.send(&Command::Finish);
+    assert!(running.child.wait().unwrap().success());
+    assert!(told.load_ended_ns < run.setup.duration_ns);
+    let entered = run.entered(Signal::Logs);
+    assert!(!entered.is_empty());
+    assert_eq!(run.handed(Signal::Logs), entered);
+    assert_eq!(server.accepted().logs.len(), entered.len());
+}
+
+#[test]
+fn a_closed_loop_never_has_more_unfinished_than_allowed() {
+    let server = Server::start(Behaviour::default());
+    let mut load = LoadPlan {
+        traces: Some(traces(1.0)),
+        logs: Some(logs(1.0)),
+        metrics: None,
+    };
+    let process = ArrivalProcess::ClosedLoop { outstanding: 40 };
+    load.traces.as_mut().unwrap().arrivals.process = process;
+    load.logs.as_mut().unwrap().arrivals.process = process;
+    let run = Run::new(Protocol::Grpc, load, endpoint(&server, Protocol::Grpc));
+    let told = run.finish();
+    for signal in [Signal::Traces, Signal::Logs] {
+        let entered = run.entered(signal);
+        assert_eq!(entered, run.released(signal), "{signal}");
+        assert_eq!(entered, run.handed(signal), "{signal}");
+        // It went on after the first items were finished.
+        assert!(entered.len() > 2 * 40, "{signal}: {}", entered.len());
+    }
+    for batch in run.batches().values() {
+        let count: u64 = batch.items.iter().map(|r| r.last - r.first + 1).sum();
+        assert!(count <= 2 * 40, "{count}");
+    }
+    assert_eq!(told.errors, Vec::<String>::new());
+}
+
+#[test]
+fn tls_is_spoken_with_the_given_authority() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let server = Server::start(Behaviour {
+        tls: Some((cert.clone(), key)),
+        ..Behaviour::default()
+    });
+    for (protocol, port) in [
+        (Protocol::Grpc, server.grpc.port()),
+        (Protocol::HttpProtobuf, server.http.port()),
+    ] {
+        let before = server.accepted().logs.len();
+        let endpoint = format!("https://localhost:{port}");
+        let mut run = Run::new(protocol, only_logs(100.0), endpoint);
+        run.setup.duration_ns = 300_000_000;
+        run.setup.tls = Some(ClientTls {
+            ca: cert.clone(),
+            identity: None,
+        });
+        run.finish();
+        let entered = run.entered(Signal::Logs);
+        assert!(!entered.is_empty());
+        assert_eq!(server.accepted().logs.len() - before, entered.len());
+    }
+}
