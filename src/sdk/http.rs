@@ -8,7 +8,6 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use serde::de::DeserializeOwned;
 
 use super::outcome::LastAnswer;
 use super::transport::Tls;
@@ -91,38 +90,61 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Rejected items and the message of a partial success, if the answer is one.
+/// Rejected items and the message of a partial success, if the answer is one. A body that cannot be
+/// read says nothing; the status alone counts then, as for the SDK.
 fn partial_success(signal: Signal, response: &Response<Bytes>) -> Option<(u64, String)> {
     let json = response
         .headers()
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/json"));
-    let body = response.body();
+    if json {
+        partial_success_json(signal, response.body())
+    } else {
+        partial_success_binary(signal, response.body())
+    }
+}
+
+fn partial_success_binary(signal: Signal, body: &[u8]) -> Option<(u64, String)> {
     let (rejected, message) = match signal {
         Signal::Traces => {
-            let partial = decode::<ExportTraceServiceResponse>(body, json)?.partial_success?;
+            let answer = ExportTraceServiceResponse::decode(body).ok()?;
+            let partial = answer.partial_success?;
             (partial.rejected_spans, partial.error_message)
         }
         Signal::Metrics => {
-            let partial = decode::<ExportMetricsServiceResponse>(body, json)?.partial_success?;
+            let answer = ExportMetricsServiceResponse::decode(body).ok()?;
+            let partial = answer.partial_success?;
             (partial.rejected_data_points, partial.error_message)
         }
         Signal::Logs => {
-            let partial = decode::<ExportLogsServiceResponse>(body, json)?.partial_success?;
+            let answer = ExportLogsServiceResponse::decode(body).ok()?;
+            let partial = answer.partial_success?;
             (partial.rejected_log_records, partial.error_message)
         }
     };
     Some((u64::try_from(rejected).unwrap_or(0), message))
 }
 
-fn decode<M: Message + Default + DeserializeOwned>(body: &[u8], json: bool) -> Option<M> {
-    // A body that cannot be read says nothing; the status alone counts then, as for the SDK.
-    if json {
-        serde_json::from_slice(body).ok()
-    } else {
-        M::decode(body).ok()
-    }
+/// Protobuf's JSON writes 64-bit numbers as text, and readers must take both. The SDK takes numbers
+/// only, and would miss what its peer says.
+fn partial_success_json(signal: Signal, body: &[u8]) -> Option<(u64, String)> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let partial = answer.get("partialSuccess")?;
+    let rejected = partial.get(match signal {
+        Signal::Traces => "rejectedSpans",
+        Signal::Metrics => "rejectedDataPoints",
+        Signal::Logs => "rejectedLogRecords",
+    });
+    let rejected = rejected.and_then(|value| match value {
+        serde_json::Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    });
+    let message = partial.get("errorMessage").and_then(|text| text.as_str());
+    Some((
+        rejected.unwrap_or(0),
+        message.unwrap_or_default().to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -141,13 +163,16 @@ mod tests {
         let expected = Some((10, "too many".to_owned()));
         let binary = Response::new(Bytes::from(answer.encode_to_vec()));
         assert_eq!(partial_success(Signal::Traces, &binary), expected);
-        let json = Response::builder()
-            .header("content-type", "application/json")
-            .body(Bytes::from_static(
-                br#"{"partialSuccess":{"rejectedSpans":"10","errorMessage":"too many"}}"#,
-            ))
-            .unwrap();
-        assert_eq!(partial_success(Signal::Traces, &json), expected);
+        for json in [
+            r#"{"partialSuccess":{"rejectedSpans":"10","errorMessage":"too many"}}"#,
+            r#"{"partialSuccess":{"rejectedSpans":10,"errorMessage":"too many"}}"#,
+        ] {
+            let json = Response::builder()
+                .header("content-type", "application/json")
+                .body(Bytes::from_static(json.as_bytes()))
+                .unwrap();
+            assert_eq!(partial_success(Signal::Traces, &json), expected);
+        }
         let empty = Response::new(Bytes::new());
         assert_eq!(partial_success(Signal::Logs, &empty), None);
     }

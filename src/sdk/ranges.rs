@@ -69,9 +69,10 @@ mod tests {
                 .collect();
             prop_assert_eq!(count(&ranges), items.len() as u64);
             prop_assert_eq!(back, items);
-            prop_assert!(ranges.windows(2).all(|pair| {
-                pair[0].producer < pair[1].producer || pair[0].last + 1 < pair[1].first
-            }));
+            let apart = |a: ItemRange, b: ItemRange| {
+                a.producer < b.producer || a.last + 1 < b.first
+            };
+            prop_assert!(ranges.windows(2).all(|pair| apart(pair[0], pair[1])));
         }
     }
 
