@@ -235,11 +235,11 @@ fn retries_that_end_without_success_are_given_up() {
 
 #[test]
 fn where_nobody_listens_all_is_given_up() {
-    // The address of a listener that is gone.
-    let address = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
     for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
         let mut run = Run::new(protocol, only_logs(100.0), format!("http://{address}"));
         run.setup.duration_ns = 300_000_000;
@@ -308,11 +308,12 @@ fn a_closed_loop_never_has_more_unfinished_than_allowed() {
     let mut load = LoadPlan {
         traces: Some(traces(1.0)),
         logs: Some(logs(1.0)),
-        metrics: None,
+        metrics: Some(metrics(1.0)),
     };
     let process = ArrivalProcess::ClosedLoop { outstanding: 40 };
     load.traces.as_mut().unwrap().arrivals.process = process;
     load.logs.as_mut().unwrap().arrivals.process = process;
+    load.metrics.as_mut().unwrap().arrivals.process = process;
     let run = Run::new(Protocol::Grpc, load, endpoint(&server, Protocol::Grpc));
     let told = run.finish();
     for signal in [Signal::Traces, Signal::Logs] {
@@ -322,7 +323,18 @@ fn a_closed_loop_never_has_more_unfinished_than_allowed() {
         // It went on after the first items were finished.
         assert!(entered.len() > 2 * 40, "{signal}: {}", entered.len());
     }
-    for batch in run.batches().values() {
+    // Measurements are finished by the export of a collection that covers them.
+    let recorded = run.released(Signal::Metrics).len();
+    assert!(recorded > 2 * 40, "{recorded}");
+    let batches = run.batches();
+    let collections = batches
+        .values()
+        .filter(|b| b.signal == Some(Signal::Metrics));
+    assert!(recorded <= 2 * 40 * collections.count());
+    let others = batches
+        .values()
+        .filter(|b| b.signal != Some(Signal::Metrics));
+    for batch in others {
         let count: u64 = batch.items.iter().map(|r| r.last - r.first + 1).sum();
         assert!(count <= 2 * 40, "{count}");
     }
@@ -331,12 +343,38 @@ fn a_closed_loop_never_has_more_unfinished_than_allowed() {
 
 #[test]
 fn tls_is_spoken_with_the_given_authority() {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (cert, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
-    let server = Server::start(Behaviour {
-        tls: Some((cert.clone(), key)),
-        ..Behaviour::default()
-    });
+    let own = certificate();
+    let clients = certificate();
+    for mutual in [false, true] {
+        let server = Server::start(Behaviour {
+            tls: Some(server::Tls {
+                cert: own.0.clone(),
+                key: own.1.clone(),
+                client_ca: mutual.then(|| clients.0.clone()),
+            }),
+            ..Behaviour::default()
+        });
+        let identity = mutual.then(|| clients.clone());
+        assert_eq!(
+            over_tls(&server, &own.0, identity),
+            OutcomeKind::Acknowledged
+        );
+        if mutual {
+            assert_eq!(over_tls(&server, &own.0, None), OutcomeKind::GivenUp);
+        }
+        assert_eq!(over_tls(&server, &clients.0, None), OutcomeKind::GivenUp);
+    }
+}
+
+/// A certificate for `localhost`, signed by itself, and its key.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// How all batches of both kinds of transport ended.
+fn over_tls(server: &Server, ca: &str, identity: Option<(String, String)>) -> OutcomeKind {
+    let mut outcomes = Vec::new();
     for (protocol, port) in [
         (Protocol::Grpc, server.grpc.port()),
         (Protocol::HttpProtobuf, server.http.port()),
@@ -344,14 +382,44 @@ fn tls_is_spoken_with_the_given_authority() {
         let before = server.accepted().logs.len();
         let endpoint = format!("https://localhost:{port}");
         let mut run = Run::new(protocol, only_logs(100.0), endpoint);
-        run.setup.duration_ns = 300_000_000;
+        run.setup.duration_ns = 100_000_000;
+        run.setup.client.retry.max_retries = 0;
+        let ca = ca.to_owned();
         run.setup.tls = Some(ClientTls {
-            ca: cert.clone(),
-            identity: None,
+            ca,
+            identity: identity.clone(),
         });
         run.finish();
-        let entered = run.entered(Signal::Logs);
-        assert!(!entered.is_empty());
-        assert_eq!(server.accepted().logs.len() - before, entered.len());
+        let batches = run.batches();
+        let accepted = server.accepted().logs.len() - before;
+        let acknowledged: usize = batches
+            .values()
+            .filter(|b| matches!(b.ended, Some((OutcomeKind::Acknowledged, ..))))
+            .map(|b| b.items.iter().map(|r| r.last - r.first + 1).sum::<u64>() as usize)
+            .sum();
+        assert_eq!(accepted, acknowledged, "{protocol:?}");
+        outcomes.extend(batches.into_values().map(|batch| batch.ended.unwrap().0));
+    }
+    outcomes.dedup();
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    outcomes[0]
+}
+
+#[test]
+fn a_secret_that_the_peer_echoes_is_kept_nowhere() {
+    for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
+        let server = Server::start(Behaviour {
+            message: "your token is hush",
+            ..always(Reply::Partial(1))
+        });
+        let mut run = Run::new(protocol, only_logs(100.0), endpoint(&server, protocol));
+        run.setup.duration_ns = 100_000_000;
+        let told = run.finish();
+        assert!(!told.errors.is_empty());
+        assert!(!told.errors.iter().any(|e| e.contains("hush")), "{told:?}");
+        for batch in run.batches().values() {
+            let message = &batch.ended.as_ref().unwrap().2;
+            assert_eq!(message, "your token is <redacted>");
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! Get ready, wait for the start, let the producer threads run while counters are reported, then
 //! flush and shut down as a well-behaved application does.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -29,7 +28,7 @@ use set_up::Client;
 /// How often counters are reported.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// Threads for gRPC's connections; the SDK's batch threads are its own.
-const WORKERS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+const WORKERS: usize = 2;
 
 /// Plays the role until it is told to finish.
 ///
@@ -43,7 +42,7 @@ pub fn run() -> Result<(), RoleError> {
     };
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS.get())
+        .worker_threads(WORKERS)
         .enable_all()
         .build()?;
     let client = match build(setup, &runtime) {
@@ -54,8 +53,7 @@ pub fn run() -> Result<(), RoleError> {
             return Err(RoleError::Failed(why));
         }
     };
-    runtime.block_on(conduct(client, commands));
-    Ok(())
+    runtime.block_on(conduct(client, commands))
 }
 
 fn build(
@@ -67,12 +65,12 @@ fn build(
     Client::build(setup)
 }
 
-async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) {
+async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) -> Result<(), RoleError> {
     stdio::report(&Report::Ready(Ready::default()));
     let clock = loop {
         match commands.recv().await {
             Some(Command::Start(clock)) => break clock,
-            Some(Command::Finish) | None => return,
+            Some(Command::Finish) | None => return Ok(()),
             Some(_) => {}
         }
     };
@@ -82,11 +80,9 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) {
 
     let producing = Arc::clone(&client);
     let load = in_thread(move || producing.produce(clock));
-    if during(load, &client, clock, &mut ticks, &mut commands)
-        .await
-        .is_none()
-    {
-        return;
+    let ended = during(load, &client, clock, &mut ticks, &mut commands).await?;
+    if ended.is_none() {
+        return Ok(());
     }
     stdio::report(&Report::LoadEnded {
         at_ns: clock.now_ns(),
@@ -95,8 +91,9 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) {
     let ending = Arc::clone(&client);
     let timeout = Duration::from_nanos(client.shutdown_timeout_ns);
     let shutdown = in_thread(move || ending.sdk.shutdown(timeout));
-    let Some(failures) = during(shutdown, &client, clock, &mut ticks, &mut commands).await else {
-        return;
+    let ended = during(shutdown, &client, clock, &mut ticks, &mut commands).await?;
+    let Some(failures) = ended else {
+        return Ok(());
     };
     let mut errors = client.recorder.notes();
     errors.extend(failures);
@@ -107,7 +104,8 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) {
     });
     // The end of this never comes: only a command ends the wait.
     let (_keep, never) = oneshot::channel::<()>();
-    during(never, &client, clock, &mut ticks, &mut commands).await;
+    during(never, &client, clock, &mut ticks, &mut commands).await?;
+    Ok(())
 }
 
 /// Runs blocking work on a thread of its own; a panic there ends the wait without a value.
@@ -118,28 +116,28 @@ fn in_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> on
     wait
 }
 
-/// Reports samples and obeys commands until the work is done. `None` when the role must end.
+/// Reports samples and obeys commands until the work is done. `None` when the role was told to end.
 async fn during<T>(
     mut work: oneshot::Receiver<T>,
     client: &Client,
     clock: RunClock,
     ticks: &mut Interval,
     commands: &mut mpsc::Receiver<Command>,
-) -> Option<T> {
+) -> Result<Option<T>, RoleError> {
     loop {
         tokio::select! {
             done = &mut work => match done {
-                Ok(value) => return Some(value),
+                Ok(value) => return Ok(Some(value)),
                 Err(_) => {
                     let why = "a thread of the client panicked".to_owned();
-                    stdio::report(&Report::Failed { why });
-                    return None;
+                    stdio::report(&Report::Failed { why: why.clone() });
+                    return Err(RoleError::Failed(why));
                 }
             },
             _ = ticks.tick() => stdio::report(&Report::Client(sample(client, clock))),
             command = commands.recv() => match command {
                 Some(Command::StopLoad) => client.stop.store(true, Ordering::Relaxed),
-                Some(Command::Finish) | None => return None,
+                Some(Command::Finish) | None => return Ok(None),
                 Some(_) => {}
             },
         }

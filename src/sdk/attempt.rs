@@ -148,7 +148,7 @@ impl Open {
             batch: self.batch,
             at_ns: self.recorder.now_ns(),
             ok,
-            text,
+            text: self.recorder.redacted(text),
         });
     }
 
@@ -185,7 +185,7 @@ impl Open {
             at_ns: self.recorder.now_ns(),
             result: kind,
             rejected,
-            message,
+            message: self.recorder.redacted(message),
         });
         self.count(kind, rejected);
     }

@@ -90,6 +90,8 @@ impl Subscriber for SdkEvents {
                 note.push_str(text);
             }
         }
+        // Before it is cut: half a secret would not be recognised.
+        let note = self.recorder.redacted(note);
         self.recorder
             .note(note.chars().take(NOTE_CHARS_MAX).collect());
     }

@@ -12,6 +12,7 @@ use crate::ids::Identity;
 use crate::journal::{BATCHES_FILE, BatchLine, Journal};
 use crate::mapped::{Bitmap, names};
 use crate::plan::LoadPlan;
+use crate::plan::secret::{REDACTED, Secret};
 use crate::signal::Signal;
 
 /// Distinct warnings and errors that are kept.
@@ -27,6 +28,8 @@ pub struct Recorder {
     requests: AtomicU64,
     signals: [SignalRecord; 3],
     notes: Mutex<BTreeSet<String>>,
+    /// Values that a peer may echo and nobody may read.
+    secrets: Vec<Secret>,
 }
 
 /// What is known of one signal. Counters are for live samples, never for the ledger.
@@ -53,11 +56,12 @@ pub struct ProducerRecord {
 }
 
 impl Recorder {
-    /// Opens the journal and the bitmaps that the controller made in `evidence`.
+    /// Opens the journal and the bitmaps that the controller made in `evidence`. No text that is
+    /// kept will hold any of `secrets`.
     ///
     /// # Errors
     /// When a file is missing or cannot be mapped.
-    pub fn open(evidence: &Path, load: &LoadPlan) -> Result<Self, SdkError> {
+    pub fn open(evidence: &Path, load: &LoadPlan, secrets: Vec<Secret>) -> Result<Self, SdkError> {
         let at = |name: &str, error: io::Error| SdkError::Evidence {
             path: evidence.join(name).display().to_string(),
             error,
@@ -94,6 +98,7 @@ impl Recorder {
             requests: AtomicU64::new(0),
             signals,
             notes: Mutex::default(),
+            secrets,
         })
     }
 
@@ -153,8 +158,19 @@ impl Recorder {
         }
     }
 
+    /// The text without the secrets that a peer may have echoed.
+    pub(super) fn redacted(&self, mut text: String) -> String {
+        for secret in &self.secrets {
+            if !secret.reveal().is_empty() && text.contains(secret.reveal()) {
+                text = text.replace(secret.reveal(), REDACTED);
+            }
+        }
+        text
+    }
+
     /// Keeps a distinct warning or error, while there is room.
     pub fn note(&self, text: String) {
+        let text = self.redacted(text);
         // A poisoned set is still a set.
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.len() < NOTES_MAX {

@@ -104,7 +104,7 @@ pub struct Run {
 }
 
 /// What the role reported until it was done.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Told {
     pub clock: Option<RunClock>,
     pub samples: Vec<squall::evidence::ClientSample>,

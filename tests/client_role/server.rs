@@ -52,8 +52,17 @@ pub enum Reply {
 pub struct Behaviour {
     pub delay: Duration,
     pub reply: Box<dyn Fn(Signal, u64) -> Reply + Send + Sync>,
-    /// PEM texts of the certificate and its key.
-    pub tls: Option<(String, String)>,
+    pub tls: Option<Tls>,
+    /// What a partial success says.
+    pub message: &'static str,
+}
+
+/// PEM texts of a certificate and its key.
+pub struct Tls {
+    pub cert: String,
+    pub key: String,
+    /// Who must have signed the client's certificate.
+    pub client_ca: Option<String>,
 }
 
 impl Default for Behaviour {
@@ -62,6 +71,7 @@ impl Default for Behaviour {
             delay: Duration::ZERO,
             reply: Box::new(|_, _| Reply::Ok),
             tls: None,
+            message: "planned",
         }
     }
 }
@@ -150,29 +160,29 @@ fn secret(metadata: &MetadataMap) -> Option<String> {
     Some(metadata.get("x-secret")?.to_str().ok()?.to_owned())
 }
 
-fn trace_answer(rejected: Option<i64>) -> ExportTraceServiceResponse {
+fn trace_answer(rejected: Option<i64>, message: &str) -> ExportTraceServiceResponse {
     ExportTraceServiceResponse {
         partial_success: rejected.map(|rejected_spans| ExportTracePartialSuccess {
             rejected_spans,
-            error_message: "planned".into(),
+            error_message: message.into(),
         }),
     }
 }
 
-fn metrics_answer(rejected: Option<i64>) -> ExportMetricsServiceResponse {
+fn metrics_answer(rejected: Option<i64>, message: &str) -> ExportMetricsServiceResponse {
     ExportMetricsServiceResponse {
         partial_success: rejected.map(|rejected_data_points| ExportMetricsPartialSuccess {
             rejected_data_points,
-            error_message: "planned".into(),
+            error_message: message.into(),
         }),
     }
 }
 
-fn logs_answer(rejected: Option<i64>) -> ExportLogsServiceResponse {
+fn logs_answer(rejected: Option<i64>, message: &str) -> ExportLogsServiceResponse {
     ExportLogsServiceResponse {
         partial_success: rejected.map(|rejected_log_records| ExportLogsPartialSuccess {
             rejected_log_records,
-            error_message: "planned".into(),
+            error_message: message.into(),
         }),
     }
 }
@@ -180,7 +190,8 @@ fn logs_answer(rejected: Option<i64>) -> ExportLogsServiceResponse {
 fn grpc_answer<A>(
     reply: Reply,
     accept: impl FnOnce(),
-    answer: impl FnOnce(Option<i64>) -> A,
+    answer: impl FnOnce(Option<i64>, &str) -> A,
+    message: &str,
 ) -> Result<Response<A>, Status> {
     let rejected = match reply {
         Reply::Ok => None,
@@ -189,7 +200,7 @@ fn grpc_answer<A>(
         Reply::Http(status) => return Err(Status::unknown(format!("http {status}"))),
     };
     accept();
-    Ok(Response::new(answer(rejected)))
+    Ok(Response::new(answer(rejected, message)))
 }
 
 #[tonic::async_trait]
@@ -200,7 +211,7 @@ impl TraceService for State {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let reply = self.reply(Signal::Traces, secret(request.metadata())).await;
         let accept = || self.accept_spans(request.into_inner());
-        grpc_answer(reply, accept, trace_answer)
+        grpc_answer(reply, accept, trace_answer, self.behaviour.message)
     }
 }
 
@@ -214,7 +225,7 @@ impl MetricsService for State {
             .reply(Signal::Metrics, secret(request.metadata()))
             .await;
         let accept = || self.accept_metrics(request.into_inner());
-        grpc_answer(reply, accept, metrics_answer)
+        grpc_answer(reply, accept, metrics_answer, self.behaviour.message)
     }
 }
 
@@ -226,7 +237,7 @@ impl LogsService for State {
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
         let reply = self.reply(Signal::Logs, secret(request.metadata())).await;
         let accept = || self.accept_logs(request.into_inner());
-        grpc_answer(reply, accept, logs_answer)
+        grpc_answer(reply, accept, logs_answer, self.behaviour.message)
     }
 }
 
@@ -235,10 +246,13 @@ async fn serve_grpc(state: Arc<State>) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
     let mut server = tonic::transport::Server::builder();
-    if let Some((cert, key)) = &state.behaviour.tls {
-        let identity = tonic::transport::Identity::from_pem(cert, key);
-        let tls = tonic::transport::ServerTlsConfig::new().identity(identity);
-        server = server.tls_config(tls).unwrap();
+    if let Some(tls) = &state.behaviour.tls {
+        let identity = tonic::transport::Identity::from_pem(&tls.cert, &tls.key);
+        let mut config = tonic::transport::ServerTlsConfig::new().identity(identity);
+        if let Some(ca) = &tls.client_ca {
+            config = config.client_ca_root(tonic::transport::Certificate::from_pem(ca));
+        }
+        server = server.tls_config(config).unwrap();
     }
     let (gzip, zstd) = (CompressionEncoding::Gzip, CompressionEncoding::Zstd);
     let router = server
@@ -256,21 +270,7 @@ async fn serve_grpc(state: Arc<State>) -> SocketAddr {
 async fn serve_http(state: Arc<State>) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let acceptor = state.behaviour.tls.as_ref().map(|(cert, key)| {
-        use rustls::pki_types::pem::PemObject;
-        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()],
-                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-            )
-            .unwrap();
-        tokio_rustls::TlsAcceptor::from(Arc::new(config))
-    });
+    let acceptor = state.behaviour.tls.as_ref().map(acceptor);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
@@ -299,6 +299,33 @@ async fn serve_http(state: Arc<State>) -> SocketAddr {
     address
 }
 
+fn acceptor(tls: &Tls) -> tokio_rustls::TlsAcceptor {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::server::WebPkiClientVerifier;
+    let der = |pem: &String| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clients = match &tls.client_ca {
+        Some(ca) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(der(ca)).unwrap();
+            let roots = Arc::new(roots);
+            WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
+                .build()
+                .unwrap()
+        }
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
+    let key = PrivateKeyDer::from_pem_slice(tls.key.as_bytes()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(vec![der(&tls.cert)], key)
+        .unwrap();
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
 async fn answer(state: &State, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     let signal = Signal::ALL
@@ -318,18 +345,19 @@ async fn answer(state: &State, request: hyper::Request<Incoming>) -> hyper::Resp
         }
         Reply::Grpc(code) => panic!("{code:?} over HTTP"),
     };
+    let message = state.behaviour.message;
     let bytes = match signal {
         Signal::Traces => {
             state.accept_spans(decode(&body, json));
-            encode(&trace_answer(rejected), json)
+            encode(&trace_answer(rejected, message), json)
         }
         Signal::Metrics => {
             state.accept_metrics(decode(&body, json));
-            encode(&metrics_answer(rejected), json)
+            encode(&metrics_answer(rejected, message), json)
         }
         Signal::Logs => {
             state.accept_logs(decode(&body, json));
-            encode(&logs_answer(rejected), json)
+            encode(&logs_answer(rejected, message), json)
         }
     };
     let kind = if json {

@@ -16,6 +16,7 @@ use crate::load::payload::metrics::MetricTable;
 use crate::load::payload::traces::SpanTable;
 use crate::load::producer::{Offered, Producer};
 use crate::mapped::{Arrivals, names};
+use crate::plan::secret::Secret;
 use crate::plan::{ArrivalPlan, ArrivalProcess, InstrumentKind, LoadPlan};
 use crate::role::control::ClientSetup;
 use crate::sdk::SdkError;
@@ -66,7 +67,9 @@ impl Client {
     pub fn build(setup: ClientSetup) -> Result<Self, SdkError> {
         // Both TLS stacks use it; a second call of a process has nothing to do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let recorder = Arc::new(Recorder::open(&setup.evidence, &setup.load)?);
+        let secrets = setup.headers.iter().map(|(_, value)| Secret::new(value));
+        let recorder = Recorder::open(&setup.evidence, &setup.load, secrets.collect())?;
+        let recorder = Arc::new(recorder);
         SdkEvents::install(Arc::clone(&recorder));
         let builder = Builder {
             transport: Transport {
