@@ -50,12 +50,20 @@ const fn wide(seed: u64, high: Use, low: Use, producer: u16, arrival: u64) -> u1
 /// `len` letters and digits for `(seed, a, b)`.
 pub fn text(seed: u64, a: u64, b: u64, len: usize) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz012345";
-    (0..len)
-        .map(|index| {
-            let word = mix(seed, Use::Text, a ^ (b << 32), index as u64);
-            char::from(ALPHABET[(word % 32) as usize])
-        })
-        .collect()
+    /// Letters in a word, of five bits each.
+    const PER_WORD: usize = 12;
+    let stream = mix(seed, Use::Text, a, b);
+    let mut text = String::with_capacity(len + PER_WORD);
+    while text.len() < len {
+        let word = mix(stream, Use::Text, text.len() as u64, 0);
+        text.extend((0..PER_WORD).map(|nth| {
+            let index = (word >> (5 * nth)) & 31;
+            char::from(ALPHABET[index as usize])
+        }));
+    }
+    // Every letter is one byte.
+    text.truncate(len);
+    text
 }
 
 #[cfg(test)]
