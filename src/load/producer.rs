@@ -1,0 +1,225 @@
+//! The loops of a producer thread: they decide when, a closure decides what.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::pace::{Pace, pace};
+use crate::clock::RunClock;
+use crate::mapped::Arrivals;
+
+/// Longest sleep, so that a stop is obeyed soon.
+const NAP: Duration = Duration::from_millis(20);
+/// Sleep of a closed loop whose items are all unfinished.
+const CLOSED_NAP: Duration = Duration::from_micros(200);
+
+/// What the producers of one signal have done so far, for live samples.
+#[derive(Debug, Default)]
+pub struct Offered {
+    /// Items that became due.
+    pub offered: AtomicU64,
+    /// Items that were skipped because they were too late.
+    pub missed: AtomicU64,
+    /// Largest lateness of a release since it was last taken.
+    pub lateness_max_ns: AtomicU64,
+}
+
+/// One producer's part of the schedule.
+#[derive(Debug)]
+pub struct Producer<'a> {
+    pub clock: RunClock,
+    pub arrivals: &'a Arrivals,
+    pub items_per_arrival: u64,
+    pub offered: &'a Offered,
+    pub stop: &'a AtomicBool,
+}
+
+impl Producer<'_> {
+    /// Open loop: releases each arrival when it is due, whatever became of the earlier ones.
+    ///
+    /// `release` is given the arrival's index and due time, and is called after the release was noted.
+    pub fn run_open(&self, miss_after_ns: u64, mut release: impl FnMut(u64, u64)) {
+        self.wait_for_start();
+        for index in 0..self.arrivals.len() {
+            let due_ns = self.arrivals.due_ns(index);
+            loop {
+                if self.stopped() {
+                    return;
+                }
+                let now_ns = self.clock.now_ns();
+                match pace(now_ns, due_ns, miss_after_ns) {
+                    Pace::Wait(left) => thread::sleep(left.min(NAP)),
+                    Pace::Release => {
+                        let late_ns = now_ns - due_ns;
+                        self.offered
+                            .lateness_max_ns
+                            .fetch_max(late_ns, Ordering::Relaxed);
+                        self.count_offered();
+                        self.arrivals.release(index, now_ns);
+                        release(index as u64, due_ns);
+                        break;
+                    }
+                    Pace::Miss => {
+                        self.count_offered();
+                        self.offered
+                            .missed
+                            .fetch_add(self.items_per_arrival, Ordering::Relaxed);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closed loop until `end_ns`: goes on as soon as fewer than `outstanding` items are unfinished.
+    ///
+    /// `finished` tells how many items, in the order of their entry into the client, are known to be
+    /// finished; `release` tells whether the arrival entered the client at all.
+    pub fn run_closed(
+        &self,
+        outstanding: u32,
+        end_ns: u64,
+        finished: impl Fn() -> u64,
+        mut release: impl FnMut(u64, u64) -> bool,
+    ) {
+        self.wait_for_start();
+        let outstanding = u64::from(outstanding.max(1));
+        // Per unfinished arrival: how many items must be finished for it to be.
+        let mut unfinished: VecDeque<u64> = VecDeque::new();
+        let mut index = 0;
+        while index < self.arrivals.len() {
+            let now_ns = self.clock.now_ns();
+            if self.stopped() || now_ns >= end_ns {
+                return;
+            }
+            let finished = finished();
+            while unfinished.front().is_some_and(|last| *last <= finished) {
+                unfinished.pop_front();
+            }
+            if unfinished.len() as u64 * self.items_per_arrival >= outstanding {
+                thread::sleep(CLOSED_NAP);
+                continue;
+            }
+            self.count_offered();
+            self.arrivals.release_unscheduled(index, now_ns);
+            if release(index as u64, now_ns) {
+                unfinished.push_back((index as u64 + 1) * self.items_per_arrival);
+            }
+            index += 1;
+        }
+    }
+
+    fn wait_for_start(&self) {
+        precise_sleep();
+        loop {
+            let left = self.clock.until(0);
+            if left.is_zero() || self.stopped() {
+                return;
+            }
+            thread::sleep(left.min(NAP));
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn count_offered(&self) {
+        self.offered
+            .offered
+            .fetch_add(self.items_per_arrival, Ordering::Relaxed);
+    }
+}
+
+/// Asks the kernel to wake this thread on time. By default it may wake it 50 us late.
+fn precise_sleep() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without the right the sleep is only less precise, and lateness is measured anyway.
+        let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn files(due_ns: &[u64]) -> (tempfile::TempDir, Arrivals) {
+        let folder = tempfile::tempdir().unwrap();
+        let arrivals = Arrivals::create(&folder.path().join("a"), due_ns).unwrap();
+        (folder, arrivals)
+    }
+
+    #[test]
+    fn an_open_loop_releases_what_is_due_and_misses_what_is_too_late() {
+        const LATE_NS: u64 = 60_000_000_000;
+        // The run began two minutes ago; the last arrival is due in 5 ms.
+        let mut clock = RunClock::starting_in(Duration::ZERO);
+        clock.start_monotonic_ns = clock.start_monotonic_ns.saturating_sub(LATE_NS);
+        let soon_ns = clock.now_ns() + 5_000_000;
+        let (_folder, arrivals) = files(&[0, 1, soon_ns]);
+        let offered = Offered::default();
+        let mut released = Vec::new();
+        Producer {
+            clock,
+            arrivals: &arrivals,
+            items_per_arrival: 3,
+            offered: &offered,
+            stop: &AtomicBool::new(false),
+        }
+        .run_open(30_000_000_000, |index, due_ns| {
+            released.push((index, due_ns));
+        });
+        assert_eq!(released, vec![(2, soon_ns)]);
+        assert_eq!(offered.offered.load(Ordering::Relaxed), 9);
+        assert_eq!(offered.missed.load(Ordering::Relaxed), 6);
+        assert_eq!(arrivals.released_ns(0), 0);
+        assert!(arrivals.released_ns(2) >= soon_ns);
+    }
+
+    #[test]
+    fn a_closed_loop_keeps_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let arrivals = Arrivals::create_unscheduled(&folder.path().join("a"), 20).unwrap();
+        let released = Cell::new(0_u64);
+        let finished = Cell::new(0_u64);
+        Producer {
+            clock: RunClock::starting_in(Duration::ZERO),
+            arrivals: &arrivals,
+            items_per_arrival: 2,
+            offered: &Offered::default(),
+            stop: &AtomicBool::new(false),
+        }
+        .run_closed(
+            4,
+            u64::MAX,
+            || {
+                finished.set(released.get() * 2);
+                finished.get()
+            },
+            |_, _| {
+                released.set(released.get() + 1);
+                assert!(released.get() * 2 - finished.get() <= 4);
+                true
+            },
+        );
+        assert_eq!(released.get(), 20);
+        assert!(arrivals.released_ns(19) > 0);
+    }
+
+    #[test]
+    fn a_stop_ends_the_loop() {
+        let (_folder, arrivals) = files(&[u64::MAX / 2]);
+        Producer {
+            clock: RunClock::starting_in(Duration::ZERO),
+            arrivals: &arrivals,
+            items_per_arrival: 1,
+            offered: &Offered::default(),
+            stop: &AtomicBool::new(true),
+        }
+        .run_open(0, |_, _| panic!("nothing is due"));
+        assert_eq!(arrivals.released_ns(0), 0);
+    }
+}

@@ -1,0 +1,268 @@
+//! Everything that the client needs, built before it says that it is ready.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::logs::LogSource;
+use super::metrics::{MeasurementSource, Meters};
+use super::traces::SpanSource;
+use crate::clock::RunClock;
+use crate::load::payload::logs::LogTable;
+use crate::load::payload::metrics::MetricTable;
+use crate::load::payload::traces::SpanTable;
+use crate::load::producer::{Offered, Producer};
+use crate::mapped::{Arrivals, names};
+use crate::plan::secret::Secret;
+use crate::plan::{ArrivalPlan, ArrivalProcess, InstrumentKind, LoadPlan};
+use crate::role::control::ClientSetup;
+use crate::sdk::SdkError;
+use crate::sdk::build::{Builder, MetricSetup, Sdk};
+use crate::sdk::events::SdkEvents;
+use crate::sdk::recorder::Recorder;
+use crate::sdk::transport::{Tls, Transport};
+use crate::signal::Signal;
+
+/// Longest sleep of the wait for the planned end, so that a stop is obeyed soon.
+const NAP: Duration = Duration::from_millis(20);
+
+/// The client, ready to run.
+pub struct Client {
+    pub recorder: Arc<Recorder>,
+    pub sdk: Sdk,
+    /// One slot per signal.
+    pub offered: [Offered; 3],
+    /// Set to end the load early.
+    pub stop: AtomicBool,
+    pub shutdown_timeout_ns: u64,
+    sources: Vec<(Signal, u16, Arrivals, Source)>,
+    load: LoadPlan,
+    duration_ns: u64,
+    miss_after_ns: u64,
+}
+
+/// What makes the items of one producer.
+enum Source {
+    Spans(SpanSource),
+    Measurements(MeasurementSource),
+    Logs(LogSource),
+}
+
+/// An evidence file that could not be used.
+pub fn evidence_error(path: &Path, error: io::Error) -> SdkError {
+    SdkError::Evidence {
+        path: path.display().to_string(),
+        error,
+    }
+}
+
+impl Client {
+    /// Builds providers, tables and sources, and opens the evidence files.
+    ///
+    /// # Errors
+    /// When a file is missing or a setting is not usable.
+    pub fn build(setup: ClientSetup) -> Result<Self, SdkError> {
+        // Both TLS stacks use it; a second call of a process has nothing to do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let secrets = setup.headers.iter().map(|(_, value)| Secret::new(value));
+        let recorder = Recorder::open(&setup.evidence, &setup.load, secrets.collect())?;
+        let recorder = Arc::new(recorder);
+        SdkEvents::install(Arc::clone(&recorder));
+        let builder = Builder {
+            transport: Transport {
+                protocol: setup.client.protocol,
+                endpoint: setup.endpoint.clone(),
+                compression: setup.client.compression,
+                headers: setup.headers.clone(),
+                tls: setup.tls.clone().map(|tls| Tls {
+                    ca: tls.ca,
+                    identity: tls.identity,
+                }),
+                retry: setup.client.retry,
+            },
+            recorder: Arc::clone(&recorder),
+            service: setup.client.service.clone(),
+        };
+        let mut client = Self {
+            recorder,
+            sdk: Sdk::default(),
+            offered: Default::default(),
+            stop: AtomicBool::new(false),
+            shutdown_timeout_ns: setup.client.shutdown_timeout_ns,
+            sources: Vec::new(),
+            load: setup.load.clone(),
+            duration_ns: setup.duration_ns,
+            miss_after_ns: setup.miss_after_ns,
+        };
+        client.add_traces(&setup, &builder)?;
+        client.add_metrics(&setup, &builder)?;
+        client.add_logs(&setup, &builder)?;
+        Ok(client)
+    }
+
+    fn add_traces(&mut self, setup: &ClientSetup, builder: &Builder) -> Result<(), SdkError> {
+        let Some(load) = &setup.load.traces else {
+            return Ok(());
+        };
+        let spans = load.arrivals.items_per_arrival;
+        let provider = builder.traces(load.payload.sample)?;
+        let table = Arc::new(SpanTable::new(&load.payload, setup.seed, spans));
+        for producer in 0..load.arrivals.producers.max(1) {
+            let table = Arc::clone(&table);
+            let source = SpanSource::new(&provider, table, producer, spans, &setup.evidence)?;
+            self.add(setup, Signal::Traces, producer, Source::Spans(source))?;
+        }
+        self.sdk.traces = Some(provider);
+        Ok(())
+    }
+
+    fn add_metrics(&mut self, setup: &ClientSetup, builder: &Builder) -> Result<(), SdkError> {
+        let Some(load) = &setup.load.metrics else {
+            return Ok(());
+        };
+        let producers = load.arrivals.producers;
+        let table = MetricTable::new(&load.payload, setup.seed, producers);
+        let exponential = |kind| kind == InstrumentKind::ExponentialHistogram;
+        let provider = builder.metrics(MetricSetup {
+            temporality: setup.client.temporality,
+            series: table.series(),
+            exponential: table
+                .instruments()
+                .iter()
+                .filter(|look| exponential(look.kind))
+                .map(|look| look.name.clone())
+                .collect(),
+        })?;
+        let meters = Meters::new(&provider, table, &setup.evidence)?;
+        let meters = Arc::new(meters);
+        for producer in 0..producers.max(1) {
+            let source = MeasurementSource {
+                meters: Arc::clone(&meters),
+                recorder: Arc::clone(&self.recorder),
+                producer,
+            };
+            let source = Source::Measurements(source);
+            self.add(setup, Signal::Metrics, producer, source)?;
+        }
+        self.sdk.metrics = Some(provider);
+        Ok(())
+    }
+
+    fn add_logs(&mut self, setup: &ClientSetup, builder: &Builder) -> Result<(), SdkError> {
+        let Some(load) = &setup.load.logs else {
+            return Ok(());
+        };
+        let provider = builder.logs()?;
+        let table = Arc::new(LogTable::new(&load.payload, setup.seed));
+        for producer in 0..load.arrivals.producers.max(1) {
+            let records = load.arrivals.items_per_arrival;
+            let source = LogSource::new(&provider, Arc::clone(&table), producer, records);
+            self.add(setup, Signal::Logs, producer, Source::Logs(source))?;
+        }
+        self.sdk.logs = Some(provider);
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        setup: &ClientSetup,
+        signal: Signal,
+        producer: u16,
+        source: Source,
+    ) -> Result<(), SdkError> {
+        let path = setup.evidence.join(names::arrivals(signal, producer));
+        let arrivals = Arrivals::open(&path).map_err(|error| evidence_error(&path, error))?;
+        self.sources.push((signal, producer, arrivals, source));
+        Ok(())
+    }
+
+    /// Runs every producer on its own thread, until the schedule has ended or the load was stopped.
+    ///
+    /// # Panics
+    /// When a producer does.
+    pub fn produce(&self, clock: RunClock) {
+        self.recorder.start(clock);
+        thread::scope(|scope| {
+            for (signal, producer, arrivals, source) in &self.sources {
+                let name = format!("{signal}.{producer}");
+                let run = move || self.run(*signal, *producer, arrivals, source, clock);
+                if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, run) {
+                    let text = format!("no thread for producer {signal}.{producer}: {error}");
+                    self.recorder.note(text);
+                }
+            }
+        });
+        while !self.stop.load(Ordering::Relaxed) {
+            let left = clock.until(self.duration_ns);
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(left.min(NAP));
+        }
+    }
+
+    fn run(
+        &self,
+        signal: Signal,
+        producer: u16,
+        arrivals: &Arrivals,
+        source: &Source,
+        clock: RunClock,
+    ) {
+        let Some(plan) = self.load.arrivals(signal) else {
+            return;
+        };
+        let pacer = Producer {
+            clock,
+            arrivals,
+            items_per_arrival: u64::from(plan.items_per_arrival.max(1)),
+            offered: &self.offered[signal.index()],
+            stop: &self.stop,
+        };
+        match source {
+            Source::Spans(spans) => {
+                let mut maker = spans.maker();
+                self.drive(&pacer, plan, signal, producer, |arrival, due_ns| {
+                    maker.release(arrival, clock.to_unix_ns(due_ns))
+                });
+            }
+            Source::Measurements(measurements) => {
+                self.drive(&pacer, plan, signal, producer, |arrival, _| {
+                    measurements.release(arrival);
+                    true
+                });
+            }
+            Source::Logs(logs) => {
+                self.drive(&pacer, plan, signal, producer, |arrival, due_ns| {
+                    logs.release(arrival, clock.to_unix_ns(due_ns));
+                    true
+                });
+            }
+        }
+    }
+
+    fn drive(
+        &self,
+        pacer: &Producer<'_>,
+        plan: &ArrivalPlan,
+        signal: Signal,
+        producer: u16,
+        mut release: impl FnMut(u64, u64) -> bool,
+    ) {
+        match plan.process {
+            ArrivalProcess::Constant | ArrivalProcess::Poisson => {
+                pacer.run_open(self.miss_after_ns, |arrival, due_ns| {
+                    release(arrival, due_ns);
+                });
+            }
+            ArrivalProcess::ClosedLoop { outstanding } => {
+                let record = &self.recorder.signal(signal).producers[usize::from(producer)];
+                let finished = || record.finished_through.load(Ordering::Relaxed);
+                pacer.run_closed(outstanding, self.duration_ns, finished, release);
+            }
+        }
+    }
+}

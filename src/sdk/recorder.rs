@@ -1,0 +1,186 @@
+//! Where the fate of every item is kept: mapped marks, the journal of batches, live counters.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::SdkError;
+use crate::clock::RunClock;
+use crate::ids::Identity;
+use crate::journal::{BATCHES_FILE, BatchLine, Journal};
+use crate::mapped::{Bitmap, names};
+use crate::plan::LoadPlan;
+use crate::plan::secret::{REDACTED, Secret};
+use crate::signal::Signal;
+
+/// Distinct warnings and errors that are kept.
+const NOTES_MAX: usize = 32;
+
+/// Shared by everything that watches the SDK.
+#[derive(Debug)]
+pub struct Recorder {
+    journal: Journal,
+    clock: OnceLock<RunClock>,
+    next_batch: AtomicU64,
+    next_point: AtomicU64,
+    requests: AtomicU64,
+    signals: [SignalRecord; 3],
+    notes: Mutex<BTreeSet<String>>,
+    /// Values that a peer may echo and nobody may read.
+    secrets: Vec<Secret>,
+}
+
+/// What is known of one signal. Counters are for live samples, never for the ledger.
+#[derive(Debug, Default)]
+pub struct SignalRecord {
+    pub entered: AtomicU64,
+    pub handed: AtomicU64,
+    pub acknowledged: AtomicU64,
+    pub finished: AtomicU64,
+    /// One per producer.
+    pub producers: Vec<ProducerRecord>,
+    pub items_per_arrival: u64,
+}
+
+/// What is known of one producer.
+#[derive(Debug, Default)]
+pub struct ProducerRecord {
+    /// `None` for metrics, whose points do not enter one by one.
+    entered: Option<Bitmap>,
+    /// Measurements recorded; for metrics only.
+    pub recorded: AtomicU64,
+    /// Items, in the order of their entry, that are finished.
+    pub finished_through: AtomicU64,
+}
+
+impl Recorder {
+    /// Opens the journal and the bitmaps that the controller made in `evidence`. No text that is
+    /// kept will hold any of `secrets`.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be mapped.
+    pub fn open(evidence: &Path, load: &LoadPlan, secrets: Vec<Secret>) -> Result<Self, SdkError> {
+        let at = |name: &str, error: io::Error| SdkError::Evidence {
+            path: evidence.join(name).display().to_string(),
+            error,
+        };
+        let journal =
+            Journal::open(&evidence.join(BATCHES_FILE)).map_err(|error| at(BATCHES_FILE, error))?;
+        let mut signals: [SignalRecord; 3] = Default::default();
+        for signal in load.signals() {
+            let Some(arrivals) = load.arrivals(signal) else {
+                continue;
+            };
+            let record = &mut signals[signal.index()];
+            record.items_per_arrival = u64::from(arrivals.items_per_arrival.max(1));
+            for producer in 0..arrivals.producers.max(1) {
+                let entered = match signal {
+                    Signal::Metrics => None,
+                    Signal::Traces | Signal::Logs => {
+                        let name = names::entered(signal, producer);
+                        let bitmap = Bitmap::open(&evidence.join(&name));
+                        Some(bitmap.map_err(|error| at(&name, error))?)
+                    }
+                };
+                record.producers.push(ProducerRecord {
+                    entered,
+                    ..ProducerRecord::default()
+                });
+            }
+        }
+        Ok(Self {
+            journal,
+            clock: OnceLock::new(),
+            next_batch: AtomicU64::new(1),
+            next_point: AtomicU64::new(1),
+            requests: AtomicU64::new(0),
+            signals,
+            notes: Mutex::default(),
+            secrets,
+        })
+    }
+
+    /// From now on times are offsets of this clock; before, they are 0. The first call counts.
+    pub fn start(&self, clock: RunClock) {
+        // A second start is not something that the controller does.
+        let _ = self.clock.set(clock);
+    }
+
+    pub fn now_ns(&self) -> u64 {
+        self.clock.get().map_or(0, RunClock::now_ns)
+    }
+
+    pub fn signal(&self, signal: Signal) -> &SignalRecord {
+        &self.signals[signal.index()]
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Marks an item as entered into the client.
+    pub fn mark_entered(&self, signal: Signal, span_id: u64) {
+        let Some(item) = Identity::from_span_id(span_id) else {
+            return;
+        };
+        let record = self.signal(signal);
+        let bitmap = record
+            .producers
+            .get(usize::from(item.producer))
+            .and_then(|producer| producer.entered.as_ref());
+        if let Some(bitmap) = bitmap {
+            bitmap.mark(item.sequence);
+            record.entered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A number for a batch, unique over all signals, from 1.
+    pub(super) fn next_batch(&self) -> u64 {
+        self.next_batch.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The first of `count` fresh sequences for data points.
+    pub(super) fn next_points(&self, count: u64) -> u64 {
+        self.next_point.fetch_add(count, Ordering::Relaxed)
+    }
+
+    /// Appends to the journal. A failure is kept as a note: the run goes on, and is inconclusive.
+    pub(super) fn journal(&self, line: &BatchLine) {
+        if let Err(error) = self.journal.append(line) {
+            self.note(format!("cannot write {BATCHES_FILE}: {error}"));
+        }
+    }
+
+    /// The text without the secrets that a peer may have echoed.
+    pub(super) fn redacted(&self, mut text: String) -> String {
+        for secret in &self.secrets {
+            if !secret.reveal().is_empty() && text.contains(secret.reveal()) {
+                text = text.replace(secret.reveal(), REDACTED);
+            }
+        }
+        text
+    }
+
+    /// Keeps a distinct warning or error, while there is room.
+    pub fn note(&self, text: String) {
+        let text = self.redacted(text);
+        // A poisoned set is still a set.
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < NOTES_MAX {
+            notes.insert(text);
+        }
+    }
+
+    /// The notes so far, sorted.
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.iter().cloned().collect()
+    }
+}
