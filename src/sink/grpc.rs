@@ -101,7 +101,11 @@ async fn export<R: Receiver>(
     .map_err(refused)?;
     server.traffic.add_wire_bytes(arrived.body.len());
     let compressed = unframe(&mut arrived).map_err(|why| refused(Refusal::Malformed(why)))?;
-    let compression = if compressed { announced } else { Compression::None };
+    let compression = if compressed {
+        announced
+    } else {
+        Compression::None
+    };
     let receiver = &*server.receiver;
     let encoding = Encoding::Protobuf;
     let answer = intake::take(receiver, signal, encoding, compression, arrived, max_bytes)

@@ -67,15 +67,23 @@ async fn export<R: Receiver>(
             malformed(StatusCode::NOT_FOUND, Code::NotFound, why)
         })?;
     if request.method() != Method::POST {
-        let why = format!("{} is not how telemetry is sent: use POST", request.method());
+        let why = format!(
+            "{} is not how telemetry is sent: use POST",
+            request.method()
+        );
         return Err(malformed(
             StatusCode::METHOD_NOT_ALLOWED,
             Code::Unimplemented,
             why,
         ));
     }
-    let unsupported =
-        |why| malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, why);
+    let unsupported = |why| {
+        malformed(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::InvalidArgument,
+            why,
+        )
+    };
     let encoding = encoding
         .ok_or_else(|| unsupported(format!("the content type is neither {PROTOBUF} nor {JSON}")))?;
     let compression = match request.headers().get(CONTENT_ENCODING) {

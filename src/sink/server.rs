@@ -68,7 +68,12 @@ pub struct Server<R> {
 impl<R: Receiver> Server<R> {
     /// Accepts until the future is dropped. Connections that are open by then go on until their
     /// runtime ends.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, door: Door, tls: Option<TlsAcceptor>) {
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        door: Door,
+        tls: Option<TlsAcceptor>,
+    ) {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
         loop {
             // The semaphore is never closed.
@@ -88,7 +93,7 @@ impl<R: Receiver> Server<R> {
         }
     }
 
-    async fn connection(&self, stream: TcpStream, door: Door, tls: Option<TlsAcceptor>) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, door: Door, tls: Option<TlsAcceptor>) {
         // Without it, Nagle and delayed acknowledgements add 40 ms to an answer.
         if stream.set_nodelay(true).is_err() {
             return;
@@ -97,23 +102,27 @@ impl<R: Receiver> Server<R> {
             return self.requests(stream, door).await;
         };
         let handshake = tls.accept(stream);
+        let timeout = self.limits.header_timeout;
         // A failed handshake is between the sender and its certificates; there is no request.
-        if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.header_timeout, handshake).await {
+        if let Ok(Ok(stream)) = tokio::time::timeout(timeout, handshake).await {
             self.requests(stream, door).await;
         }
     }
 
-    async fn requests<S>(&self, stream: S, door: Door)
+    async fn requests<S>(self: Arc<Self>, stream: S, door: Door)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let spoken = AtomicBool::new(false);
-        let service = service_fn(|request| {
-            spoken.store(true, Ordering::Relaxed);
+        let spoken = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&spoken);
+        let header_timeout = self.limits.header_timeout;
+        let service = service_fn(move |request| {
+            heard.store(true, Ordering::Relaxed);
+            let server = Arc::clone(&self);
             async move {
                 let answer = match door {
-                    Door::Grpc => grpc::answer(self, request).await,
-                    Door::Http => http::answer(self, request).await,
+                    Door::Grpc => grpc::answer(&server, request).await,
+                    Door::Http => http::answer(&server, request).await,
                 };
                 Ok::<_, Infallible>(answer)
             }
@@ -122,11 +131,11 @@ impl<R: Receiver> Server<R> {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout);
+            .header_read_timeout(header_timeout);
         builder.http2().timer(TokioTimer::new());
         let serving = builder.serve_connection(TokioIo::new(stream), service);
         let silence = async {
-            tokio::time::sleep(self.limits.header_timeout).await;
+            tokio::time::sleep(header_timeout).await;
             if spoken.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }

@@ -35,10 +35,9 @@ pub fn acceptor(cert: &str, key: &str, client_ca: Option<&str>) -> Result<TlsAcc
             for root in certificates("client authority", authority)? {
                 roots.add(root)?;
             }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                    .build()
-                    .map_err(|error| TlsError::ClientAuthority(error.to_string()))?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|error| TlsError::ClientAuthority(error.to_string()))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -52,10 +51,7 @@ pub fn acceptor(cert: &str, key: &str, client_ca: Option<&str>) -> Result<TlsAcc
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn certificates(
-    what: &'static str,
-    pem: &str,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem_error = |why: String| TlsError::Pem { what, why };
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
