@@ -130,6 +130,8 @@ impl<R: Receiver> Server<R> {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
             .http1()
+            // A sender that says that it is done still gets its answer.
+            .half_close(true)
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout);
         builder.http2().timer(TokioTimer::new());
