@@ -1,11 +1,115 @@
 //! The sink role: `squall role sink`.
 
-use super::stdio::RoleError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
+
+use super::control::{Command, Ready, Report, Setup, SinkSetup};
+use super::stdio::{RoleError, commands, report, set_up};
+use crate::sink::accounting::{Accounting, Expected};
+use crate::sink::server::{Door, Limits, Server};
+use crate::sink::tls;
+use crate::sink::traffic::Traffic;
+
+/// Threads that receive; the machine's cores are shared with the client and the link.
+const WORKERS: usize = 2;
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// Plays the role until it is told to finish.
 ///
 /// # Errors
 /// When the controller's lines cannot be understood or the role cannot do its work.
 pub fn run() -> Result<(), RoleError> {
-    Ok(())
+    let Setup::Sink(setup) = set_up()? else {
+        return Err(RoleError::Setup("not a sink's".to_owned()));
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()?;
+    let played = runtime.block_on(play(*setup));
+    if let Err(error) = &played {
+        report(&Report::Failed {
+            why: error.to_string(),
+        });
+    }
+    // Connections that are still open must not hold the process.
+    runtime.shutdown_background();
+    played
+}
+
+async fn play(setup: SinkSetup) -> Result<(), RoleError> {
+    let expected: Vec<Expected> = setup
+        .expected
+        .iter()
+        .map(|producer| Expected {
+            signal: producer.signal,
+            producer: producer.producer,
+            sequences: producer.sequences,
+        })
+        .collect();
+    let accounting = Accounting::open(
+        &setup.sink,
+        setup.seed,
+        &expected,
+        setup.segments,
+        &setup.evidence,
+    )
+    .map_err(|error| RoleError::Failed(format!("evidence in {:?}: {error}", setup.evidence)))?;
+    let acceptor = setup
+        .tls
+        .map(|tls| tls::acceptor(&tls.cert, &tls.key, tls.client_ca.as_deref()))
+        .transpose()
+        .map_err(|error| RoleError::Failed(error.to_string()))?;
+
+    let server = Arc::new(Server {
+        receiver: Arc::new(accounting),
+        traffic: Arc::new(Traffic::default()),
+        limits: Limits::with_max_request(setup.sink.max_request_bytes),
+    });
+    let grpc = TcpListener::bind("127.0.0.1:0").await?;
+    let http = TcpListener::bind("127.0.0.1:0").await?;
+    let ready = Ready {
+        grpc: grpc.local_addr()?.to_string(),
+        http: http.local_addr()?.to_string(),
+    };
+    tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, acceptor.clone()));
+    tokio::spawn(Arc::clone(&server).serve(http, Door::Http, acceptor));
+    report(&Report::Ready(ready));
+    obey(&server).await
+}
+
+async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
+    let Server {
+        receiver, traffic, ..
+    } = server;
+    let mut commands = commands();
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(Command::Start(clock)) => receiver.start(clock),
+                Some(Command::Finish) => {
+                    report(&Report::SinkDone(Box::new(receiver.evidence(traffic))));
+                    return Ok(());
+                }
+                Some(other) => report(&Report::Failed {
+                    why: format!("a sink cannot obey {other:?}"),
+                }),
+                // The input has ended: the process is about to exit.
+                None => return Ok(()),
+            },
+            _ = ticks.tick() => {
+                if let Some(why) = receiver.failure() {
+                    return Err(RoleError::Failed(why.to_owned()));
+                }
+                if let Some(sample) = receiver.sample(traffic) {
+                    report(&Report::Sink(sample));
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,48 @@
+//! Sizes and times on the command line: a whole number and a unit.
+
+use std::time::Duration;
+
+/// A size such as `64MiB`, in bytes.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("B", 1),
+    ];
+    parse(text, &units, "a size in B, KiB, MiB or GiB, such as 64MiB")
+}
+
+/// A time such as `500ms`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    parse(text, &units, "a time in ms, s, m or h, such as 30s").map(Duration::from_millis)
+}
+
+fn parse(text: &str, units: &[(&str, u64)], wanted: &str) -> Result<u64, String> {
+    units
+        .iter()
+        .find_map(|(unit, factor)| {
+            let number = text.strip_suffix(unit)?.trim_end();
+            number.parse::<u64>().ok()?.checked_mul(*factor)
+        })
+        .ok_or_else(|| format!("expected {wanted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_needs_a_unit_that_is_known() {
+        assert_eq!(parse_bytes("64MiB"), Ok(64 << 20));
+        assert_eq!(parse_bytes("10 B"), Ok(10));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "5", "MiB", "-1s", "1.5s", "3 lightyears"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_bytes("99999999999999GiB").is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! The fields of one protobuf message, read in place.
+//!
+//! Source: the protobuf encoding guide (varints, tags, wire types 0, 1, 2 and 5). Groups, which no
+//! OTLP sender has ever used, are refused.
+
+/// What a field holds, still encoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+    Fixed32(u32),
+}
+
+/// One field of a message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Field<'a> {
+    pub number: u32,
+    pub value: Value<'a>,
+}
+
+/// Why bytes are not a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    #[error("the message ends in the middle of a field")]
+    Truncated,
+    #[error("a number has more than 64 bits")]
+    Overlong,
+    #[error("a field has the number 0 or one that is too large")]
+    Number,
+    #[error("a field has the unknown wire type {0}")]
+    WireType(u8),
+}
+
+/// Iterates over the fields of a message. After an error it yields nothing more.
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub const fn new(message: &'a [u8]) -> Self {
+        Self { rest: message }
+    }
+
+    fn varint(&mut self) -> Result<u64, WireError> {
+        let mut value = 0_u64;
+        for (index, byte) in self.rest.iter().enumerate() {
+            // The tenth byte holds the 64th bit and nothing else.
+            if index == 9 && *byte > 1 {
+                return Err(WireError::Overlong);
+            }
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte & 0x80 == 0 {
+                self.rest = &self.rest[index + 1..];
+                return Ok(value);
+            }
+        }
+        Err(WireError::Truncated)
+    }
+
+    fn take(&mut self, len: u64) -> Result<&'a [u8], WireError> {
+        let len = usize::try_from(len).map_err(|_| WireError::Truncated)?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(WireError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(WireError::Truncated)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn field(&mut self) -> Result<Field<'a>, WireError> {
+        let key = u32::try_from(self.varint()?).map_err(|_| WireError::Number)?;
+        let number = key >> 3;
+        if number == 0 {
+            return Err(WireError::Number);
+        }
+        let value = match (key & 7) as u8 {
+            0 => Value::Varint(self.varint()?),
+            1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
+            2 => {
+                let len = self.varint()?;
+                Value::Bytes(self.take(len)?)
+            }
+            5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
+            other => return Err(WireError::WireType(other)),
+        };
+        Ok(Field { number, value })
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_err() {
+            self.rest = &[];
+        }
+        Some(field)
+    }
+}
+
+/// The fields of a message that has been walked already, so that none of them is in error.
+pub fn checked(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    Fields::new(message).map_while(Result::ok)
+}
+
+/// Whether `bytes` is a sequence of whole varints.
+pub fn are_varints(bytes: &[u8]) -> bool {
+    let mut fields = Fields::new(bytes);
+    while !fields.rest.is_empty() {
+        if fields.varint().is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<Field<'_>>, WireError> {
+        Fields::new(bytes).collect()
+    }
+
+    #[test]
+    fn each_wire_type_is_read() {
+        let bytes = [
+            0x08, 0x96, 0x01, 0x11, 1, 0, 0, 0, 0, 0, 0, 0, 0x1a, 2, b'h', b'i', 0x25, 7, 0, 0, 0,
+        ];
+        let values: Vec<Value<'_>> = read(&bytes).unwrap().iter().map(|f| f.value).collect();
+        assert_eq!(
+            values,
+            [
+                Value::Varint(150),
+                Value::Fixed64(1),
+                Value::Bytes(b"hi"),
+                Value::Fixed32(7)
+            ]
+        );
+    }
+
+    #[test]
+    fn each_error_is_told_apart() {
+        assert_eq!(read(&[0x0a, 5, 1]), Err(WireError::Truncated));
+        assert_eq!(read(&[0x0b]), Err(WireError::WireType(3)));
+        assert_eq!(read(&[0x02, 0]), Err(WireError::Number));
+        let mut overlong = vec![0x08];
+        overlong.extend([0xff; 10]);
+        assert_eq!(read(&overlong), Err(WireError::Overlong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_varints_survive(bytes: Vec<u8>, value: u64) {
+            let _ = read(&bytes);
+            let _ = are_varints(&bytes);
+            let mut encoded = vec![0x08];
+            prost::encoding::encode_varint(value, &mut encoded);
+            prop_assert_eq!(read(&encoded).unwrap()[0].value, Value::Varint(value));
+        }
+    }
+}

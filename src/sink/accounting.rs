@@ -1,0 +1,388 @@
+//! The receiver of a run: marks each item by its identity and keeps its delivery latency.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
+
+use super::latency::DeliveryLatency;
+use super::plant::{Fate, Key, Plants, Reply, Verdict};
+use super::traffic::{Traffic, lock};
+use super::{Answer, Receiver, Request};
+use crate::clock::RunClock;
+use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
+use crate::ids::{Identity, PointKey};
+use crate::journal::{Journal, POINTS_FILE, Point, PointsLine};
+use crate::mapped::{Bitmap, Words, names};
+use crate::otlp::Malformed;
+use crate::otlp::identities::{Item, of_log_record, of_span};
+use crate::otlp::points::of_metric;
+use crate::otlp::schema::Landmark;
+use crate::otlp::walk::walk;
+use crate::plan::SinkPlan;
+use crate::plan::windows::Segment;
+use crate::signal::Signal;
+use crate::stats::histogram::Latencies;
+
+/// Unplanned items that are kept in words, per signal; further ones are only counted.
+const UNEXPECTED_EXAMPLES_MAX: usize = 10;
+/// Samples over which the live percentile looks back: a second of them.
+const RECENT_SAMPLES: usize = 10;
+
+/// A producer whose items are expected, in the words of [`crate::role::control`].
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    pub signal: Signal,
+    pub producer: u16,
+    /// Sequences that it may use: `1..=sequences`.
+    pub sequences: u64,
+}
+
+/// What a run's sink keeps.
+#[derive(Debug)]
+pub struct Accounting {
+    clock: OnceLock<RunClock>,
+    segments: Vec<Segment>,
+    /// By signal, then by producer.
+    marks: [Vec<Option<Marks>>; 3],
+    books: [Mutex<Book>; 3],
+    points: Journal,
+    oracle: Option<File>,
+    recent: Mutex<VecDeque<Latencies>>,
+    failure: OnceLock<String>,
+}
+
+/// Where one producer's items are marked.
+#[derive(Debug)]
+struct Marks {
+    sequences: u64,
+    received: Bitmap,
+    received_again: Bitmap,
+    extra_copies: Words,
+}
+
+/// What is counted of one signal.
+#[derive(Debug)]
+struct Book {
+    received: u64,
+    unexpected: u64,
+    unexpected_examples: Vec<String>,
+    latency: DeliveryLatency,
+    plants: Plants,
+    /// Points seen so far; the controller finds duplicates in the journal.
+    points: HashSet<PointKey>,
+}
+
+impl Accounting {
+    /// Opens what the controller has made in `evidence`.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be opened.
+    pub fn open(
+        plan: &SinkPlan,
+        seed: u64,
+        expected: &[Expected],
+        segments: Vec<Segment>,
+        evidence: &Path,
+    ) -> io::Result<Self> {
+        let mut marks: [Vec<Option<Marks>>; 3] = Default::default();
+        for Expected {
+            signal,
+            producer,
+            sequences,
+        } in expected.iter().copied()
+        {
+            let path = |name: fn(Signal, u16) -> String| evidence.join(name(signal, producer));
+            let shelf = &mut marks[signal.index()];
+            let index = usize::from(producer);
+            if shelf.len() <= index {
+                shelf.resize_with(index + 1, || None);
+            }
+            shelf[index] = Some(Marks {
+                sequences,
+                received: Bitmap::open(&path(names::received))?,
+                received_again: Bitmap::open(&path(names::received_again))?,
+                extra_copies: Words::open(&path(names::extra_copies))?,
+            });
+        }
+        let book = |signal: Signal| {
+            let plants = plan.plant.iter().filter(|plant| plant.signal == signal);
+            Mutex::new(Book {
+                received: 0,
+                unexpected: 0,
+                unexpected_examples: Vec::new(),
+                latency: DeliveryLatency::new(segments.len()),
+                plants: Plants::new(seed, plants.map(|plant| plant.kind)),
+                points: HashSet::new(),
+            })
+        };
+        let oracle = plan.oracle.as_ref().map(|path| {
+            let mut options = OpenOptions::new();
+            options.create(true).append(true).open(path)
+        });
+        Ok(Self {
+            clock: OnceLock::new(),
+            marks,
+            books: Signal::ALL.map(book),
+            segments,
+            points: Journal::open(&evidence.join(POINTS_FILE))?,
+            oracle: oracle.transpose()?,
+            recent: Mutex::new(VecDeque::new()),
+            failure: OnceLock::new(),
+        })
+    }
+
+    /// The run begins. Only the first call counts.
+    pub fn start(&self, clock: RunClock) {
+        let _ = self.clock.set(clock);
+    }
+
+    /// Why evidence can no longer be written, if it cannot: then nothing more is accepted.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// The live counters. To be called ten times a second; `None` before the start.
+    pub fn sample(&self, traffic: &Traffic) -> Option<SinkSample> {
+        let clock = self.clock.get()?;
+        let mut latest = Latencies::default();
+        let mut received = [0; 3];
+        for (book, received) in self.books.iter().zip(&mut received) {
+            let mut book = lock(book);
+            *received = book.received;
+            latest.merge(&book.latency.recent);
+            if book.latency.recent.count() > 0 {
+                book.latency.recent = Latencies::default();
+            }
+        }
+        let mut recent = lock(&self.recent);
+        recent.push_back(latest);
+        if recent.len() > RECENT_SAMPLES {
+            recent.pop_front();
+        }
+        let mut second = Latencies::default();
+        recent.iter().for_each(|sample| second.merge(sample));
+        Some(SinkSample {
+            at_ns: clock.now_ns(),
+            received,
+            requests: traffic.requests(),
+            wire_bytes: traffic.wire_bytes(),
+            in_flight: traffic.in_flight(),
+            delivery_p99_ns: second.quantile_ns(0.99).unwrap_or(0),
+        })
+    }
+
+    /// Everything that was seen, identities aside.
+    pub fn evidence(&self, traffic: &Traffic) -> SinkEvidence {
+        let mut unexpected_examples = Vec::new();
+        let signals = Signal::ALL
+            .into_iter()
+            .map(|signal| {
+                let book = lock(&self.books[signal.index()]);
+                unexpected_examples.extend(book.unexpected_examples.iter().cloned());
+                SinkSignal {
+                    signal,
+                    unexpected: book.unexpected,
+                    by_segment: book.latency.by_segment.clone(),
+                    by_due_bin: book.latency.by_due_bin.clone(),
+                    by_arrival_bin: book.latency.by_arrival_bin.clone(),
+                }
+            })
+            .collect();
+        SinkEvidence {
+            signals,
+            malformed: traffic.malformed_count(),
+            malformed_examples: traffic.malformed_examples(),
+            requests: traffic.requests(),
+            wire_bytes: traffic.wire_bytes(),
+            unexpected_examples,
+        }
+    }
+
+    fn marks_of(&self, signal: Signal, item: Item) -> Option<(Identity, &Marks)> {
+        let identity = Identity::from_span_id(item.span_id)?;
+        let shelf = &self.marks[signal.index()];
+        let marks = shelf.get(usize::from(identity.producer))?.as_ref()?;
+        (identity.sequence <= marks.sequences).then_some((identity, marks))
+    }
+
+    fn take_items(
+        &self,
+        signal: Signal,
+        items: &[Item],
+        arrival: Arrival<'_>,
+    ) -> io::Result<Reply> {
+        let mut book = lock(&self.books[signal.index()]);
+        let verdict = self.judge(&mut book, signal, items.len(), |index| {
+            let (identity, _) = self.marks_of(signal, items[index])?;
+            Some(((0, items[index].span_id), identity.to_string()))
+        })?;
+        for (index, item) in items.iter().enumerate() {
+            match self.marks_of(signal, *item) {
+                None => book.unexpected(signal, item),
+                Some((identity, marks)) => {
+                    for _ in 0..copies(verdict.as_ref(), index) {
+                        // The bitmaps have room for every expected sequence.
+                        if marks.received.mark(identity.sequence) == Some(true) {
+                            marks.received_again.mark(identity.sequence);
+                            marks.extra_copies.add(0, 1);
+                        } else {
+                            book.first_copy(&self.segments, item.time_unix_ns, arrival);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(reply(verdict))
+    }
+
+    fn take_points(&self, points: &[Point], arrival: Arrival<'_>) -> io::Result<Reply> {
+        let mut book = lock(&self.books[Signal::Metrics.index()]);
+        let verdict = self.judge(&mut book, Signal::Metrics, points.len(), |index| {
+            let PointKey {
+                series,
+                time_unix_ns,
+            } = points[index].key;
+            Some(((series, time_unix_ns), format!("{series}@{time_unix_ns}")))
+        })?;
+        let mut received = Vec::with_capacity(points.len());
+        for (index, point) in points.iter().enumerate() {
+            for _ in 0..copies(verdict.as_ref(), index) {
+                received.push(*point);
+            }
+        }
+        if !received.is_empty() {
+            self.points.append(&PointsLine {
+                at_ns: arrival.at_ns,
+                points: received.clone(),
+            })?;
+        }
+        for point in received {
+            if book.points.insert(point.key) {
+                book.first_copy(&self.segments, point.key.time_unix_ns, arrival);
+            }
+        }
+        Ok(reply(verdict))
+    }
+
+    /// Asks the plants, if there are any, and writes down what they touch before anybody can know.
+    fn judge(
+        &self,
+        book: &mut Book,
+        signal: Signal,
+        items: usize,
+        name: impl Fn(usize) -> Option<(Key, String)>,
+    ) -> io::Result<Option<Verdict>> {
+        if book.plants.is_empty() {
+            return Ok(None);
+        }
+        let named: Vec<Option<(Key, String)>> = (0..items).map(name).collect();
+        let keys: Vec<Option<Key>> = named
+            .iter()
+            .map(|item| item.as_ref().map(|(key, _)| *key))
+            .collect();
+        let verdict = book.plants.judge(&keys);
+        if let Some(oracle) = &self.oracle {
+            let lines: String = verdict
+                .touched
+                .iter()
+                .filter_map(|(index, class)| {
+                    let (_, name) = named[*index].as_ref()?;
+                    Some(format!("{class} {signal} {name}\n"))
+                })
+                .collect();
+            let mut oracle = oracle;
+            oracle.write_all(lines.as_bytes())?;
+        }
+        Ok(Some(verdict))
+    }
+}
+
+impl Receiver for Accounting {
+    fn accept(&self, request: Request<'_>) -> Result<Answer, Malformed> {
+        let mut items = Vec::new();
+        let mut points = Vec::new();
+        walk(
+            request.signal,
+            request.body,
+            &mut |landmark, bytes| match landmark {
+                Landmark::Span => items.push(of_span(bytes)),
+                Landmark::LogRecord => items.push(of_log_record(bytes)),
+                Landmark::Metric => of_metric(bytes, &mut points),
+                Landmark::Resource | Landmark::None => {}
+            },
+        )?;
+        let Some(clock) = self.clock.get() else {
+            return Ok(Answer::Unavailable("the run has not begun".to_owned()));
+        };
+        if let Some(why) = self.failure() {
+            return Ok(Answer::Unavailable(why.to_owned()));
+        }
+        let arrival = Arrival {
+            clock,
+            at_ns: request
+                .arrived_monotonic_ns
+                .saturating_sub(clock.start_monotonic_ns),
+        };
+        let taken = match request.signal {
+            Signal::Traces | Signal::Logs => self.take_items(request.signal, &items, arrival),
+            Signal::Metrics => self.take_points(&points, arrival),
+        };
+        Ok(match taken {
+            Ok(Reply::Accepted) => Answer::Accepted,
+            Ok(Reply::Partial { rejected }) => Answer::Partial {
+                rejected,
+                why: "rejected by a plant".to_owned(),
+            },
+            Ok(Reply::Unavailable) => Answer::Unavailable("response lost by a plant".to_owned()),
+            Ok(Reply::Refused) => Answer::Refused("refused by a plant".to_owned()),
+            Err(error) => {
+                let why = format!("evidence cannot be written: {error}");
+                let _ = self.failure.set(why.clone());
+                Answer::Unavailable(why)
+            }
+        })
+    }
+}
+
+/// When a request arrived, in nanoseconds since the run's start, and the clock that says so.
+#[derive(Debug, Clone, Copy)]
+struct Arrival<'a> {
+    clock: &'a RunClock,
+    at_ns: u64,
+}
+
+impl Book {
+    fn first_copy(&mut self, segments: &[Segment], due_unix_ns: u64, arrival: Arrival<'_>) {
+        self.received += 1;
+        let due_ns = arrival.clock.from_unix_ns(due_unix_ns);
+        self.latency.record(segments, due_ns, arrival.at_ns);
+    }
+
+    fn unexpected(&mut self, signal: Signal, item: &Item) {
+        self.unexpected += 1;
+        if self.unexpected_examples.len() < UNEXPECTED_EXAMPLES_MAX {
+            self.unexpected_examples
+                .push(match Identity::from_span_id(item.span_id) {
+                    Some(identity) => format!("{signal}: {identity}, which nobody planned"),
+                    None => format!(
+                        "{signal}: span id {:016x}, which is not one of squall's",
+                        item.span_id
+                    ),
+                });
+        }
+    }
+}
+
+fn copies(verdict: Option<&Verdict>, index: usize) -> usize {
+    match verdict.map_or(Fate::Received, |verdict| verdict.fates[index]) {
+        Fate::Received => 1,
+        Fate::ReceivedTwice => 2,
+        Fate::Forgotten | Fate::Rejected => 0,
+    }
+}
+
+fn reply(verdict: Option<Verdict>) -> Reply {
+    verdict.map_or(Reply::Accepted, |verdict| verdict.reply)
+}

@@ -1,0 +1,232 @@
+//! OTLP over gRPC: one unary method per signal.
+//!
+//! The framing is our own, a prefix of five bytes. It leaves the message as bytes, lets the arrival
+//! be taken before anything is decoded, bounds decompression, and tells a sender that went away
+//! (weather) from one that sent nonsense (malformed), which a generated service does not.
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use tonic::{Code, Status};
+
+use super::inflate::Compression;
+use super::intake::{self, Arrived, Refusal};
+use super::server::{AnswerBody, Server};
+use super::{Answer, Receiver};
+use crate::otlp::Encoding;
+use crate::otlp::status::export_response;
+use crate::signal::Signal;
+
+/// A message's prefix: whether it is compressed, and its length, big-endian.
+const PREFIX_BYTES: usize = 5;
+const GRPC: &str = "application/grpc";
+
+/// An answer that is not a success.
+struct Failure {
+    status: Status,
+    /// The request was not valid OTLP, rather than not wanted or cut off.
+    malformed: bool,
+}
+
+/// Answers one request.
+pub async fn answer<R: Receiver>(
+    server: &Server<R>,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let _in_flight = server.traffic.begin();
+    if let Err((status, why)) = speaks_grpc(&request) {
+        let words = format!("http {}", status.as_u16());
+        server.traffic.malformed(&words, why);
+        let mut response = Response::new(Full::new(Bytes::from(why)).boxed_unsync());
+        *response.status_mut() = status;
+        return response;
+    }
+    match export(server, request).await {
+        Ok(message) => success(&message),
+        Err(failure) => {
+            if failure.malformed {
+                let words = format!("grpc {}", name(failure.status.code()));
+                server.traffic.malformed(&words, failure.status.message());
+            }
+            failure
+                .status
+                .into_http::<Full<Bytes>>()
+                .map(BodyExt::boxed_unsync)
+        }
+    }
+}
+
+fn speaks_grpc(request: &Request<Incoming>) -> Result<(), (StatusCode, &'static str)> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let is_grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(GRPC.as_bytes()));
+    if !is_grpc {
+        let why = "this port speaks gRPC, and the content type is another";
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+    }
+    if request.version() != Version::HTTP_2 {
+        let why = "gRPC needs HTTP/2";
+        return Err((StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
+    }
+    if request.method() != Method::POST {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "gRPC uses POST"));
+    }
+    Ok(())
+}
+
+async fn export<R: Receiver>(
+    server: &Server<R>,
+    request: Request<Incoming>,
+) -> Result<Vec<u8>, Failure> {
+    let signal = signal_of(request.uri().path()).ok_or_else(|| {
+        let why = format!("there is no method {:?}", request.uri().path());
+        malformed(Status::unimplemented(why))
+    })?;
+    let announced = compression_of(request.headers()).ok_or_else(|| {
+        let why = "the message's encoding is neither gzip nor zstd";
+        let mut status = Status::unimplemented(why);
+        let spoken = tonic::metadata::MetadataValue::from_static("identity,gzip,zstd");
+        status.metadata_mut().insert("grpc-accept-encoding", spoken);
+        malformed(status)
+    })?;
+    let limits = &server.limits;
+    let max_bytes = limits.max_request_bytes;
+    let mut arrived = intake::read(
+        request.into_body(),
+        max_bytes.saturating_add(PREFIX_BYTES as u64),
+        limits.body_timeout,
+    )
+    .await
+    .map_err(refused)?;
+    server.traffic.add_wire_bytes(arrived.body.len());
+    let compressed = unframe(&mut arrived).map_err(|why| refused(Refusal::Malformed(why)))?;
+    let compression = if compressed {
+        announced
+    } else {
+        Compression::None
+    };
+    let receiver = &*server.receiver;
+    let encoding = Encoding::Protobuf;
+    let answer = intake::take(receiver, signal, encoding, compression, arrived, max_bytes)
+        .map_err(refused)?;
+    let unwanted = |status| Failure {
+        status,
+        malformed: false,
+    };
+    match answer {
+        Answer::Accepted => Ok(export_response(signal, encoding, 0, "")),
+        Answer::Partial { rejected, why } => Ok(export_response(signal, encoding, rejected, &why)),
+        Answer::Unavailable(why) => Err(unwanted(Status::unavailable(why))),
+        Answer::Refused(why) => Err(unwanted(Status::invalid_argument(why))),
+    }
+}
+
+fn signal_of(path: &str) -> Option<Signal> {
+    match path {
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Some(Signal::Traces),
+        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Some(Signal::Metrics),
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Some(Signal::Logs),
+        _ => None,
+    }
+}
+
+fn compression_of(headers: &HeaderMap) -> Option<Compression> {
+    match headers.get("grpc-encoding") {
+        None => Some(Compression::None),
+        Some(name) => name.to_str().ok().and_then(Compression::from_name),
+    }
+}
+
+/// Takes the prefix off the only message of the body; whether that message is compressed.
+fn unframe(arrived: &mut Arrived) -> Result<bool, String> {
+    let body = &mut arrived.body;
+    if body.len() < PREFIX_BYTES {
+        return Err("the body is too short to hold a gRPC message".to_owned());
+    }
+    let flag = body.get_u8();
+    let len = body.get_u32();
+    if body.len() as u64 != u64::from(len) {
+        let found = body.len();
+        return Err(format!(
+            "the gRPC message is said to have {len} bytes, and {found} came"
+        ));
+    }
+    match flag {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(format!("the gRPC message has the unknown flag {other}")),
+    }
+}
+
+fn success(message: &[u8]) -> Response<AnswerBody> {
+    let mut frame = BytesMut::with_capacity(PREFIX_BYTES + message.len());
+    frame.extend_from_slice(&[0]);
+    // An answer is a few bytes long.
+    frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    frame.extend_from_slice(message);
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let body = Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(body.boxed_unsync());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
+    response
+}
+
+fn malformed(status: Status) -> Failure {
+    Failure {
+        status,
+        malformed: true,
+    }
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Malformed(why) => malformed(Status::invalid_argument(why)),
+        Refusal::TooLarge(why) => malformed(Status::resource_exhausted(why)),
+        Refusal::BrokenOff(why) => Failure {
+            status: Status::cancelled(why),
+            malformed: false,
+        },
+    }
+}
+
+/// The name that the gRPC specification gives to a status that is answered here.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        other => other.description(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrived(body: &[u8]) -> Arrived {
+        Arrived {
+            body: Bytes::copy_from_slice(body),
+            monotonic_ns: 0,
+        }
+    }
+
+    #[test]
+    fn a_whole_message_is_unframed() {
+        let mut whole = arrived(&[1, 0, 0, 0, 2, 8, 9]);
+        assert_eq!(unframe(&mut whole), Ok(true));
+        assert_eq!(&*whole.body, [8, 9]);
+        assert_eq!(unframe(&mut arrived(&[0, 0, 0, 0, 0])), Ok(false));
+    }
+
+    #[test]
+    fn a_broken_frame_is_told_in_words() {
+        let why = |body: &[u8]| unframe(&mut arrived(body)).unwrap_err();
+        assert!(why(&[0, 0]).contains("too short"));
+        assert!(why(&[0, 0, 0, 0, 9, 1]).contains("9 bytes, and 1 came"));
+        assert!(why(&[7, 0, 0, 0, 0]).contains("flag 7"));
+    }
+}

@@ -1,0 +1,89 @@
+//! From the body of an HTTP message to a receiver's answer, the same for gRPC and HTTP.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+
+use super::inflate::{Compression, InflateError, inflate};
+use super::{Answer, Receiver, Request};
+use crate::clock::monotonic_ns;
+use crate::otlp::{Encoding, Malformed, to_protobuf};
+use crate::signal::Signal;
+
+/// Why a request is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not a valid request.
+    #[error("{0}")]
+    Malformed(String),
+    /// It is larger than is allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The sender went away, or was too slow. That is weather, not a malformed request.
+    #[error("{0}")]
+    BrokenOff(String),
+}
+
+/// A body as it came, and when the last byte of it had been read.
+#[derive(Debug)]
+pub struct Arrived {
+    pub body: Bytes,
+    pub monotonic_ns: u64,
+}
+
+/// Reads a body of at most `max_bytes`, within `timeout`.
+///
+/// # Errors
+/// When it is larger, or does not arrive.
+pub async fn read(body: Incoming, max_bytes: u64, timeout: Duration) -> Result<Arrived, Refusal> {
+    let too_large = || Refusal::TooLarge(format!("the request has more than {max_bytes} bytes"));
+    if body.size_hint().lower() > max_bytes {
+        return Err(too_large());
+    }
+    let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    let reading = Limited::new(body, limit).collect();
+    match tokio::time::timeout(timeout, reading).await {
+        Ok(Ok(body)) => Ok(Arrived {
+            body: body.to_bytes(),
+            monotonic_ns: monotonic_ns(),
+        }),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(Refusal::BrokenOff(error.to_string())),
+        Err(_) => Err(Refusal::BrokenOff("the body came too slowly".to_owned())),
+    }
+}
+
+/// Inflates, converts and hands a request to the receiver.
+///
+/// # Errors
+/// When it is not a valid request, or too large.
+pub fn take(
+    receiver: &impl Receiver,
+    signal: Signal,
+    encoding: Encoding,
+    compression: Compression,
+    arrived: Arrived,
+    max_bytes: u64,
+) -> Result<Answer, Refusal> {
+    let inflated = inflate(compression, arrived.body, max_bytes).map_err(|error| match error {
+        InflateError::TooLarge(_) => Refusal::TooLarge(error.to_string()),
+        InflateError::Corrupt(_) => Refusal::Malformed(error.to_string()),
+    })?;
+    let body = to_protobuf(signal, encoding, &inflated).map_err(refusal)?;
+    receiver
+        .accept(Request {
+            signal,
+            body: &body,
+            arrived_monotonic_ns: arrived.monotonic_ns,
+        })
+        .map_err(refusal)
+}
+
+fn refusal(malformed: Malformed) -> Refusal {
+    match malformed {
+        Malformed::Undecodable(why) => Refusal::Malformed(why),
+        Malformed::TooManyMessages(_) => Refusal::TooLarge(malformed.to_string()),
+    }
+}

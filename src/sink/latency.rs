@@ -1,0 +1,94 @@
+//! Delivery latency of one signal: arrival minus due, by segment and by second.
+
+use crate::plan::windows::{Segment, segment_at};
+use crate::stats::histogram::Latencies;
+
+const BIN_NS: u64 = 1_000_000_000;
+/// Seconds that have a bin of their own; the last one collects the rest.
+const BINS_MAX: usize = 3600;
+
+/// The histograms of one signal.
+#[derive(Debug)]
+pub struct DeliveryLatency {
+    pub by_segment: Vec<Latencies>,
+    pub by_due_bin: Vec<Latencies>,
+    pub by_arrival_bin: Vec<Latencies>,
+    /// Since the last time that it was taken.
+    pub recent: Latencies,
+}
+
+impl DeliveryLatency {
+    pub fn new(segments: usize) -> Self {
+        Self {
+            by_segment: vec![Latencies::default(); segments],
+            by_due_bin: Vec::new(),
+            by_arrival_bin: Vec::new(),
+            recent: Latencies::default(),
+        }
+    }
+
+    /// Records a first copy. An item that was due before the run's start counts as due at it.
+    pub fn record(&mut self, segments: &[Segment], due_ns: i64, arrival_ns: u64) {
+        let due_ns = u64::try_from(due_ns).unwrap_or(0);
+        let latency_ns = arrival_ns.saturating_sub(due_ns);
+        if let Some(segment) = self.by_segment.get_mut(segment_at(segments, due_ns)) {
+            segment.record_ns(latency_ns, 1);
+        }
+        bin(&mut self.by_due_bin, due_ns).record_ns(latency_ns, 1);
+        bin(&mut self.by_arrival_bin, arrival_ns).record_ns(latency_ns, 1);
+        self.recent.record_ns(latency_ns, 1);
+    }
+}
+
+fn bin(bins: &mut Vec<Latencies>, at_ns: u64) -> &mut Latencies {
+    let index = usize::try_from(at_ns / BIN_NS).map_or(BINS_MAX - 1, |bin| bin.min(BINS_MAX - 1));
+    if bins.len() <= index {
+        bins.resize_with(index + 1, Latencies::default);
+    }
+    &mut bins[index]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::expectation::Phase;
+
+    fn segments() -> Vec<Segment> {
+        [(0, 2 * BIN_NS), (2 * BIN_NS, u64::MAX)]
+            .into_iter()
+            .map(|(start_ns, end_ns)| Segment {
+                start_ns,
+                end_ns,
+                phase: Phase::Steady,
+                during: Vec::new(),
+                after: Vec::new(),
+            })
+            .collect()
+    }
+
+    fn counts(histograms: &[Latencies]) -> Vec<u64> {
+        histograms.iter().map(Latencies::count).collect()
+    }
+
+    #[test]
+    fn an_item_is_in_the_bins_of_its_due_time_and_of_its_arrival() {
+        let mut latency = DeliveryLatency::new(2);
+        latency.record(&segments(), 1_500_000_000, 3_500_000_000);
+        assert_eq!(counts(&latency.by_segment), [1, 0]);
+        assert_eq!(counts(&latency.by_due_bin), [0, 1]);
+        assert_eq!(counts(&latency.by_arrival_bin), [0, 0, 0, 1]);
+        let max_ns = latency.by_segment[0].max_ns().unwrap();
+        assert!((2_000_000_000..2_010_000_000).contains(&max_ns), "{max_ns}");
+    }
+
+    #[test]
+    fn nothing_is_before_the_start_and_the_last_bin_collects_the_rest() {
+        let mut latency = DeliveryLatency::new(2);
+        latency.record(&segments(), -5, 0);
+        latency.record(&segments(), i64::MAX, u64::MAX);
+        assert_eq!(latency.by_due_bin[0].count(), 1);
+        assert_eq!(latency.by_due_bin.len(), BINS_MAX);
+        assert_eq!(latency.by_due_bin[BINS_MAX - 1].count(), 1);
+        assert_eq!(counts(&latency.by_segment), [1, 1]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What passed a server's doors, valid or not.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Reasons that are kept in words; further ones are only counted.
+const EXAMPLES_MAX: usize = 20;
+
+/// Counters that every connection shares.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    requests: AtomicU64,
+    wire_bytes: AtomicU64,
+    in_flight: AtomicU64,
+    malformed: AtomicU64,
+    examples: Mutex<Vec<String>>,
+}
+
+impl Traffic {
+    /// Counts a request, and as in flight for as long as the guard lives.
+    pub fn begin(&self) -> InFlight<'_> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(self)
+    }
+
+    /// Counts the bytes of a body as they came.
+    pub fn add_wire_bytes(&self, bytes: usize) {
+        self.wire_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a request that was not valid OTLP, by the status with which it is answered.
+    pub fn malformed(&self, status: &str, why: &str) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
+        let mut examples = lock(&self.examples);
+        if examples.len() < EXAMPLES_MAX {
+            examples.push(format!("{status}: {why}"));
+        }
+    }
+
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub fn wire_bytes(&self) -> u64 {
+        self.wire_bytes.load(Ordering::Relaxed)
+    }
+
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub fn malformed_count(&self) -> u64 {
+        self.malformed.load(Ordering::Relaxed)
+    }
+
+    /// The first few reasons, each after its status.
+    pub fn malformed_examples(&self) -> Vec<String> {
+        lock(&self.examples).clone()
+    }
+}
+
+/// One request being answered.
+#[derive(Debug)]
+pub struct InFlight<'a>(&'a Traffic);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Locks what another thread may have left behind in a panic: the values are counters, each of
+/// them whole at any moment.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_in_flight_while_their_guard_lives() {
+        let traffic = Traffic::default();
+        {
+            let _first = traffic.begin();
+            let _second = traffic.begin();
+            assert_eq!(traffic.in_flight(), 2);
+        }
+        assert_eq!((traffic.in_flight(), traffic.requests()), (0, 2));
+    }
+
+    #[test]
+    fn only_the_first_reasons_are_kept() {
+        let traffic = Traffic::default();
+        for index in 0..100 {
+            traffic.malformed("http 400", &index.to_string());
+        }
+        assert_eq!(traffic.malformed_count(), 100);
+        assert_eq!(traffic.malformed_examples().len(), EXAMPLES_MAX);
+        assert_eq!(traffic.malformed_examples()[0], "http 400: 0");
+    }
+}

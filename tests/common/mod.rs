@@ -1,0 +1,24 @@
+//! What several tests of the whole program share.
+
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+pub mod role;
+pub mod sender;
+pub mod sink;
+
+/// A test that could not be run on this machine.
+#[derive(Debug)]
+pub struct Skipped;
+
+/// Says that a test is skipped, and why; fails instead where `SQUALL_REQUIRE` (a comma list) names
+/// `what`, so that a machine which should have it cannot skip it silently.
+pub fn require(what: &str, reason: &str) -> Skipped {
+    let required = std::env::var("SQUALL_REQUIRE").unwrap_or_default();
+    assert!(
+        !required.split(',').any(|name| name.trim() == what),
+        "SQUALL_REQUIRE names {what}, and it cannot be used: {reason}"
+    );
+    println!("SKIPPED: {reason}");
+    Skipped
+}
