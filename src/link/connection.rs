@@ -53,18 +53,23 @@ impl Connection {
     async fn dial(&mut self) -> Option<TcpStream> {
         loop {
             match self.admit() {
-                Admission::Serve => {}
-                Admission::Hold => {
-                    self.changed().await;
-                    continue;
-                }
+                Admission::Serve => break,
+                Admission::Hold => changed(&mut self.changes).await,
                 Admission::Reset => return None,
             }
+        }
+        // Dialled once: a second attempt would show the upstream a connection that nobody uses.
+        let dialling = TcpStream::connect(self.shared.upstream);
+        tokio::pin!(dialling);
+        loop {
             tokio::select! {
                 biased;
-                () = changed(&mut self.changes) => {}
                 // An upstream that refuses is a reset to the client: it never sees a good close.
-                dialled = TcpStream::connect(self.shared.upstream) => return dialled.ok(),
+                dialled = &mut dialling => return dialled.ok(),
+                () = changed(&mut self.changes) => {}
+            }
+            if self.admit() == Admission::Reset {
+                return None;
             }
         }
     }
@@ -120,10 +125,6 @@ impl Connection {
     fn admit(&mut self) -> Admission {
         self.holds.clear();
         self.shared.rules.admit(self.number, &mut self.holds)
-    }
-
-    async fn changed(&mut self) {
-        changed(&mut self.changes).await;
     }
 }
 

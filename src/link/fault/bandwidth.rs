@@ -13,8 +13,10 @@ pub struct Bandwidth {
     bytes_per_second: u64,
     /// When the line has sent everything that left so far.
     free_ns: u64,
-    /// When the slice that was asked about may leave, kept until it has.
-    due_ns: Option<u64>,
+    /// When the line took up the slice that was asked about, kept until it has left.
+    begun_ns: Option<u64>,
+    /// When that slice may leave.
+    due_ns: u64,
 }
 
 impl Bandwidth {
@@ -23,7 +25,8 @@ impl Bandwidth {
         Self {
             bytes_per_second,
             free_ns: 0,
-            due_ns: None,
+            begun_ns: None,
+            due_ns: 0,
         }
     }
 
@@ -42,20 +45,18 @@ impl Fault for Bandwidth {
     }
 
     fn slice_due_ns(&mut self, ready_ns: u64, bytes: usize, now_ns: u64) -> u64 {
-        if let Some(due_ns) = self.due_ns {
-            return due_ns;
-        }
         let earliest_ns = self.free_ns.max(now_ns.saturating_sub(CATCH_UP_NS));
-        let due_ns = earliest_ns
+        let begun_ns = *self.begun_ns.get_or_insert(earliest_ns);
+        // The slice, or when it is ready, may be another one now that another fault has begun.
+        self.due_ns = begun_ns
             .max(ready_ns)
             .saturating_add(self.time_on_line_ns(bytes));
-        self.due_ns = Some(due_ns);
-        due_ns
+        self.due_ns
     }
 
     fn slice_left(&mut self) {
-        if let Some(due_ns) = self.due_ns.take() {
-            self.free_ns = due_ns;
+        if self.begun_ns.take().is_some() {
+            self.free_ns = self.due_ns;
         }
     }
 
@@ -129,6 +130,13 @@ mod tests {
             line.slice_due_ns(0, 15_000, 11 * SECOND),
             "asked again"
         );
+    }
+
+    #[test]
+    fn a_slice_that_becomes_ready_later_leaves_later() {
+        let mut line = Bandwidth::new(1_000_000);
+        assert_eq!(line.slice_due_ns(0, 15_000, 0), 15 * MS);
+        assert_eq!(line.slice_due_ns(20 * MS, 1_000, 0), 21 * MS);
     }
 
     #[test]
