@@ -246,6 +246,23 @@ pub struct FaultEvidence {
     pub healed: Option<bool>,
 }
 
+/// What a link counted while a fault was active.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultProof {
+    /// Chunks to which the fault applied.
+    pub chunks: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Connections to which it applied; for a reset, those reset or refused.
+    pub connections: u64,
+    /// Longest time that a chunk was held because of it.
+    pub held_max_ns: u64,
+    /// Total of these times.
+    pub held_total_ns: u64,
+    /// Bytes that passed unharmed while the fault was active, in its direction: 0 for a partition.
+    pub leaked_bytes: u64,
+}
+
 /// One role's process, sampled.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RoleEvidence {
@@ -274,7 +291,8 @@ pub struct ProcessSample {
     pub stopped: bool,
 }
 
-/// The machine at one moment. Pressure is the share of the last ten seconds, in per cent.
+/// The machine at one moment. Pressure is the share of the last ten seconds in which some task waited
+/// for the resource, 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct MachineSample {
     pub at_ns: u64,

@@ -1,1 +1,130 @@
-//! Placeholder, replaced before the first release.
+//! The embedded TCP proxy: one network hop with faults on it.
+//!
+//! Bytes take this way: [`connection`] admits and dials, [`pump`] reads and writes, [`lane`] holds
+//! what a [`fault`] delays. [`rules`] knows which faults are active. Without any, a chunk is
+//! written in the same poll that read it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::evidence::{FaultProof, LinkSample};
+use crate::plan::{Direction, LinkFault};
+
+mod connection;
+mod counters;
+pub mod fault;
+mod lane;
+mod pump;
+pub mod rules;
+mod tally;
+
+use connection::Shared;
+use counters::Counters;
+use rules::{FaultError, Rules};
+
+/// Connections that are served at once; more wait in the kernel.
+const CONNECTIONS_MAX: usize = 4096;
+/// Pause after a failed accept: the process is out of descriptors, and will have some again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// A running proxy. Dropped without [`Link::shutdown`], it stops too, a moment later.
+#[derive(Debug)]
+pub struct Link {
+    local_addr: SocketAddr,
+    shared: Arc<Shared>,
+    stop: oneshot::Sender<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl Link {
+    /// Listens on a free port of 127.0.0.1 and serves connections to `upstream`.
+    ///
+    /// Everything random is drawn from `seed`. Each connection holds at most `buffer_bytes` per
+    /// direction, and under latency what it takes to leave throughput alone, 64 MiB at most.
+    ///
+    /// # Errors
+    /// When no port can be opened.
+    pub async fn bind(upstream: SocketAddr, seed: u64, buffer_bytes: usize) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let local_addr = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            upstream,
+            buffer_bytes: buffer_bytes.max(1),
+            rules: Arc::new(Rules::new(seed)),
+            counters: Arc::new(Counters::default()),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
+        Ok(Self {
+            local_addr,
+            shared,
+            stop,
+            accepting,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Begins a fault on all connections, existing and new; returns the moment of
+    /// [`crate::clock::monotonic_ns`] from which it is in force.
+    ///
+    /// # Errors
+    /// When a fault of this number is active.
+    pub fn start_fault(
+        &self,
+        id: usize,
+        direction: Direction,
+        kind: LinkFault,
+    ) -> Result<u64, FaultError> {
+        self.shared.rules.start(id, direction, kind)
+    }
+
+    /// Ends a fault; returns the moment of its end and what it did. What it held flows on at once.
+    ///
+    /// # Errors
+    /// When no fault of this number is active.
+    pub async fn end_fault(&self, id: usize) -> Result<(u64, FaultProof), FaultError> {
+        self.shared.rules.end(id).await
+    }
+
+    /// The live counters, stamped with `at_ns`.
+    pub fn sample(&self, at_ns: u64) -> LinkSample {
+        self.shared.counters.sample(at_ns)
+    }
+
+    /// Stops: when this returns, every task has ended and every socket is closed.
+    pub async fn shutdown(self) {
+        // The task may have ended already, with the runtime; then there is nothing to stop.
+        let _ = self.stop.send(());
+        let _ = self.accepting.await;
+    }
+}
+
+/// Accepts until it is told to stop, or until the link is dropped; then ends every connection.
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stopped => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
+                Ok((client, _)) => {
+                    connections.spawn(connection::serve(Arc::clone(&shared), client));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
+pub use crate::evidence::FaultProof;
 use crate::evidence::{ClientSample, LinkSample, SinkEvidence, SinkSample};
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, Direction, LinkFault, LoadPlan, SinkPlan};
@@ -142,21 +143,4 @@ pub enum Report {
 pub struct Ready {
     pub grpc: String,
     pub http: String,
-}
-
-/// What a link counted while a fault was active.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultProof {
-    /// Chunks to which the fault applied.
-    pub chunks: u64,
-    /// Bytes in them.
-    pub bytes: u64,
-    /// Connections to which it applied; for a reset, those reset or refused.
-    pub connections: u64,
-    /// Longest time that a chunk was held because of it.
-    pub held_max_ns: u64,
-    /// Total of these times.
-    pub held_total_ns: u64,
-    /// Bytes that passed unharmed while the fault was active, in its direction: 0 for a partition.
-    pub leaked_bytes: u64,
 }

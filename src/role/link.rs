@@ -1,11 +1,103 @@
 //! The link role: `squall role link`.
 
-use super::stdio::RoleError;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use super::control::{Command, LinkSetup, Ready, Report, Setup};
+use super::stdio::{self, RoleError};
+use crate::clock::RunClock;
+use crate::link::Link;
+
+/// How often the link's counters are reported once the run has started.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// Plays the role until it is told to finish.
 ///
 /// # Errors
 /// When the controller's lines cannot be understood or the role cannot do its work.
 pub fn run() -> Result<(), RoleError> {
+    let setup = match stdio::set_up()? {
+        Setup::Link(setup) => setup,
+        other => return Err(RoleError::Setup(format!("{other:?}"))),
+    };
+    // One thread moves the bytes of a few connections with the fewest wake-ups.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(setup))
+}
+
+async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
+    let upstream = setup
+        .upstream
+        .parse()
+        .map_err(|error| RoleError::Failed(format!("upstream {:?}: {error}", setup.upstream)))?;
+    let buffer_bytes = usize::try_from(setup.buffer_bytes).unwrap_or(usize::MAX);
+    let link = Link::bind(upstream, setup.seed, buffer_bytes).await?;
+    let address = link.local_addr().to_string();
+    let mut commands = stdio::commands();
+    stdio::report(&Report::Ready(Ready {
+        grpc: address.clone(),
+        http: address,
+    }));
+
+    let mut clock: Option<RunClock> = None;
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let command = tokio::select! {
+            command = commands.recv() => command,
+            _ = ticks.tick(), if clock.is_some() => {
+                stdio::report(&Report::Link(link.sample(since_start_ns(clock))));
+                continue;
+            }
+        };
+        match command {
+            Some(Command::Start(run_clock)) => clock = Some(run_clock),
+            Some(Command::Finish) | None => break,
+            Some(other) => match obey(&link, other, clock).await {
+                Ok(done) => stdio::report(&done),
+                Err(why) => stdio::report(&Report::Failed { why }),
+            },
+        }
+    }
+    stdio::report(&Report::LinkDone(link.sample(since_start_ns(clock))));
+    link.shutdown().await;
     Ok(())
+}
+
+/// Begins or ends a fault.
+async fn obey(link: &Link, command: Command, clock: Option<RunClock>) -> Result<Report, String> {
+    let offset_ns = |monotonic_ns: u64| {
+        clock.map_or(0, |clock| {
+            monotonic_ns.saturating_sub(clock.start_monotonic_ns)
+        })
+    };
+    match command {
+        Command::StartFault {
+            fault,
+            direction,
+            kind,
+        } => {
+            let started = link.start_fault(fault, direction, kind);
+            let at_ns = offset_ns(started.map_err(|error| error.to_string())?);
+            Ok(Report::FaultStarted { fault, at_ns })
+        }
+        Command::EndFault { fault } => {
+            let ended = link.end_fault(fault).await;
+            let (ended_ns, proof) = ended.map_err(|error| error.to_string())?;
+            Ok(Report::FaultEnded {
+                fault,
+                at_ns: offset_ns(ended_ns),
+                proof,
+            })
+        }
+        other => Err(format!("a link does not understand {other:?}")),
+    }
+}
+
+/// The run's time; 0 before it starts.
+fn since_start_ns(clock: Option<RunClock>) -> u64 {
+    clock.map_or(0, |clock| clock.now_ns())
 }

@@ -1,0 +1,221 @@
+//! One connection through the link: admitted, dialled, pumped both ways and closed as it ended.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::counters::Counters;
+use super::fault::Admission;
+use super::lane::Lane;
+use super::pump::{Over, Pump};
+use super::rules::{Hold, Rules};
+use crate::plan::Direction;
+
+/// What every connection of a link shares.
+#[derive(Debug)]
+pub struct Shared {
+    pub upstream: SocketAddr,
+    pub buffer_bytes: usize,
+    pub rules: Arc<Rules>,
+    pub counters: Arc<Counters>,
+}
+
+/// Serves one accepted connection until it ends.
+pub async fn serve(shared: Arc<Shared>, client: TcpStream) {
+    let open = Open::new(Arc::clone(&shared.counters));
+    let mut connection = Connection {
+        number: open.number,
+        // Subscribed before the first look, so that no change is missed.
+        changes: shared.rules.subscribe(),
+        holds: Vec::new(),
+        shared,
+    };
+    match connection.dial().await {
+        Some(upstream) => connection.relay(client, upstream).await,
+        None => abort(client),
+    }
+}
+
+struct Connection {
+    number: u64,
+    shared: Arc<Shared>,
+    changes: watch::Receiver<()>,
+    /// Keeps faults that apply to the whole connection from ending before it has seen their end.
+    holds: Vec<Hold>,
+}
+
+impl Connection {
+    /// Connects to the upstream as soon as the faults allow; `None` when the client is to be reset.
+    async fn dial(&mut self) -> Option<TcpStream> {
+        loop {
+            match self.admit() {
+                Admission::Serve => break,
+                Admission::Hold => changed(&mut self.changes).await,
+                Admission::Reset => return None,
+            }
+        }
+        // Dialled once: a second attempt would show the upstream a connection that nobody uses.
+        let dialling = TcpStream::connect(self.shared.upstream);
+        tokio::pin!(dialling);
+        loop {
+            tokio::select! {
+                biased;
+                // An upstream that refuses is a reset to the client: it never sees a good close.
+                dialled = &mut dialling => return dialled.ok(),
+                () = changed(&mut self.changes) => {}
+            }
+            if self.admit() == Admission::Reset {
+                return None;
+            }
+        }
+    }
+
+    /// Pumps both ways until both have ended, or one is reset.
+    async fn relay(mut self, mut client: TcpStream, mut upstream: TcpStream) {
+        // Without it, Nagle and delayed acknowledgements add 40 ms. It fails on dead sockets only.
+        let _ = client.set_nodelay(true);
+        let _ = upstream.set_nodelay(true);
+        let clean = {
+            let (client_read, client_write) = client.split();
+            let (upstream_read, upstream_write) = upstream.split();
+            let rules = &self.shared.rules;
+            let up = self.lane(Direction::Up);
+            let down = self.lane(Direction::Down);
+            let mut pair = Pair {
+                up: Some(Pump::new(
+                    client_read,
+                    upstream_write,
+                    Arc::clone(rules),
+                    up,
+                )),
+                down: Some(Pump::new(
+                    upstream_read,
+                    client_write,
+                    Arc::clone(rules),
+                    down,
+                )),
+            };
+            loop {
+                if self.admit() == Admission::Reset {
+                    break false;
+                }
+                tokio::select! {
+                    biased;
+                    clean = poll_fn(|cx| pair.poll(cx)) => break clean,
+                    // Both pumps are polled again, and look at the rules first.
+                    () = changed(&mut self.changes) => {}
+                }
+            }
+        };
+        if !clean {
+            abort(client);
+            abort(upstream);
+        }
+    }
+
+    fn lane(&self, direction: Direction) -> Lane {
+        let counters = Arc::clone(&self.shared.counters);
+        Lane::new(self.number, direction, self.shared.buffer_bytes, counters)
+    }
+
+    fn admit(&mut self) -> Admission {
+        self.holds.clear();
+        self.shared.rules.admit(self.number, &mut self.holds)
+    }
+}
+
+/// Closes a connection with RST instead of FIN; what the kernel still held of it is lost.
+fn abort(stream: TcpStream) {
+    // The option can only fail on a socket that is gone already, and then there is nobody to tell.
+    let _ = stream.set_zero_linger();
+}
+
+/// Waits for a fault to begin or end.
+async fn changed(changes: &mut watch::Receiver<()>) {
+    // The sender lives in the shared rules: it cannot go first.
+    let _ = changes.changed().await;
+}
+
+/// The two pumps; `None` once its stream has ended well.
+struct Pair<'a> {
+    up: Option<Pump<'a>>,
+    down: Option<Pump<'a>>,
+}
+
+impl Pair<'_> {
+    /// Ready with whether the connection ended well; otherwise it is to be reset on both sides.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let up = poll_one(&mut self.up, &mut self.down, cx);
+        let down = poll_one(&mut self.down, &mut self.up, cx);
+        let last = match down {
+            // The other pump has been told, and must look at it now.
+            Moved::SinkBroke => poll_one(&mut self.up, &mut self.down, cx),
+            Moved::Well | Moved::Reset => down,
+        };
+        if up == Moved::Reset || last == Moved::Reset {
+            return Poll::Ready(false);
+        }
+        if self.up.is_none() && self.down.is_none() {
+            return Poll::Ready(true);
+        }
+        Poll::Pending
+    }
+}
+
+/// What came of moving one pump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// It goes on, or has ended well.
+    Well,
+    /// Its sink was reset: the reset travels the other way, with the other pump.
+    SinkBroke,
+    /// The connection is to be reset on both sides.
+    Reset,
+}
+
+fn poll_one<'a>(
+    pump: &mut Option<Pump<'a>>,
+    other: &mut Option<Pump<'a>>,
+    cx: &mut Context<'_>,
+) -> Moved {
+    let Some(running) = pump else {
+        return Moved::Well;
+    };
+    let Poll::Ready(over) = running.poll(cx) else {
+        return Moved::Well;
+    };
+    *pump = None;
+    match (over, other) {
+        (Over::Finished, _) => Moved::Well,
+        (Over::Broken, Some(other)) => {
+            other.source_broke();
+            Moved::SinkBroke
+        }
+        (Over::Reset, _) | (Over::Broken, None) => Moved::Reset,
+    }
+}
+
+/// Counts a connection as open for as long as it lives.
+struct Open {
+    number: u64,
+    counters: Arc<Counters>,
+}
+
+impl Open {
+    fn new(counters: Arc<Counters>) -> Self {
+        Self {
+            number: counters.opened(),
+            counters,
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.counters.closed();
+    }
+}

@@ -1,0 +1,329 @@
+//! One direction of one connection: what it holds, and when it may go on. No sockets.
+//!
+//! Bytes wait in one ring. Faults release them from the front, in order; what is released may be
+//! written unless the lane is silent. The end of the stream waits behind the last byte.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::counters::Counters;
+use super::fault::{self, End, Fault};
+use super::rules::{Active, Hold, Rules};
+use super::tally::Tally;
+use crate::clock::monotonic_ns;
+use crate::plan::Direction;
+
+/// What an idle lane's ring keeps of the memory that a fault made it take.
+const KEPT_BYTES: usize = 256 << 10;
+
+/// One read of the source, or what is left of it.
+#[derive(Debug, Clone, Copy)]
+struct Chunk {
+    arrived_ns: u64,
+    bytes: usize,
+}
+
+/// One fault as it applies to this lane.
+struct Attached {
+    active: Arc<Active>,
+    fault: Box<dyn Fault>,
+    /// How long it holds the slice that is next.
+    held_ns: u64,
+    tally: Tally,
+    // Dropped after the tally has been handed over.
+    _hold: Hold,
+}
+
+/// The queue of one lane and the faults on it. All times are nanoseconds of the monotonic clock.
+pub struct Lane {
+    connection: u64,
+    direction: Direction,
+    /// The version of the rules that `attached` reflects.
+    version: u64,
+    attached: Vec<Attached>,
+    silent: bool,
+    ring: VecDeque<u8>,
+    /// Bytes at the front of the ring that the faults have let go.
+    released: usize,
+    /// The rest of the ring.
+    chunks: VecDeque<Chunk>,
+    /// When the faults let go of the last chunk, not counting their pace: the next is never earlier.
+    left_ns: u64,
+    end: Option<(End, u64)>,
+    buffer_bytes: usize,
+    limit_bytes: usize,
+    counters: Arc<Counters>,
+}
+
+impl Lane {
+    /// An empty lane that holds at most `buffer_bytes`, more only for a fault's own window.
+    pub fn new(
+        connection: u64,
+        direction: Direction,
+        buffer_bytes: usize,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            connection,
+            direction,
+            version: 0,
+            attached: Vec::new(),
+            silent: false,
+            ring: VecDeque::new(),
+            released: 0,
+            chunks: VecDeque::new(),
+            left_ns: 0,
+            end: None,
+            buffer_bytes,
+            limit_bytes: buffer_bytes,
+            counters,
+        }
+    }
+
+    /// Takes up faults that have begun and lets go of those that have ended.
+    pub fn refresh(&mut self, rules: &Rules, now_ns: u64) {
+        let mut current: Vec<Arc<Active>> = Vec::new();
+        let mut begun = Vec::new();
+        let attached = &self.attached;
+        self.version = rules.visit(self.direction, |active| {
+            if !attached.iter().any(|one| Arc::ptr_eq(&one.active, active)) {
+                // Held from under the rules' lock, so that an end that follows waits for this lane.
+                begun.push((Arc::clone(active), active.hold()));
+            }
+            current.push(Arc::clone(active));
+        });
+        let (kept, ended): (Vec<_>, Vec<_>) = std::mem::take(&mut self.attached)
+            .into_iter()
+            .partition(|one| {
+                current
+                    .iter()
+                    .any(|active| Arc::ptr_eq(active, &one.active))
+            });
+        for one in ended {
+            self.settle(one, now_ns);
+        }
+        self.attached = kept;
+        for (active, hold) in begun {
+            let seed = rules.lane_seed(active.id, self.connection, self.direction);
+            self.attached.push(Attached {
+                fault: fault::on_lane(&active.kind, seed),
+                active,
+                held_ns: 0,
+                tally: Tally::default(),
+                _hold: hold,
+            });
+        }
+        self.silent = self.attached.iter().any(|one| one.fault.is_silent());
+        let window = self
+            .attached
+            .iter()
+            .map(|one| one.fault.window_bytes())
+            .sum();
+        self.limit_bytes = self.buffer_bytes.max(window);
+    }
+
+    /// Whether the rules have changed since [`Self::refresh`].
+    pub fn is_stale(&self, rules: &Rules) -> bool {
+        self.version != rules.version()
+    }
+
+    /// Whether a chunk may pass at once: no fault is active and nothing waits.
+    pub fn is_straight(&self) -> bool {
+        self.attached.is_empty() && self.ring.is_empty()
+    }
+
+    /// Whether the source should be read. Without a fault the lane holds one chunk at most.
+    pub fn wants_more(&self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        if self.attached.is_empty() {
+            return self.ring.is_empty();
+        }
+        // What remembers a chunk counts as well, or one-byte chunks would hold memory unseen.
+        self.ring.len() + self.chunks.len() * size_of::<Chunk>() < self.limit_bytes
+    }
+
+    /// Appends one chunk.
+    pub fn push(&mut self, bytes: &[u8], arrived_ns: u64) {
+        self.ring.extend(bytes);
+        self.chunks.push_back(Chunk {
+            arrived_ns,
+            bytes: bytes.len(),
+        });
+        self.counters.hold(bytes.len());
+    }
+
+    /// The source has ended. A reset overrules an end that has not been passed on yet.
+    pub fn finish(&mut self, end: End, now_ns: u64) {
+        if self.end.is_none_or(|(known, _)| known < end) {
+            self.end = Some((end, now_ns));
+        }
+    }
+
+    /// Lets go of everything that is due; returns when more may be, `None` when no time will tell.
+    pub fn release(&mut self, now_ns: u64) -> Option<u64> {
+        if self.silent {
+            return None;
+        }
+        while let Some(chunk) = self.chunks.front().copied() {
+            let mut at_ns = chunk.arrived_ns;
+            for one in &mut self.attached {
+                let due_ns = one.fault.due_ns(at_ns);
+                one.held_ns = due_ns - at_ns;
+                at_ns = due_ns;
+            }
+            // A chunk with a short draw does not overtake one with a long draw.
+            at_ns = at_ns.max(self.left_ns);
+            if at_ns > now_ns {
+                return (at_ns < u64::MAX).then_some(at_ns);
+            }
+            let left_ns = at_ns;
+            let slice = self
+                .attached
+                .iter()
+                .fold(chunk.bytes, |bytes, one| one.fault.slice_bytes(bytes));
+            for one in &mut self.attached {
+                let due_ns = one.fault.slice_due_ns(at_ns, slice, now_ns);
+                one.held_ns += due_ns - at_ns;
+                at_ns = due_ns;
+            }
+            if at_ns > now_ns {
+                return (at_ns < u64::MAX).then_some(at_ns);
+            }
+            self.left_ns = left_ns;
+            self.leave(chunk, slice, now_ns);
+        }
+        None
+    }
+
+    /// Moves the first `slice` bytes of the first chunk to what may be written.
+    fn leave(&mut self, chunk: Chunk, slice: usize, now_ns: u64) {
+        self.released += slice;
+        let whole = slice == chunk.bytes;
+        for one in &mut self.attached {
+            one.slice_left(chunk.arrived_ns, slice, whole, now_ns);
+        }
+        if whole {
+            self.chunks.pop_front();
+        } else if let Some(first) = self.chunks.front_mut() {
+            first.bytes -= slice;
+        }
+    }
+
+    /// What may be written now.
+    pub fn writable(&self) -> &[u8] {
+        if self.silent {
+            return &[];
+        }
+        let front = self.ring.as_slices().0;
+        &front[..self.released.min(front.len())]
+    }
+
+    /// The first `bytes` of [`Self::writable`] were written, in a call that began at `began_ns`.
+    pub fn written(&mut self, bytes: usize, began_ns: u64) {
+        self.ring.drain(..bytes);
+        self.released -= bytes;
+        self.counters.let_go(bytes);
+        self.passed(bytes, began_ns);
+        if self.is_straight() && self.ring.capacity() > KEPT_BYTES {
+            self.ring = VecDeque::new();
+        }
+    }
+
+    /// `bytes` were written, in a call that began at `began_ns`: what a silence let through leaked.
+    pub fn passed(&mut self, bytes: usize, began_ns: u64) {
+        self.counters.passed(self.direction, bytes);
+        for one in &mut self.attached {
+            if one.fault.is_silent() && one.active.started_ns() <= began_ns {
+                one.tally.leaked_bytes += bytes as u64;
+            }
+        }
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// How the stream ends and when that may be passed on; `None` while it goes on or is silent.
+    pub fn end_due(&self) -> Option<(End, u64)> {
+        let (end, arrived_ns) = self.end.filter(|_| !self.silent)?;
+        let due_ns = self
+            .attached
+            .iter()
+            .fold(arrived_ns, |at_ns, one| one.fault.end_due_ns(end, at_ns));
+        Some((end, due_ns))
+    }
+
+    /// The end has been passed on: a fault that held it counts it as a chunk without bytes.
+    pub fn end_passed(&mut self) {
+        let Some((end, _)) = self.end else { return };
+        for one in &mut self.attached {
+            let held_ns = one.fault.end_due_ns(end, 0);
+            if held_ns > 0 {
+                one.tally.held(0, held_ns);
+            }
+        }
+        self.end = None;
+    }
+
+    /// Hands over what a fault did here, what it still holds included.
+    fn settle(&self, mut one: Attached, now_ns: u64) {
+        let started_ns = one.active.started_ns();
+        let since = |arrived_ns: u64| now_ns.saturating_sub(arrived_ns.max(started_ns));
+        let most_ns = one.fault.hold_most_ns();
+        if most_ns > 0 {
+            if one.fault.is_silent() && self.released > 0 {
+                one.tally.held(self.released, since(0));
+            }
+            for chunk in &self.chunks {
+                one.tally
+                    .held(chunk.bytes, since(chunk.arrived_ns).min(most_ns));
+            }
+        }
+        if let Some((end, arrived_ns)) = self.end {
+            let held_ns = one.fault.end_due_ns(end, 0);
+            if one.fault.is_silent() {
+                one.tally.held(0, since(arrived_ns));
+            } else if held_ns > 0 && self.ring.is_empty() {
+                one.tally.held(0, since(arrived_ns).min(held_ns));
+            }
+        }
+        one.active.add(self.connection, &one.tally);
+    }
+}
+
+impl Attached {
+    /// A slice of a chunk leaves; `whole` with the chunk's last.
+    fn slice_left(&mut self, arrived_ns: u64, bytes: usize, whole: bool, now_ns: u64) {
+        self.fault.slice_left();
+        if self.held_ns > 0 {
+            if whole {
+                self.tally.held(bytes, self.held_ns);
+            } else {
+                self.tally.bytes += bytes as u64;
+            }
+        }
+        let least_ns = arrived_ns.saturating_add(self.fault.hold_least_ns());
+        if arrived_ns >= self.active.started_ns() && now_ns < least_ns {
+            self.tally.leaked_bytes += bytes as u64;
+        }
+        if whole {
+            self.fault.chunk_left();
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let now_ns = monotonic_ns();
+        for one in std::mem::take(&mut self.attached) {
+            self.settle(one, now_ns);
+        }
+        self.counters.let_go(self.ring.len());
+    }
+}
+
+#[cfg(test)]
+mod tests;

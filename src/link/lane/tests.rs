@@ -1,0 +1,253 @@
+use super::*;
+use crate::plan::LinkFault;
+
+const MS: u64 = 1_000_000;
+
+/// A lane with its rules, driven by hand: the clock is what the test says.
+struct Bench {
+    rules: Rules,
+    lane: Lane,
+    counters: Arc<Counters>,
+}
+
+impl Bench {
+    fn new(buffer_bytes: usize) -> Self {
+        let counters = Arc::new(Counters::default());
+        Self {
+            rules: Rules::new(1),
+            lane: Lane::new(0, Direction::Up, buffer_bytes, Arc::clone(&counters)),
+            counters,
+        }
+    }
+
+    /// Starts a fault; returns its moment, from which the tests count.
+    fn start(&mut self, id: usize, kind: LinkFault) -> u64 {
+        let started_ns = self.rules.start(id, Direction::Up, kind).unwrap();
+        self.lane.refresh(&self.rules, started_ns);
+        started_ns
+    }
+
+    /// Writes everything that is due and returns it, with the time of the next.
+    fn drain(&mut self, now_ns: u64) -> (Vec<u8>, Option<u64>) {
+        let next_ns = self.lane.release(now_ns);
+        let mut out = Vec::new();
+        while !self.lane.writable().is_empty() {
+            let some = self.lane.writable().to_vec();
+            out.extend_from_slice(&some);
+            self.lane.written(some.len(), now_ns);
+        }
+        (out, next_ns)
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.counters.sample(0).held_bytes
+    }
+}
+
+/// Ends a fault while the lane lives on, as its task would.
+async fn end(bench: &mut Bench, id: usize, now_ns: u64) -> crate::evidence::FaultProof {
+    let Bench { rules, lane, .. } = bench;
+    let ending = rules.end(id);
+    tokio::pin!(ending);
+    tokio::select! {
+        biased;
+        _ = &mut ending => panic!("a fault ended before its lane let go"),
+        () = std::future::ready(()) => lane.refresh(rules, now_ns),
+    }
+    ending.await.unwrap().1
+}
+
+#[test]
+fn without_a_fault_everything_passes_at_once_and_one_chunk_is_held_at_most() {
+    let mut bench = Bench::new(1 << 20);
+    assert!(bench.lane.is_straight() && bench.lane.wants_more());
+    bench.lane.push(b"rest", 5);
+    assert!(!bench.lane.wants_more());
+    assert_eq!(bench.held_bytes(), 4);
+    assert_eq!(bench.drain(5), (b"rest".to_vec(), None));
+    assert!(bench.lane.is_straight());
+    assert_eq!(bench.held_bytes(), 0);
+}
+
+#[tokio::test]
+async fn latency_holds_each_chunk_from_its_own_arrival() {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(
+        0,
+        LinkFault::Latency {
+            delay_ns: 50 * MS,
+            jitter_ns: 0,
+        },
+    );
+    bench.lane.push(b"one", t0);
+    bench.lane.push(b"two", t0 + 10 * MS);
+    assert_eq!(bench.drain(t0 + 49 * MS), (vec![], Some(t0 + 50 * MS)));
+    assert_eq!(
+        bench.drain(t0 + 50 * MS),
+        (b"one".to_vec(), Some(t0 + 60 * MS))
+    );
+    assert_eq!(bench.drain(t0 + 60 * MS), (b"two".to_vec(), None));
+    let proof = end(&mut bench, 0, t0 + 70 * MS).await;
+    assert_eq!((proof.chunks, proof.bytes, proof.connections), (2, 6, 1));
+    assert_eq!(
+        (proof.held_max_ns, proof.held_total_ns),
+        (50 * MS, 100 * MS)
+    );
+    assert_eq!(proof.leaked_bytes, 0);
+}
+
+#[tokio::test]
+async fn latency_and_bandwidth_compose() {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(
+        0,
+        LinkFault::Latency {
+            delay_ns: 50 * MS,
+            jitter_ns: 0,
+        },
+    );
+    bench.start(
+        1,
+        LinkFault::Bandwidth {
+            bytes_per_second: 1_000_000,
+        },
+    );
+    bench.lane.push(&[7; 30_000], t0);
+    assert_eq!(bench.drain(t0).1, Some(t0 + 50 * MS));
+    assert_eq!(bench.drain(t0 + 50 * MS), (vec![], Some(t0 + 65 * MS)));
+    let (first, next) = bench.drain(t0 + 66 * MS);
+    assert_eq!(
+        (first.len(), next),
+        (15_000, Some(t0 + 80 * MS)),
+        "late, and not later for it"
+    );
+    assert_eq!(bench.drain(t0 + 80 * MS).0.len(), 15_000);
+    let latency = end(&mut bench, 0, t0 + 90 * MS).await;
+    let bandwidth = end(&mut bench, 1, t0 + 90 * MS).await;
+    assert_eq!(
+        (latency.chunks, latency.bytes, latency.held_max_ns),
+        (1, 30_000, 50 * MS)
+    );
+    assert_eq!(
+        (bandwidth.chunks, bandwidth.bytes, bandwidth.held_max_ns),
+        (1, 30_000, 30 * MS)
+    );
+}
+
+#[test]
+fn jitter_keeps_the_order() {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(
+        0,
+        LinkFault::Latency {
+            delay_ns: 20 * MS,
+            jitter_ns: 20 * MS,
+        },
+    );
+    for byte in 0..=255 {
+        bench.lane.push(&[byte], t0 + u64::from(byte) * MS / 10);
+    }
+    let mut out = Vec::new();
+    for tick in 0..=66 {
+        out.extend(bench.drain(t0 + tick * MS).0);
+    }
+    assert_eq!(out, (0..=255).collect::<Vec<u8>>());
+}
+
+#[tokio::test]
+async fn silence_holds_data_and_end_and_tells_what_leaked() {
+    let mut bench = Bench::new(1 << 20);
+    bench.lane.push(b"released", 1);
+    bench.lane.release(1);
+    let t0 = bench.start(0, LinkFault::PartitionSilence);
+    bench.lane.push(b"held", t0 + 5);
+    bench.lane.finish(End::Fin, t0 + 6);
+    assert_eq!(
+        bench.drain(t0 + 5 * MS),
+        (vec![], None),
+        "not even what was let go before"
+    );
+    assert_eq!(bench.lane.end_due(), None);
+    // Had a pump written all the same, the proof would tell.
+    bench.lane.passed(3, t0 + 1);
+    bench.lane.passed(100, t0 - 1);
+    let proof = end(&mut bench, 0, t0 + 10 * MS).await;
+    assert_eq!((proof.chunks, proof.bytes), (3, 12));
+    assert_eq!(proof.held_max_ns, 10 * MS);
+    assert_eq!(proof.leaked_bytes, 3);
+    assert_eq!(bench.drain(t0 + 10 * MS), (b"releasedheld".to_vec(), None));
+    assert_eq!(bench.lane.end_due(), Some((End::Fin, t0 + 6)));
+}
+
+#[tokio::test]
+async fn ending_a_latency_lets_everything_go_in_order() {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(
+        0,
+        LinkFault::Latency {
+            delay_ns: 1_000 * MS,
+            jitter_ns: 0,
+        },
+    );
+    bench.lane.push(b"a", t0);
+    bench.lane.push(b"b", t0 + MS);
+    let proof = end(&mut bench, 0, t0 + 2 * MS).await;
+    assert_eq!(
+        (proof.chunks, proof.held_max_ns, proof.held_total_ns),
+        (2, 2 * MS, 3 * MS)
+    );
+    assert_eq!(bench.drain(t0 + 2 * MS), (b"ab".to_vec(), None));
+}
+
+#[tokio::test]
+async fn a_slow_close_delays_the_end_alone() {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(0, LinkFault::SlowClose { delay_ns: 30 * MS });
+    bench.lane.push(b"x", t0);
+    bench.lane.finish(End::Fin, t0);
+    assert_eq!(bench.drain(t0), (b"x".to_vec(), None));
+    assert_eq!(bench.lane.end_due(), Some((End::Fin, t0 + 30 * MS)));
+    bench.lane.end_passed();
+    let proof = end(&mut bench, 0, t0 + 40 * MS).await;
+    assert_eq!(
+        (proof.chunks, proof.bytes, proof.held_max_ns),
+        (1, 0, 30 * MS)
+    );
+}
+
+#[test]
+fn a_reset_overrules_an_end_and_not_the_other_way_round() {
+    let mut bench = Bench::new(1);
+    bench.lane.finish(End::Fin, 1);
+    bench.lane.finish(End::Reset, 2);
+    bench.lane.finish(End::Fin, 3);
+    assert_eq!(bench.lane.end_due(), Some((End::Reset, 2)));
+}
+
+#[test]
+fn what_a_lane_holds_is_bounded_even_in_one_byte_chunks() {
+    let mut bench = Bench::new(10_000);
+    bench.start(0, LinkFault::PartitionSilence);
+    while bench.lane.wants_more() {
+        bench.lane.push(&[1], 1);
+    }
+    assert!(bench.held_bytes() < 1_000);
+    let before = bench.held_bytes();
+    drop(bench.lane);
+    assert!(before > 0);
+    assert_eq!(bench.counters.sample(0).held_bytes, 0);
+}
+
+#[test]
+fn latency_widens_the_buffer_to_its_window() {
+    let mut bench = Bench::new(1_000);
+    bench.start(
+        0,
+        LinkFault::Latency {
+            delay_ns: 50 * MS,
+            jitter_ns: 0,
+        },
+    );
+    bench.lane.push(&[0; 60_000], 1);
+    assert!(bench.lane.wants_more());
+}

@@ -1,0 +1,201 @@
+//! Moves bytes one way between two sockets, through a lane.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::{Instant, Sleep};
+
+use super::fault::End;
+use super::lane::Lane;
+use super::rules::Rules;
+use crate::clock::monotonic_ns;
+
+/// The largest chunk: one read.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// How a pump ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// The source's FIN was passed on, after all its data.
+    Finished,
+    /// The source was reset, and the sink is to be told.
+    Reset,
+    /// The sink takes no more: it was reset or has gone.
+    Broken,
+}
+
+/// One direction of one connection.
+pub struct Pump<'a> {
+    source: ReadHalf<'a>,
+    sink: WriteHalf<'a>,
+    rules: Arc<Rules>,
+    lane: Lane,
+    chunk: Box<[u8]>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<'a> Pump<'a> {
+    /// A pump from `source` to `sink`; it moves when it is polled.
+    pub fn new(source: ReadHalf<'a>, sink: WriteHalf<'a>, rules: Arc<Rules>, lane: Lane) -> Self {
+        Self {
+            source,
+            sink,
+            rules,
+            lane,
+            chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        }
+    }
+
+    /// The source was found reset by the pump of the other direction.
+    pub fn source_broke(&mut self) {
+        self.lane.finish(End::Reset, monotonic_ns());
+    }
+
+    /// Moves what can be moved. Must be polled again when the rules change, too.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        loop {
+            self.refresh();
+            let next_ns = if self.lane.is_empty() {
+                None
+            } else {
+                self.lane.release(monotonic_ns())
+            };
+            let drained = self.drain(cx);
+            let filled = self.fill(cx);
+            match drained.max(filled) {
+                Step::Refused => return Poll::Ready(Over::Broken),
+                Step::Moved => continue,
+                Step::Waiting | Step::Idle => {}
+            }
+            let blocked = drained == Step::Waiting;
+            let wake_ns = match self.end_due_ns(blocked, next_ns) {
+                Some((end, due_ns)) if due_ns <= monotonic_ns() => {
+                    return self.pass_end(cx, end);
+                }
+                Some((_, due_ns)) => Some(next_ns.map_or(due_ns, |next_ns| next_ns.min(due_ns))),
+                None => next_ns,
+            };
+            match wake_ns {
+                Some(wake_ns) => ready!(self.poll_timer(cx, wake_ns)),
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Takes up changes of the rules: one atomic load when there is none.
+    fn refresh(&mut self) {
+        if self.lane.is_stale(&self.rules) {
+            self.lane.refresh(&self.rules, monotonic_ns());
+        }
+    }
+
+    /// Writes once from what the lane has let go.
+    fn drain(&mut self, cx: &mut Context<'_>) -> Step {
+        // The clock first: a silence that is not known yet begins later than this.
+        let began_ns = if self.lane.writable().is_empty() {
+            return Step::Idle;
+        } else {
+            monotonic_ns()
+        };
+        if self.lane.is_stale(&self.rules) {
+            return Step::Moved;
+        }
+        match Pin::new(&mut self.sink).poll_write(cx, self.lane.writable()) {
+            Poll::Ready(Ok(bytes)) => {
+                self.refresh();
+                self.lane.written(bytes, began_ns);
+                Step::Moved
+            }
+            Poll::Ready(Err(_)) => Step::Refused,
+            Poll::Pending => Step::Waiting,
+        }
+    }
+
+    /// Reads one chunk, and passes it on at once where nothing is in its way.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Step {
+        if !self.lane.wants_more() {
+            return Step::Idle;
+        }
+        let mut buffer = ReadBuf::new(&mut self.chunk);
+        let Poll::Ready(read) = Pin::new(&mut self.source).poll_read(cx, &mut buffer) else {
+            return Step::Waiting;
+        };
+        let bytes = buffer.filled().len();
+        let now_ns = monotonic_ns();
+        if read.is_err() {
+            self.lane.finish(End::Reset, now_ns);
+        } else if bytes == 0 {
+            self.lane.finish(End::Fin, now_ns);
+        } else {
+            return self.take(cx, bytes, now_ns);
+        }
+        Step::Moved
+    }
+
+    /// Takes the first `bytes` of the chunk that was read.
+    fn take(&mut self, cx: &mut Context<'_>, bytes: usize, now_ns: u64) -> Step {
+        let mut passed = 0;
+        if self.lane.is_straight() && !self.lane.is_stale(&self.rules) {
+            match Pin::new(&mut self.sink).poll_write(cx, &self.chunk[..bytes]) {
+                Poll::Ready(Ok(written)) => {
+                    passed = written;
+                    self.refresh();
+                    self.lane.passed(written, now_ns);
+                }
+                Poll::Ready(Err(_)) => return Step::Refused,
+                Poll::Pending => {}
+            }
+        }
+        if passed < bytes {
+            self.lane.push(&self.chunk[passed..bytes], now_ns);
+        }
+        Step::Moved
+    }
+
+    /// The stream's end and when to pass it on. FIN waits for all data to be written; a reset waits
+    /// for what is still on its way, and not for a sink that does not read.
+    fn end_due_ns(&self, blocked: bool, next_ns: Option<u64>) -> Option<(End, u64)> {
+        self.lane.end_due().filter(|(end, _)| {
+            let nothing_moves = blocked || next_ns.is_none();
+            self.lane.is_empty() || (*end == End::Reset && nothing_moves)
+        })
+    }
+
+    fn pass_end(&mut self, cx: &mut Context<'_>, end: End) -> Poll<Over> {
+        let over = match end {
+            End::Reset => Over::Reset,
+            End::Fin => match ready!(Pin::new(&mut self.sink).poll_shutdown(cx)) {
+                Ok(()) => Over::Finished,
+                Err(_) => Over::Broken,
+            },
+        };
+        self.lane.end_passed();
+        Poll::Ready(over)
+    }
+
+    /// Wakes at `wake_ns`, or up to a millisecond later: the runtime's resolution.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, wake_ns: u64) -> Poll<()> {
+        let wait = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
+        self.timer.as_mut().reset(Instant::now() + wait);
+        self.timer.as_mut().poll(cx)
+    }
+}
+
+/// How far one attempt to move bytes came; the later the more it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// Nothing to do.
+    Idle,
+    /// The socket is not ready.
+    Waiting,
+    /// Something moved, or must be looked at again.
+    Moved,
+    /// The sink takes no more.
+    Refused,
+}
