@@ -78,6 +78,8 @@ pub struct Producer {
     pub received_again: RoaringTreemap,
     /// Copies beyond each item's first.
     pub extra_copies: u64,
+    /// Copies beyond each item's second.
+    pub third_copies: u64,
     /// What was received by the drain's deadline; the rest of `received` is late.
     #[serde(with = "bitmap_text")]
     pub received_by_deadline: RoaringTreemap,

@@ -35,7 +35,7 @@ pub mod names {
     pub fn received_again(signal: Signal, producer: u16) -> String {
         format!("received_again.{signal}.{producer}")
     }
-    /// [`super::Words`], one slot: copies beyond the first.
+    /// [`super::Words`], two slots: copies beyond the first, and among them copies beyond the second.
     pub fn extra_copies(signal: Signal, producer: u16) -> String {
         format!("extra_copies.{signal}.{producer}")
     }

@@ -366,6 +366,8 @@ pub enum PlantKind {
     Reject { items: u64 },
     /// Answers every request with a permanent error from `at` on. Oracle class `refused`.
     RefuseAll { after_requests: u64 },
+    /// Touches nothing and writes down what arrives. Oracle class `received`.
+    Note,
 }
 
 /// One fault with its window.

@@ -174,6 +174,7 @@ fn scheduled_producer(
         released_ns.push(released);
     }
     let received = set(names::received(signal, producer))?;
+    let extra_copies = Words::open(&folder.join(names::extra_copies(signal, producer)))?;
     Ok(Producer {
         signal,
         producer,
@@ -183,7 +184,8 @@ fn scheduled_producer(
         entered: set(names::entered(signal, producer))?,
         sampled_out: set(names::sampled_out(signal, producer))?,
         received_again: set(names::received_again(signal, producer))?,
-        extra_copies: Words::open(&folder.join(names::extra_copies(signal, producer)))?.get(0),
+        extra_copies: extra_copies.get(0),
+        third_copies: extra_copies.get(1),
         received_by_deadline: received.clone(),
         received,
         killed: false,
@@ -296,6 +298,7 @@ fn points_producer(
     let mut received_again = RoaringTreemap::new();
     let mut by_deadline = RoaringTreemap::new();
     let mut extra_copies = 0;
+    let mut third_copies = 0;
     let mut strangers = 0;
     for line in receipts {
         for Point { key, .. } in &line.points {
@@ -304,7 +307,7 @@ fn points_producer(
                 continue;
             };
             if !received.insert(*sequence) {
-                received_again.insert(*sequence);
+                third_copies += u64::from(!received_again.insert(*sequence));
                 extra_copies += 1;
             }
             if deadline_ns.is_none_or(|deadline| line.at_ns <= deadline) {
@@ -323,6 +326,7 @@ fn points_producer(
         received,
         received_again,
         extra_copies,
+        third_copies,
         received_by_deadline: by_deadline,
         killed: false,
     };

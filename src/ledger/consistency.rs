@@ -54,11 +54,11 @@ pub(super) fn producer(
             )
         })
         .collect();
-    if producer.extra_copies < producer.received_again.len() {
+    let second_copies = producer.extra_copies.saturating_sub(producer.third_copies);
+    if second_copies != producer.received_again.len() {
         why_not.push(format!(
-            "producer {}: {} extra copies, yet {} items were received again",
+            "producer {}: {second_copies} second copies were counted, {} items are marked as received again",
             producer.producer,
-            producer.extra_copies,
             producer.received_again.len()
         ));
     }

@@ -66,6 +66,8 @@ struct Marks {
 #[derive(Debug)]
 struct Book {
     received: u64,
+    /// Every copy that was accepted, counted apart from the marks.
+    copies: u64,
     unexpected: u64,
     unexpected_examples: Vec<String>,
     latency: DeliveryLatency,
@@ -110,6 +112,7 @@ impl Accounting {
             let plants = plan.plant.iter().filter(|plant| plant.signal == signal);
             Mutex::new(Book {
                 received: 0,
+                copies: 0,
                 unexpected: 0,
                 unexpected_examples: Vec::new(),
                 latency: DeliveryLatency::new(segments.len()),
@@ -183,6 +186,7 @@ impl Accounting {
                 unexpected_examples.extend(book.unexpected_examples.iter().cloned());
                 SinkSignal {
                     signal,
+                    copies: book.copies,
                     unexpected: book.unexpected,
                     by_segment: book.latency.by_segment.clone(),
                     by_due_bin: book.latency.by_due_bin.clone(),
@@ -222,11 +226,14 @@ impl Accounting {
             match self.marks_of(signal, *item) {
                 None => book.unexpected(signal, item),
                 Some((identity, marks)) => {
-                    for _ in 0..copies(verdict.as_ref(), index) {
+                    let copies = copies(verdict.as_ref(), index);
+                    book.copies += copies as u64;
+                    for _ in 0..copies {
                         // The bitmaps have room for every expected sequence.
                         if marks.received.mark(identity.sequence) == Some(true) {
-                            marks.received_again.mark(identity.sequence);
+                            let third = marks.received_again.mark(identity.sequence) == Some(true);
                             marks.extra_copies.add(0, 1);
+                            marks.extra_copies.add(1, u64::from(third));
                         } else {
                             book.first_copy(&self.segments, item.time_unix_ns, arrival);
                         }
@@ -258,6 +265,7 @@ impl Accounting {
                 points: received.clone(),
             })?;
         }
+        book.copies += received.len() as u64;
         for point in received {
             if book.points.insert(point.key) {
                 book.first_copy(&self.segments, point.key.time_unix_ns, arrival);
@@ -361,6 +369,7 @@ impl Book {
     }
 
     fn unexpected(&mut self, signal: Signal, item: &Item) {
+        self.copies += 1;
         self.unexpected += 1;
         if self.unexpected_examples.len() < UNEXPECTED_EXAMPLES_MAX {
             self.unexpected_examples

@@ -114,6 +114,7 @@ impl Plant {
                 verdict.reply = Reply::Refused;
                 ("refused", Fate::Rejected, items.len())
             }
+            PlantKind::Note => ("received", Fate::Received, items.len()),
             _ => return,
         };
         for (index, key) in items.iter().enumerate().take(reach) {

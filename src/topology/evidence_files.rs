@@ -53,7 +53,7 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
             ] {
                 Bitmap::create(&folder.join(name), sequences)?;
             }
-            Words::create(&folder.join(names::extra_copies(signal, producer)), 1)?;
+            Words::create(&folder.join(names::extra_copies(signal, producer)), 2)?;
             expected.push(ExpectedProducer {
                 signal,
                 producer,
