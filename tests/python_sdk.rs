@@ -35,6 +35,8 @@ fn python() -> Result<PathBuf, String> {
             "install",
             "--quiet",
             "--disable-pip-version-check",
+            "--retries=1",
+            "--timeout=15",
         ])
         .arg("--requirement")
         .arg(&requirements))?;
