@@ -1,20 +1,18 @@
 //! The receiver of a run: marks each item by its identity and keeps its delivery latency.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 
-use super::latency::DeliveryLatency;
 use super::plant::{Fate, Key, Plants, Reply, Verdict};
 use super::traffic::{Traffic, lock};
 use super::{Answer, Receiver, Request};
 use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
-use crate::ids::{Identity, PointKey};
+use crate::ids::PointKey;
 use crate::journal::{Journal, POINTS_FILE, Point, PointsLine};
-use crate::mapped::{Bitmap, Words, names};
 use crate::otlp::Malformed;
 use crate::otlp::identities::{Item, of_log_record, of_span};
 use crate::otlp::points::of_metric;
@@ -25,53 +23,25 @@ use crate::plan::windows::Segment;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
-/// Unplanned items that are kept in words, per signal; further ones are only counted.
-const UNEXPECTED_EXAMPLES_MAX: usize = 10;
+mod book;
+
+pub use book::Expected;
+use book::{Arrival, Book, Shelves};
+
 /// Samples over which the live percentile looks back: a second of them.
 const RECENT_SAMPLES: usize = 10;
-
-/// A producer whose items are expected, in the words of [`crate::role::control`].
-#[derive(Debug, Clone, Copy)]
-pub struct Expected {
-    pub signal: Signal,
-    pub producer: u16,
-    /// Sequences that it may use: `1..=sequences`.
-    pub sequences: u64,
-}
 
 /// What a run's sink keeps.
 #[derive(Debug)]
 pub struct Accounting {
     clock: OnceLock<RunClock>,
     segments: Vec<Segment>,
-    /// By signal, then by producer.
-    marks: [Vec<Option<Marks>>; 3],
+    shelves: Shelves,
     books: [Mutex<Book>; 3],
     points: Journal,
     oracle: Option<File>,
     recent: Mutex<VecDeque<Latencies>>,
     failure: OnceLock<String>,
-}
-
-/// Where one producer's items are marked.
-#[derive(Debug)]
-struct Marks {
-    sequences: u64,
-    received: Bitmap,
-    received_again: Bitmap,
-    extra_copies: Words,
-}
-
-/// What is counted of one signal.
-#[derive(Debug)]
-struct Book {
-    received: u64,
-    unexpected: u64,
-    unexpected_examples: Vec<String>,
-    latency: DeliveryLatency,
-    plants: Plants,
-    /// Points seen so far; the controller finds duplicates in the journal.
-    points: HashSet<PointKey>,
 }
 
 impl Accounting {
@@ -86,36 +56,10 @@ impl Accounting {
         segments: Vec<Segment>,
         evidence: &Path,
     ) -> io::Result<Self> {
-        let mut marks: [Vec<Option<Marks>>; 3] = Default::default();
-        for Expected {
-            signal,
-            producer,
-            sequences,
-        } in expected.iter().copied()
-        {
-            let path = |name: fn(Signal, u16) -> String| evidence.join(name(signal, producer));
-            let shelf = &mut marks[signal.index()];
-            let index = usize::from(producer);
-            if shelf.len() <= index {
-                shelf.resize_with(index + 1, || None);
-            }
-            shelf[index] = Some(Marks {
-                sequences,
-                received: Bitmap::open(&path(names::received))?,
-                received_again: Bitmap::open(&path(names::received_again))?,
-                extra_copies: Words::open(&path(names::extra_copies))?,
-            });
-        }
         let book = |signal: Signal| {
             let plants = plan.plant.iter().filter(|plant| plant.signal == signal);
-            Mutex::new(Book {
-                received: 0,
-                unexpected: 0,
-                unexpected_examples: Vec::new(),
-                latency: DeliveryLatency::new(segments.len()),
-                plants: Plants::new(seed, plants.map(|plant| plant.kind)),
-                points: HashSet::new(),
-            })
+            let plants = Plants::new(seed, plants.map(|plant| plant.kind));
+            Mutex::new(Book::new(segments.len(), plants))
         };
         let oracle = plan.oracle.as_ref().map(|path| {
             let mut options = OpenOptions::new();
@@ -123,7 +67,7 @@ impl Accounting {
         });
         Ok(Self {
             clock: OnceLock::new(),
-            marks,
+            shelves: Shelves::open(expected, evidence)?,
             books: Signal::ALL.map(book),
             segments,
             points: Journal::open(&evidence.join(POINTS_FILE))?,
@@ -200,13 +144,6 @@ impl Accounting {
         }
     }
 
-    fn marks_of(&self, signal: Signal, item: Item) -> Option<(Identity, &Marks)> {
-        let identity = Identity::from_span_id(item.span_id)?;
-        let shelf = &self.marks[signal.index()];
-        let marks = shelf.get(usize::from(identity.producer))?.as_ref()?;
-        (identity.sequence <= marks.sequences).then_some((identity, marks))
-    }
-
     fn take_items(
         &self,
         signal: Signal,
@@ -215,19 +152,15 @@ impl Accounting {
     ) -> io::Result<Reply> {
         let mut book = lock(&self.books[signal.index()]);
         let verdict = self.judge(&mut book, signal, items.len(), |index| {
-            let (identity, _) = self.marks_of(signal, items[index])?;
+            let (identity, _) = self.shelves.find(signal, &items[index])?;
             Some(((0, items[index].span_id), identity.to_string()))
         })?;
         for (index, item) in items.iter().enumerate() {
-            match self.marks_of(signal, *item) {
+            match self.shelves.find(signal, item) {
                 None => book.unexpected(signal, item),
                 Some((identity, marks)) => {
                     for _ in 0..copies(verdict.as_ref(), index) {
-                        // The bitmaps have room for every expected sequence.
-                        if marks.received.mark(identity.sequence) == Some(true) {
-                            marks.received_again.mark(identity.sequence);
-                            marks.extra_copies.add(0, 1);
-                        } else {
+                        if marks.mark(identity.sequence) {
                             book.first_copy(&self.segments, item.time_unix_ns, arrival);
                         }
                     }
@@ -252,13 +185,14 @@ impl Accounting {
                 received.push(*point);
             }
         }
-        if !received.is_empty() {
-            self.points.append(&PointsLine {
-                at_ns: arrival.at_ns,
-                points: received.clone(),
-            })?;
+        let line = PointsLine {
+            at_ns: arrival.at_ns,
+            points: received,
+        };
+        if !line.points.is_empty() {
+            self.points.append(&line)?;
         }
-        for point in received {
+        for point in &line.points {
             if book.points.insert(point.key) {
                 book.first_copy(&self.segments, point.key.time_unix_ns, arrival);
             }
@@ -343,35 +277,6 @@ impl Receiver for Accounting {
                 Answer::Unavailable(why)
             }
         })
-    }
-}
-
-/// When a request arrived, in nanoseconds since the run's start, and the clock that says so.
-#[derive(Debug, Clone, Copy)]
-struct Arrival<'a> {
-    clock: &'a RunClock,
-    at_ns: u64,
-}
-
-impl Book {
-    fn first_copy(&mut self, segments: &[Segment], due_unix_ns: u64, arrival: Arrival<'_>) {
-        self.received += 1;
-        let due_ns = arrival.clock.from_unix_ns(due_unix_ns);
-        self.latency.record(segments, due_ns, arrival.at_ns);
-    }
-
-    fn unexpected(&mut self, signal: Signal, item: &Item) {
-        self.unexpected += 1;
-        if self.unexpected_examples.len() < UNEXPECTED_EXAMPLES_MAX {
-            self.unexpected_examples
-                .push(match Identity::from_span_id(item.span_id) {
-                    Some(identity) => format!("{signal}: {identity}, which nobody planned"),
-                    None => format!(
-                        "{signal}: span id {:016x}, which is not one of squall's",
-                        item.span_id
-                    ),
-                });
-        }
     }
 }
 
