@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::signal::Signal;
 
+pub mod check;
 pub mod identities;
 pub mod json;
 pub mod points;

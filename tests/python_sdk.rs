@@ -35,6 +35,8 @@ fn python() -> Result<PathBuf, String> {
             "install",
             "--quiet",
             "--disable-pip-version-check",
+            "--retries=1",
+            "--timeout=15",
         ])
         .arg("--requirement")
         .arg(&requirements))?;
@@ -91,6 +93,7 @@ fn the_python_sdk_is_counted_exactly_by_every_protocol() {
                     counts["items"], items,
                     "{protocol} {compression}: {summary}"
                 );
+                assert_eq!(counts["invalid"], 0, "{summary}");
                 let services = [format!("python-{protocol}-{compression}")];
                 assert_eq!(counts["services"], serde_json::json!(services));
             }

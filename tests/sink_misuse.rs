@@ -332,3 +332,45 @@ fn it_stops_by_itself_after_a_while() {
     let text = String::from_utf8(run.stdout).unwrap();
     assert!(text.contains("malformed requests: 0"), "{text}");
 }
+
+#[tokio::test]
+async fn the_http_port_speaks_http2_as_well() {
+    let sink = Sink::start(&[]);
+    let request = hyper::Request::post(format!("http://{}/v1/traces", sink.at.http))
+        .header("content-type", PROTOBUF)
+        .body(Full::new(Bytes::from(spans(0, 1..=4, 1).encode_to_vec())))
+        .unwrap();
+    let answer = http2(&sink.at.http, request).await;
+    assert_eq!(answer.status(), 200);
+    let (summary, code) = sink.stop();
+    assert_eq!(summary["signals"]["traces"]["items"], 4);
+    assert_eq!(code, 0);
+}
+
+/// Nothing that a machine lacks may be skipped where it is required.
+#[test]
+fn what_is_required_is_not_skipped() {
+    let test = |required: &str| {
+        Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "skips_for_the_test_above",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("SQUALL_REQUIRE", required)
+            .output()
+            .unwrap()
+    };
+    let skipped = test("browser, snow");
+    assert!(skipped.status.success());
+    let words = String::from_utf8(skipped.stdout).unwrap();
+    assert!(words.contains("SKIPPED: there is none"), "{words}");
+    assert!(!test("browser, moon").status.success());
+}
+
+#[test]
+#[ignore = "run by what_is_required_is_not_skipped"]
+fn skips_for_the_test_above() {
+    common::require("moon", "there is none");
+}

@@ -83,7 +83,7 @@ async fn receive(args: Args) -> Outcome {
         .await
         .map_err(internal)?;
     print(&shown.summary(&tally)).map_err(internal)?;
-    Ok(if tally.malformed == 0 {
+    Ok(if tally.is_valid() {
         Exit::Pass
     } else {
         Exit::Fail

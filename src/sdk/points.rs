@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use opentelemetry::{Array, KeyValue, StringValue, Value};
+use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
 
@@ -19,25 +19,9 @@ fn hash_of<'a>(name: &str, attributes: impl Iterator<Item = &'a KeyValue>) -> u6
     series_hash(name, texts)
 }
 
-/// A value as text: numbers as they print, the elements of an array joined by the unit separator.
+/// A value as text, as the SDK's API prints it and as the sink prints it from the wire.
 pub fn value_text(value: &Value) -> String {
-    match value {
-        Value::Bool(value) => value.to_string(),
-        Value::I64(value) => value.to_string(),
-        Value::F64(value) => value.to_string(),
-        Value::String(text) => text.as_str().to_owned(),
-        Value::Array(Array::Bool(values)) => joined(values.iter()),
-        Value::Array(Array::I64(values)) => joined(values.iter()),
-        Value::Array(Array::F64(values)) => joined(values.iter()),
-        Value::Array(Array::String(values)) => joined(values.iter().map(StringValue::as_str)),
-        // The type may grow; a value that is not yet known prints as itself.
-        other => other.as_str().into_owned(),
-    }
-}
-
-fn joined(values: impl Iterator<Item = impl ToString>) -> String {
-    let texts: Vec<String> = values.map(|value| value.to_string()).collect();
-    texts.join("\u{1f}")
+    value.to_string()
 }
 
 /// Every data point, in the order in which the exporter encodes them.
@@ -118,6 +102,8 @@ fn unix_ns(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::Array;
+
     use super::*;
 
     #[test]
@@ -127,6 +113,6 @@ mod tests {
         assert_eq!(value_text(&Value::I64(-3)), "-3");
         assert_eq!(value_text(&Value::Bool(true)), "true");
         let texts = Array::String(vec!["a".into(), "b".into()]);
-        assert_eq!(value_text(&Value::Array(texts)), "a\u{1f}b");
+        assert_eq!(value_text(&Value::Array(texts)), r#"["a","b"]"#);
     }
 }

@@ -1,20 +1,18 @@
 //! The receiver of a run: marks each item by its identity and keeps its delivery latency.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 
-use super::latency::DeliveryLatency;
 use super::plant::{Fate, Key, Plants, Reply, Verdict};
 use super::traffic::{Traffic, lock};
 use super::{Answer, Receiver, Request};
 use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
-use crate::ids::{Identity, PointKey};
+use crate::ids::PointKey;
 use crate::journal::{Journal, POINTS_FILE, Point, PointsLine};
-use crate::mapped::{Bitmap, Words, names};
 use crate::otlp::Malformed;
 use crate::otlp::identities::{Item, of_log_record, of_span};
 use crate::otlp::points::of_metric;
@@ -25,55 +23,25 @@ use crate::plan::windows::Segment;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
-/// Unplanned items that are kept in words, per signal; further ones are only counted.
-const UNEXPECTED_EXAMPLES_MAX: usize = 10;
+mod book;
+
+pub use book::Expected;
+use book::{Arrival, Book, Shelves};
+
 /// Samples over which the live percentile looks back: a second of them.
 const RECENT_SAMPLES: usize = 10;
-
-/// A producer whose items are expected, in the words of [`crate::role::control`].
-#[derive(Debug, Clone, Copy)]
-pub struct Expected {
-    pub signal: Signal,
-    pub producer: u16,
-    /// Sequences that it may use: `1..=sequences`.
-    pub sequences: u64,
-}
 
 /// What a run's sink keeps.
 #[derive(Debug)]
 pub struct Accounting {
     clock: OnceLock<RunClock>,
     segments: Vec<Segment>,
-    /// By signal, then by producer.
-    marks: [Vec<Option<Marks>>; 3],
+    shelves: Shelves,
     books: [Mutex<Book>; 3],
     points: Journal,
     oracle: Option<File>,
     recent: Mutex<VecDeque<Latencies>>,
     failure: OnceLock<String>,
-}
-
-/// Where one producer's items are marked.
-#[derive(Debug)]
-struct Marks {
-    sequences: u64,
-    received: Bitmap,
-    received_again: Bitmap,
-    extra_copies: Words,
-}
-
-/// What is counted of one signal.
-#[derive(Debug)]
-struct Book {
-    received: u64,
-    /// Every copy that was accepted, counted apart from the marks.
-    copies: u64,
-    unexpected: u64,
-    unexpected_examples: Vec<String>,
-    latency: DeliveryLatency,
-    plants: Plants,
-    /// Points seen so far; the controller finds duplicates in the journal.
-    points: HashSet<PointKey>,
 }
 
 impl Accounting {
@@ -88,37 +56,10 @@ impl Accounting {
         segments: Vec<Segment>,
         evidence: &Path,
     ) -> io::Result<Self> {
-        let mut marks: [Vec<Option<Marks>>; 3] = Default::default();
-        for Expected {
-            signal,
-            producer,
-            sequences,
-        } in expected.iter().copied()
-        {
-            let path = |name: fn(Signal, u16) -> String| evidence.join(name(signal, producer));
-            let shelf = &mut marks[signal.index()];
-            let index = usize::from(producer);
-            if shelf.len() <= index {
-                shelf.resize_with(index + 1, || None);
-            }
-            shelf[index] = Some(Marks {
-                sequences,
-                received: Bitmap::open(&path(names::received))?,
-                received_again: Bitmap::open(&path(names::received_again))?,
-                extra_copies: Words::open(&path(names::extra_copies))?,
-            });
-        }
         let book = |signal: Signal| {
             let plants = plan.plant.iter().filter(|plant| plant.signal == signal);
-            Mutex::new(Book {
-                received: 0,
-                copies: 0,
-                unexpected: 0,
-                unexpected_examples: Vec::new(),
-                latency: DeliveryLatency::new(segments.len()),
-                plants: Plants::new(seed, plants.map(|plant| plant.kind)),
-                points: HashSet::new(),
-            })
+            let plants = Plants::new(seed, plants.map(|plant| plant.kind));
+            Mutex::new(Book::new(segments.len(), plants))
         };
         let oracle = plan.oracle.as_ref().map(|path| {
             let mut options = OpenOptions::new();
@@ -126,7 +67,7 @@ impl Accounting {
         });
         Ok(Self {
             clock: OnceLock::new(),
-            marks,
+            shelves: Shelves::open(expected, evidence)?,
             books: Signal::ALL.map(book),
             segments,
             points: Journal::open(&evidence.join(POINTS_FILE))?,
@@ -204,13 +145,6 @@ impl Accounting {
         }
     }
 
-    fn marks_of(&self, signal: Signal, item: Item) -> Option<(Identity, &Marks)> {
-        let identity = Identity::from_span_id(item.span_id)?;
-        let shelf = &self.marks[signal.index()];
-        let marks = shelf.get(usize::from(identity.producer))?.as_ref()?;
-        (identity.sequence <= marks.sequences).then_some((identity, marks))
-    }
-
     fn take_items(
         &self,
         signal: Signal,
@@ -219,22 +153,17 @@ impl Accounting {
     ) -> io::Result<Reply> {
         let mut book = lock(&self.books[signal.index()]);
         let verdict = self.judge(&mut book, signal, items.len(), |index| {
-            let (identity, _) = self.marks_of(signal, items[index])?;
+            let (identity, _) = self.shelves.find(signal, &items[index])?;
             Some(((0, items[index].span_id), identity.to_string()))
         })?;
         for (index, item) in items.iter().enumerate() {
-            match self.marks_of(signal, *item) {
+            match self.shelves.find(signal, item) {
                 None => book.unexpected(signal, item),
                 Some((identity, marks)) => {
                     let copies = copies(verdict.as_ref(), index);
                     book.copies += copies as u64;
                     for _ in 0..copies {
-                        // The bitmaps have room for every expected sequence.
-                        if marks.received.mark(identity.sequence) == Some(true) {
-                            let third = marks.received_again.mark(identity.sequence) == Some(true);
-                            marks.extra_copies.add(0, 1);
-                            marks.extra_copies.add(1, u64::from(third));
-                        } else {
+                        if marks.mark(identity.sequence) {
                             book.first_copy(&self.segments, item.time_unix_ns, arrival);
                         }
                     }
@@ -259,14 +188,15 @@ impl Accounting {
                 received.push(*point);
             }
         }
-        if !received.is_empty() {
-            self.points.append(&PointsLine {
-                at_ns: arrival.at_ns,
-                points: received.clone(),
-            })?;
+        let line = PointsLine {
+            at_ns: arrival.at_ns,
+            points: received,
+        };
+        if !line.points.is_empty() {
+            self.points.append(&line)?;
         }
-        book.copies += received.len() as u64;
-        for point in received {
+        book.copies += line.points.len() as u64;
+        for point in &line.points {
             if book.points.insert(point.key) {
                 book.first_copy(&self.segments, point.key.time_unix_ns, arrival);
             }
@@ -354,36 +284,6 @@ impl Receiver for Accounting {
     }
 }
 
-/// When a request arrived, in nanoseconds since the run's start, and the clock that says so.
-#[derive(Debug, Clone, Copy)]
-struct Arrival<'a> {
-    clock: &'a RunClock,
-    at_ns: u64,
-}
-
-impl Book {
-    fn first_copy(&mut self, segments: &[Segment], due_unix_ns: u64, arrival: Arrival<'_>) {
-        self.received += 1;
-        let due_ns = arrival.clock.from_unix_ns(due_unix_ns);
-        self.latency.record(segments, due_ns, arrival.at_ns);
-    }
-
-    fn unexpected(&mut self, signal: Signal, item: &Item) {
-        self.copies += 1;
-        self.unexpected += 1;
-        if self.unexpected_examples.len() < UNEXPECTED_EXAMPLES_MAX {
-            self.unexpected_examples
-                .push(match Identity::from_span_id(item.span_id) {
-                    Some(identity) => format!("{signal}: {identity}, which nobody planned"),
-                    None => format!(
-                        "{signal}: span id {:016x}, which is not one of squall's",
-                        item.span_id
-                    ),
-                });
-        }
-    }
-}
-
 fn copies(verdict: Option<&Verdict>, index: usize) -> usize {
     match verdict.map_or(Fate::Received, |verdict| verdict.fates[index]) {
         Fate::Received => 1,
@@ -394,4 +294,112 @@ fn copies(verdict: Option<&Verdict>, index: usize) -> usize {
 
 fn reply(verdict: Option<Verdict>) -> Reply {
     verdict.map_or(Reply::Accepted, |verdict| verdict.reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otlp::json::to_protobuf;
+    use crate::plan::{PlantKind, PlantPlan};
+
+    fn accounting(folder: &Path, plant: Option<PlantKind>) -> Accounting {
+        let plan = SinkPlan {
+            max_request_bytes: 1 << 20,
+            plant: plant
+                .map(|kind| PlantPlan {
+                    signal: Signal::Metrics,
+                    kind,
+                })
+                .into_iter()
+                .collect(),
+            oracle: Some(folder.join("oracle").display().to_string()),
+        };
+        Accounting::open(&plan, 1, &[], Vec::new(), folder).unwrap()
+    }
+
+    fn gauge(accounting: &Accounting, times: std::ops::Range<u64>) -> Answer {
+        let points: Vec<String> = times
+            .map(|time| format!(r#"{{"timeUnixNano":"{time}","asInt":"1"}}"#))
+            .collect();
+        let text = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m","gauge":{{"dataPoints":[{}]}}}}]}}]}}]}}"#,
+            points.join(",")
+        );
+        let body = to_protobuf(Signal::Metrics, text.as_bytes()).unwrap();
+        let request = Request {
+            signal: Signal::Metrics,
+            body: &body,
+            arrived_monotonic_ns: 5_000_000,
+        };
+        accounting.accept(request).unwrap()
+    }
+
+    const CLOCK: RunClock = RunClock {
+        start_monotonic_ns: 0,
+        start_unix_ns: 0,
+    };
+
+    #[test]
+    fn nothing_is_accepted_before_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounting = accounting(folder.path(), None);
+        assert!(matches!(gauge(&accounting, 0..1), Answer::Unavailable(_)));
+        assert_eq!(accounting.sample(&Traffic::default()), None);
+        accounting.start(CLOCK);
+        assert_eq!(gauge(&accounting, 0..1), Answer::Accepted);
+    }
+
+    #[test]
+    fn forgotten_points_are_named_by_series_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounting = accounting(
+            folder.path(),
+            Some(PlantKind::LoseAcknowledged { items: 3 }),
+        );
+        accounting.start(CLOCK);
+        assert_eq!(gauge(&accounting, 0..100), Answer::Accepted);
+        let written: Vec<PointsLine> =
+            crate::journal::read(&folder.path().join(POINTS_FILE)).unwrap();
+        let kept = &written[0].points;
+        let oracle = std::fs::read_to_string(folder.path().join("oracle")).unwrap();
+        let series = kept[0].key.series;
+        let forgotten: Vec<String> = (0..100)
+            .filter(|time| kept.iter().all(|point| point.key.time_unix_ns != *time))
+            .map(|time| format!("lost_silently metrics {series}@{time}"))
+            .collect();
+        assert_eq!(forgotten.len(), 3);
+        assert_eq!(oracle.lines().collect::<Vec<_>>(), forgotten);
+    }
+
+    #[test]
+    fn the_live_percentile_looks_back_for_a_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounting = accounting(folder.path(), None);
+        accounting.start(CLOCK);
+        gauge(&accounting, 0..1);
+        let traffic = Traffic::default();
+        for _ in 0..RECENT_SAMPLES {
+            let sample = accounting.sample(&traffic).unwrap();
+            assert_eq!(sample.received, [0, 1, 0]);
+            let p99_ns = sample.delivery_p99_ns;
+            assert!((4_900_000..5_100_000).contains(&p99_ns), "{p99_ns}");
+        }
+        assert_eq!(accounting.sample(&traffic).unwrap().delivery_p99_ns, 0);
+    }
+
+    #[test]
+    fn evidence_that_is_missing_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = SinkPlan {
+            max_request_bytes: 1,
+            plant: Vec::new(),
+            oracle: None,
+        };
+        let expected = [Expected {
+            signal: Signal::Logs,
+            producer: 0,
+            sequences: 1,
+        }];
+        assert!(Accounting::open(&plan, 1, &expected, Vec::new(), folder.path()).is_err());
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::traffic::lock;
 use super::{Answer, Receiver, Request};
 use crate::otlp::Malformed;
+use crate::otlp::check;
 use crate::otlp::points::of_metric;
 use crate::otlp::schema::Landmark;
 use crate::otlp::walk::walk;
@@ -22,6 +23,10 @@ pub struct SignalCounts {
     pub requests: u64,
     /// Spans, data points or log records.
     pub items: u64,
+    /// Items that can be decoded and are not what the specification demands. They are accepted.
+    pub invalid: u64,
+    /// What is wrong with them.
+    pub invalid_reasons: BTreeSet<&'static str>,
     /// `service.name` of the resources.
     pub services: BTreeSet<String>,
 }
@@ -43,12 +48,26 @@ impl Receiver for Counts {
         let mut items = 0;
         let mut points = Vec::new();
         let mut services = BTreeSet::new();
+        let mut invalid = 0;
+        let mut reasons = BTreeSet::new();
+        let mut note = |wrong: Option<&'static str>| {
+            invalid += u64::from(wrong.is_some());
+            reasons.extend(wrong);
+        };
         walk(
             request.signal,
             request.body,
             &mut |landmark, bytes| match landmark {
-                Landmark::Span | Landmark::LogRecord => items += 1,
+                Landmark::Span => {
+                    items += 1;
+                    note(check::span(bytes));
+                }
+                Landmark::LogRecord => {
+                    items += 1;
+                    note(check::log_record(bytes));
+                }
                 Landmark::Metric => {
+                    note(check::metric(bytes));
                     points.clear();
                     of_metric(bytes, &mut points);
                     items += points.len() as u64;
@@ -63,6 +82,8 @@ impl Receiver for Counts {
         let counts = &mut signals[request.signal.index()];
         counts.requests += 1;
         counts.items += items;
+        counts.invalid += invalid;
+        counts.invalid_reasons.extend(reasons);
         for service in services {
             if counts.services.len() < SERVICES_MAX {
                 counts.services.insert(service.to_owned());
@@ -122,8 +143,10 @@ mod tests {
         );
         let [traces, metrics, logs] = counts.snapshot();
         assert_eq!((traces.requests, traces.items), (2, 4));
+        assert_eq!((traces.invalid, traces.invalid_reasons.len()), (4, 1));
         assert_eq!(traces.services, ["shop".to_owned()].into());
         assert_eq!((metrics.requests, metrics.items), (1, 3));
+        assert_eq!(metrics.invalid, 0);
         assert_eq!(logs, SignalCounts::default());
     }
 

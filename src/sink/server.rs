@@ -149,3 +149,75 @@ impl<R: Receiver> Server<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::sink::counts::Counts;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    async fn start(connections: usize) -> (std::net::SocketAddr, Arc<Server<Counts>>) {
+        let server = Arc::new(Server {
+            receiver: Arc::new(Counts::default()),
+            traffic: Arc::new(Traffic::default()),
+            limits: Limits {
+                max_request_bytes: 1000,
+                connections,
+                header_timeout: SHORT,
+                body_timeout: SHORT,
+            },
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(Arc::clone(&server).serve(listener, Door::Http, None));
+        (address, server)
+    }
+
+    /// Sends these bytes, never says that it is done, and reads until the server closes.
+    async fn talk(address: std::net::SocketAddr, bytes: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    fn head(length: usize) -> String {
+        format!(
+            "POST /v1/logs HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        )
+    }
+
+    #[tokio::test]
+    async fn silence_half_a_header_and_half_a_body_are_not_waited_for() {
+        let (address, server) = start(8).await;
+        assert_eq!(talk(address, "").await, "");
+        assert_eq!(talk(address, "PO").await, "");
+        assert_eq!(talk(address, "POST /v1/logs HTTP/1.1\r\nho").await, "");
+        let answer = talk(address, &head(9)).await;
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert_eq!(server.traffic.malformed_count(), 0);
+        assert_eq!(server.traffic.in_flight(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_as_too_large_is_refused_at_once() {
+        let (address, server) = start(8).await;
+        let answer = talk(address, &head(1001)).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert_eq!(server.traffic.malformed_count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_cap_waits_for_its_turn() {
+        let (address, server) = start(1).await;
+        let silent = TcpStream::connect(address).await.unwrap();
+        let answer = talk(address, &(head(2) + "{}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(server.receiver.snapshot()[2].requests, 1);
+        drop(silent);
+    }
+}

@@ -65,7 +65,7 @@ def main():
     tracing.shutdown()
 
     # One collection only: the one of the shutdown.
-    reader = PeriodicExportingMetricReader(metrics, export_interval_millis=float("inf"))
+    reader = PeriodicExportingMetricReader(metrics, export_interval_millis=3_600_000)
     metering = MeterProvider(resource=resource, metric_readers=[reader])
     meter = metering.get_meter("squall-test")
     counter = meter.create_counter("requests", unit="1")

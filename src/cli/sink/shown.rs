@@ -21,6 +21,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Whether everything that came was as the specification demands.
+    pub fn is_valid(&self) -> bool {
+        self.malformed == 0 && self.signals.values().all(|counts| counts.invalid == 0)
+    }
+
     pub fn of(counts: &Counts, traffic: &Traffic) -> Self {
         Self {
             signals: Signal::ALL.into_iter().zip(counts.snapshot()).collect(),
@@ -99,6 +104,13 @@ impl Shown {
         for why in &tally.malformed_examples {
             let _ = writeln!(text, "  {why}");
         }
+        for (signal, counts) in &tally.signals {
+            if counts.invalid > 0 {
+                let reasons: Vec<&str> = counts.invalid_reasons.iter().copied().collect();
+                let (invalid, reasons) = (counts.invalid, reasons.join("; "));
+                let _ = writeln!(text, "invalid in {signal}: {invalid} ({reasons})");
+            }
+        }
         text
     }
 }
@@ -115,6 +127,8 @@ mod tests {
         let traces = SignalCounts {
             requests: 2,
             items: 20,
+            invalid: 3,
+            invalid_reasons: ["a span's trace id is not 16 bytes, or all zero"].into(),
             services: ["cart".to_owned(), "shop".to_owned()].into(),
         };
         let signals = Signal::ALL.map(|signal| {
