@@ -1,1 +1,22 @@
-//! Placeholder, replaced before the first release.
+//! What the machine tells of processes and of itself. Linux only: elsewhere nothing is observed.
+//!
+//! No threads and no timers: who conducts a run decides when to sample.
+
+mod environment;
+
+#[cfg(target_os = "linux")]
+mod machine;
+#[cfg(target_os = "linux")]
+mod process;
+
+#[cfg(not(target_os = "linux"))]
+mod absent;
+
+pub use environment::environment;
+
+#[cfg(not(target_os = "linux"))]
+pub use absent::{MachineSampler, ProcessSampler};
+#[cfg(target_os = "linux")]
+pub use machine::MachineSampler;
+#[cfg(target_os = "linux")]
+pub use process::ProcessSampler;
