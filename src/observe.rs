@@ -1,20 +1,22 @@
-//! Temporary.
-use crate::evidence::*;
-pub struct ProcessSampler;
-impl ProcessSampler {
-    pub fn new(_: u32) -> Self {
-        Self
-    }
-    pub fn sample(&mut self, _: u64) -> Option<ProcessSample> {
-        None
-    }
-}
-pub struct MachineSampler;
-impl MachineSampler {
-    pub fn new() -> Self {
-        Self
-    }
-    pub fn sample(&mut self, _: u64) -> Option<MachineSample> {
-        None
-    }
-}
+//! What the machine tells of processes and of itself. Linux only: elsewhere nothing is observed.
+//!
+//! No threads and no timers: who conducts a run decides when to sample.
+
+mod environment;
+
+#[cfg(target_os = "linux")]
+mod machine;
+#[cfg(target_os = "linux")]
+mod process;
+
+#[cfg(not(target_os = "linux"))]
+mod absent;
+
+pub use environment::environment;
+
+#[cfg(not(target_os = "linux"))]
+pub use absent::{MachineSampler, ProcessSampler};
+#[cfg(target_os = "linux")]
+pub use machine::MachineSampler;
+#[cfg(target_os = "linux")]
+pub use process::ProcessSampler;

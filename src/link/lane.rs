@@ -51,7 +51,7 @@ pub struct Lane {
     left_ns: u64,
     end: Option<(End, u64)>,
     buffer_bytes: usize,
-    limit_bytes: usize,
+    window_bytes: usize,
     counters: Arc<Counters>,
 }
 
@@ -75,7 +75,7 @@ impl Lane {
             left_ns: 0,
             end: None,
             buffer_bytes,
-            limit_bytes: buffer_bytes,
+            window_bytes: 0,
             counters,
         }
     }
@@ -114,12 +114,8 @@ impl Lane {
             });
         }
         self.silent = self.attached.iter().any(|one| one.fault.is_silent());
-        let window = self
-            .attached
-            .iter()
-            .map(|one| one.fault.window_bytes())
-            .sum();
-        self.limit_bytes = self.buffer_bytes.max(window);
+        let windows = self.attached.iter().map(|one| one.fault.window_bytes());
+        self.window_bytes = windows.sum();
     }
 
     /// Whether the rules have changed since [`Self::refresh`].
@@ -141,7 +137,10 @@ impl Lane {
             return self.ring.is_empty();
         }
         // What remembers a chunk counts as well, or one-byte chunks would hold memory unseen.
-        self.ring.len() + self.chunks.len() * size_of::<Chunk>() < self.limit_bytes
+        let waiting = self.ring.len() - self.released + self.chunks.len() * size_of::<Chunk>();
+        // The window is for what is on its way, not for what the sink does not read.
+        let window_bytes = if self.silent { 0 } else { self.window_bytes };
+        self.released < self.buffer_bytes && waiting < self.buffer_bytes.max(window_bytes)
     }
 
     /// Appends one chunk.

@@ -239,15 +239,20 @@ fn what_a_lane_holds_is_bounded_even_in_one_byte_chunks() {
 }
 
 #[test]
-fn latency_widens_the_buffer_to_its_window() {
+fn latency_widens_the_buffer_for_what_is_on_its_way_only() {
     let mut bench = Bench::new(1_000);
-    bench.start(
+    let delay_ns = 50 * MS;
+    let t0 = bench.start(
         0,
         LinkFault::Latency {
-            delay_ns: 50 * MS,
+            delay_ns,
             jitter_ns: 0,
         },
     );
-    bench.lane.push(&[0; 60_000], 1);
+    bench.lane.push(&[0; 60_000], t0);
     assert!(bench.lane.wants_more());
+    bench.lane.release(t0 + delay_ns);
+    assert!(!bench.lane.wants_more(), "it is due, and nobody reads it");
+    bench.start(1, LinkFault::PartitionSilence);
+    assert!(!bench.lane.wants_more());
 }
