@@ -49,7 +49,10 @@ pub fn seconds(value: f64) -> String {
         let sign = if value < 0.0 { "-" } else { "" };
         return format!("{sign}{} min {} s", whole / 60, whole % 60);
     }
-    scaled(value, &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")])
+    scaled(
+        value,
+        &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],
+    )
 }
 
 /// A moment of the run: seconds since its start, to the millisecond at most.
@@ -149,7 +152,10 @@ mod tests {
     #[test]
     fn ratios_are_read_by_name() {
         assert_eq!(metric("client.cpu", Some(Unit::Ratio), 0.5), "0.500 cores");
-        assert_eq!(metric("retry.amplification", Some(Unit::Ratio), 1.25), "1.250 ×");
+        assert_eq!(
+            metric("retry.amplification", Some(Unit::Ratio), 1.25),
+            "1.250 ×"
+        );
         assert_eq!(metric("machine.busy.mean", Some(Unit::Ratio), 0.5), "50 %");
     }
 }

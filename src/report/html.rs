@@ -13,8 +13,8 @@ mod details;
 mod ledger;
 mod tables;
 
-const STYLE: &str = include_str!("report/report.css");
-const SCRIPT: &str = include_str!("report/plot.js");
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("plot.js");
 
 /// The whole page.
 pub fn render(record: &Record) -> String {
@@ -83,7 +83,11 @@ fn bar(record: &Record) -> Markup {
 
 fn banner(view: &View) -> Markup {
     let result = &view.record.result;
-    let passed = result.checks.iter().filter(|check| check.verdict == Verdict::Pass).count();
+    let passed = result
+        .checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Pass)
+        .count();
     html! {
         section.banner.(result.verdict.as_str()) {
             div.verdict {

@@ -120,7 +120,9 @@ impl<'a> View<'a> {
             .collect();
         Self {
             record,
-            reasons: with(Verdict::Fail).chain(with(Verdict::Inconclusive)).collect(),
+            reasons: with(Verdict::Fail)
+                .chain(with(Verdict::Inconclusive))
+                .collect(),
             figures: figures(record, &flows),
             flows,
             groups: groups(&result.checks),
@@ -154,7 +156,11 @@ fn flow(signal: Signal, ledger: &SignalLedger) -> Flow<'_> {
         classes: [
             class("delivered", "delivered", ledger.delivered),
             class("duplicated", "duplicated", ledger.duplicated),
-            class("dropped_by_client", "dropped by client", ledger.dropped_by_client),
+            class(
+                "dropped_by_client",
+                "dropped by client",
+                ledger.dropped_by_client,
+            ),
             class("refused", "refused", ledger.refused),
             class("given_up", "given up", ledger.given_up),
             class("lost_silently", "lost silently", ledger.lost_silently),
@@ -208,16 +214,31 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
         Some(format!("after {} {}", fault.name, format::seconds(*time)))
     });
     vec![
-        figure("Delivered", "delivered", per_signal("delivered"), Tone::Plain),
+        figure(
+            "Delivered",
+            "delivered",
+            per_signal("delivered"),
+            Tone::Plain,
+        ),
         figure("Lost", "lost", per_signal("lost"), bad_if_any("lost")),
-        figure("Duplicated", "duplicated", per_signal("duplicated"), Tone::Plain),
+        figure(
+            "Duplicated",
+            "duplicated",
+            per_signal("duplicated"),
+            Tone::Plain,
+        ),
         figure(
             "Delivery p99",
             "delivery.latency.p99",
             per_signal("delivery.latency.p99"),
             Tone::Plain,
         ),
-        figure("Recovery", "recovery.time", recoveries.collect(), Tone::Plain),
+        figure(
+            "Recovery",
+            "recovery.time",
+            recoveries.collect(),
+            Tone::Plain,
+        ),
         figure(
             "Retry amplification",
             "retry.amplification",
@@ -227,7 +248,10 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
         figure(
             "Client CPU per item",
             "client.cpu.per_item",
-            vec![format!("peak memory {}", metric_text(record, "client.rss.max"))],
+            vec![format!(
+                "peak memory {}",
+                metric_text(record, "client.rss.max")
+            )],
             Tone::Plain,
         ),
     ]
@@ -259,7 +283,10 @@ fn fault(fault: &FaultResult) -> FaultView<'_> {
     FaultView {
         fault,
         when,
-        proof: fault.proof.as_deref().unwrap_or("no proof that it took effect"),
+        proof: fault
+            .proof
+            .as_deref()
+            .unwrap_or("no proof that it took effect"),
         healed: match fault.healed {
             Some(true) => "healed",
             Some(false) => "did not heal",

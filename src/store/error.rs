@@ -31,7 +31,9 @@ pub enum StoreError {
     Incomplete { path: PathBuf },
 
     #[error("{} is {}: {source}", path.display(), if source.is_eof() { "truncated" } else { "malformed" })]
-    #[diagnostic(help("squall writes its files whole or not at all, so something else changed this one at line {line}: restore it, or run the scenario again"))]
+    #[diagnostic(help(
+        "squall writes its files whole or not at all, so something else changed this one at line {line}: restore it, or run the scenario again"
+    ))]
     Malformed {
         path: PathBuf,
         /// Line in the (decompressed) file, from 1.

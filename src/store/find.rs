@@ -27,7 +27,9 @@ pub fn find(reference: &str, root: &Path) -> Result<PathBuf, StoreError> {
     };
     if reference == LATEST {
         let latest = names.iter().max_by_key(|name| started(root, name));
-        return latest.map(|name| root.join(name)).ok_or_else(|| missing(Vec::new()));
+        return latest
+            .map(|name| root.join(name))
+            .ok_or_else(|| missing(Vec::new()));
     }
     if names.iter().any(|name| name == reference) {
         return Ok(root.join(reference));
@@ -114,7 +116,10 @@ mod tests {
 
     #[test]
     fn what_fits_none_or_several_is_an_error_that_names_them() {
-        let root = runs(&["20260101T000000Z-quick-aaaaaa", "20260102T000000Z-quick-bbbbbb"]);
+        let root = runs(&[
+            "20260101T000000Z-quick-aaaaaa",
+            "20260102T000000Z-quick-bbbbbb",
+        ]);
         match find("20260101T000000Z-quikc", root.path()).unwrap_err() {
             StoreError::Missing { nearest, .. } => {
                 assert_eq!(nearest[0], "20260101T000000Z-quick-aaaaaa");
@@ -130,8 +135,14 @@ mod tests {
     #[test]
     fn an_empty_or_missing_folder_has_no_latest() {
         let root = runs(&[]);
-        assert!(matches!(find(LATEST, root.path()), Err(StoreError::Missing { .. })));
+        assert!(matches!(
+            find(LATEST, root.path()),
+            Err(StoreError::Missing { .. })
+        ));
         let nowhere = root.path().join("nowhere");
-        assert!(matches!(find(LATEST, &nowhere), Err(StoreError::Missing { .. })));
+        assert!(matches!(
+            find(LATEST, &nowhere),
+            Err(StoreError::Missing { .. })
+        ));
     }
 }

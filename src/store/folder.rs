@@ -159,10 +159,20 @@ fn short_id() -> String {
 fn plain_name(scenario: &str) -> String {
     let plain: String = scenario
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(64)
         .collect();
-    if plain.is_empty() { "unnamed".to_owned() } else { plain }
+    if plain.is_empty() {
+        "unnamed".to_owned()
+    } else {
+        plain
+    }
 }
 
 /// Sorts the keys of every object, whatever order the map type keeps.
@@ -193,13 +203,20 @@ mod tests {
             .map(|_| RunFolder::create(root.path(), "a b/c", now).unwrap().name())
             .collect();
         assert_eq!(names.len(), 50);
-        assert!(names.iter().all(|name| name.starts_with("19700101T000000Z-a-b-c-")));
+        assert!(
+            names
+                .iter()
+                .all(|name| name.starts_with("19700101T000000Z-a-b-c-"))
+        );
     }
 
     #[test]
     fn keys_are_sorted_at_every_depth() {
         let mut json = serde_json::json!({"b": {"z": 1, "a": 2}, "a": [{"d": 1, "c": 2}]});
         sort_keys(&mut json);
-        assert_eq!(json.to_string(), r#"{"a":[{"c":2,"d":1}],"b":{"a":2,"z":1}}"#);
+        assert_eq!(
+            json.to_string(),
+            r#"{"a":[{"c":2,"d":1}],"b":{"a":2,"z":1}}"#
+        );
     }
 }

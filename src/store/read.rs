@@ -29,7 +29,10 @@ pub fn open(reference: &str, root: &Path) -> Result<Record, StoreError> {
         plan,
         result,
         series: compressed(&folder.join(SERIES_FILE))?,
-        histograms: parse(&folder.join(HISTOGRAMS_FILE), &bytes(&folder.join(HISTOGRAMS_FILE))?)?,
+        histograms: parse(
+            &folder.join(HISTOGRAMS_FILE),
+            &bytes(&folder.join(HISTOGRAMS_FILE))?,
+        )?,
     })
 }
 

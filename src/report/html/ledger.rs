@@ -67,7 +67,12 @@ struct Row<'a> {
 
 fn rows<'a>(flow: &'a Flow) -> (Vec<Row<'a>>, f64, f64) {
     // Whatever does not close, the bands are drawn in proportion to what they are.
-    let whole = flow.classes.iter().map(|class| class.items).sum::<u64>().max(1) as f64;
+    let whole = flow
+        .classes
+        .iter()
+        .map(|class| class.items)
+        .sum::<u64>()
+        .max(1) as f64;
     let (mut from_y, mut to_y) = (8.0, 8.0);
     let mut rows = Vec::new();
     for class in &flow.classes {

@@ -29,10 +29,12 @@ fn plot(record: &Record, title: &str, which: &[(&str, &str, &'static str)]) -> P
     for (name, label, colour) in which {
         let whole = record.histograms.whole_run.get(*name);
         let steady = record.histograms.by_phase.get(&format!("steady/{name}"));
-        lines.extend(whole.and_then(|latencies| line(latencies, (*label).to_owned(), colour, false)));
-        lines.extend(steady.and_then(|latencies| {
-            line(latencies, format!("{label}, steady"), colour, true)
-        }));
+        lines.extend(
+            whole.and_then(|latencies| line(latencies, (*label).to_owned(), colour, false)),
+        );
+        lines.extend(
+            steady.and_then(|latencies| line(latencies, format!("{label}, steady"), colour, true)),
+        );
     }
     Plot {
         title: title.to_owned(),

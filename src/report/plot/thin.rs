@@ -22,7 +22,11 @@ pub fn thin(points: &[(f64, Option<f64>)]) -> Vec<(f64, Option<f64>)> {
         match (lowest, highest) {
             (Some(low), Some(high)) if low.0 == high.0 => kept.push((low.0, Some(low.1))),
             (Some(low), Some(high)) => {
-                let (first, second) = if low.0 < high.0 { (low, high) } else { (high, low) };
+                let (first, second) = if low.0 < high.0 {
+                    (low, high)
+                } else {
+                    (high, low)
+                };
                 kept.push((first.0, Some(first.1)));
                 kept.push((second.0, Some(second.1)));
             }

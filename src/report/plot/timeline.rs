@@ -41,8 +41,12 @@ pub fn groups(record: &Record) -> Vec<Group> {
             title: "Client",
             help: "Queued: in the client and not yet in its exporter. In flight: in its exporter and not yet done.",
             plots: vec![
-                backlog(record, &sent, "Queued", |s, i| s.generated[i].saturating_sub(s.handed[i])),
-                backlog(record, &sent, "In flight", |s, i| s.handed[i].saturating_sub(s.finished[i])),
+                backlog(record, &sent, "Queued", |s, i| {
+                    s.generated[i].saturating_sub(s.handed[i])
+                }),
+                backlog(record, &sent, "In flight", |s, i| {
+                    s.handed[i].saturating_sub(s.finished[i])
+                }),
                 lateness(record),
             ],
         },
@@ -54,10 +58,16 @@ pub fn groups(record: &Record) -> Vec<Group> {
                     let used = samples
                         .iter()
                         .map(|sample| (sample.at_ns, sample.cpu_user_ns + sample.cpu_system_ns));
-                    rate(used).into_iter().map(|(x, y)| (x, y.map(|y| y / 1e9))).collect()
+                    rate(used)
+                        .into_iter()
+                        .map(|(x, y)| (x, y.map(|y| y / 1e9)))
+                        .collect()
                 }),
                 roles(record, "Resident memory", PlotUnit::Bytes, |samples| {
-                    samples.iter().map(|s| point(s.at_ns, s.rss_bytes as f64)).collect()
+                    samples
+                        .iter()
+                        .map(|s| point(s.at_ns, s.rss_bytes as f64))
+                        .collect()
                 }),
             ],
         },
@@ -81,8 +91,18 @@ fn rates(record: &Record, signal: Signal) -> Plot {
         PlotUnit::PerSecond,
         vec![
             line("offered", "offered", true, client(|sample| &sample.offered)),
-            line("generated", "generated", false, client(|sample| &sample.generated)),
-            line("acknowledged", "acknowledged", false, client(|sample| &sample.acknowledged)),
+            line(
+                "generated",
+                "generated",
+                false,
+                client(|sample| &sample.generated),
+            ),
+            line(
+                "acknowledged",
+                "acknowledged",
+                false,
+                client(|sample| &sample.acknowledged),
+            ),
             line(
                 "received",
                 "delivered",
@@ -96,7 +116,11 @@ fn rates(record: &Record, signal: Signal) -> Plot {
 fn latency(bins: &LatencyBins) -> Plot {
     let by_bin = |values: &[Option<f64>]| -> Points {
         let middle = |bin: usize| bin as f64 + 0.5;
-        values.iter().enumerate().map(|(bin, value)| (middle(bin), *value)).collect()
+        values
+            .iter()
+            .enumerate()
+            .map(|(bin, value)| (middle(bin), *value))
+            .collect()
     };
     let mut plot = plot(
         bins.signal.to_string(),
@@ -160,8 +184,18 @@ fn link_rate(record: &Record) -> Plot {
         "Link, bytes per second".to_owned(),
         PlotUnit::BytesPerSecond,
         vec![
-            line("up", "link", false, rate(samples.iter().map(|s| (s.at_ns, s.up_bytes)))),
-            line("down", "sink", false, rate(samples.iter().map(|s| (s.at_ns, s.down_bytes)))),
+            line(
+                "up",
+                "link",
+                false,
+                rate(samples.iter().map(|s| (s.at_ns, s.up_bytes))),
+            ),
+            line(
+                "down",
+                "sink",
+                false,
+                rate(samples.iter().map(|s| (s.at_ns, s.down_bytes))),
+            ),
         ],
     )
 }
@@ -179,7 +213,10 @@ fn held(record: &Record) -> Plot {
 fn machine(record: &Record) -> Plot {
     let samples = &record.series.live.machine;
     let share = |of: fn(&crate::evidence::MachineSample) -> Option<f64>| -> Points {
-        samples.iter().map(|s| (s.at_ns as f64 / 1e9, of(s))).collect()
+        samples
+            .iter()
+            .map(|s| (s.at_ns as f64 / 1e9, of(s)))
+            .collect()
     };
     plot(
         "Machine".to_owned(),
@@ -188,7 +225,12 @@ fn machine(record: &Record) -> Plot {
             line("busy", "busy", false, share(|s| Some(s.busy * 100.0))),
             line("steal", "steal", false, share(|s| Some(s.steal * 100.0))),
             line("CPU pressure", "pressure", true, share(|s| s.pressure_cpu)),
-            line("memory pressure", "memory", true, share(|s| s.pressure_memory)),
+            line(
+                "memory pressure",
+                "memory",
+                true,
+                share(|s| s.pressure_memory),
+            ),
             line("I/O pressure", "io", true, share(|s| s.pressure_io)),
         ],
     )
