@@ -78,7 +78,7 @@ pub fn share(part: u64, whole: u64) -> String {
         _ if part == whole => "100 %".to_owned(),
         percent if percent < 0.01 => "< 0.01 %".to_owned(),
         percent if percent > 99.99 => "> 99.99 %".to_owned(),
-        percent if percent > 99.0 => format!("{percent:.2} %"),
+        percent if !(1.0..=99.0).contains(&percent) => format!("{percent:.2} %"),
         percent => format!("{} %", number(percent)),
     }
 }

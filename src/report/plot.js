@@ -175,7 +175,9 @@
     const image = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}` });
     if (plot.x === "time") drawShades(image, scaleX);
     drawAxes(image, plot, axis, scaleX, width);
-    for (const line of shownLines(plot)) {
+    // Dashes go on top: where two lines are one, both are seen.
+    const lines = shownLines(plot).sort((a, b) => a.dashed - b.dashed);
+    for (const line of lines) {
       const path = svg("path", { d: pathOf(line.points, scaleX, axis.scale), class: line.dashed ? "dashed" : "" });
       path.style.stroke = colour(line.colour);
       image.append(path);

@@ -249,7 +249,7 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
             "Client CPU per item",
             "client.cpu.per_item",
             vec![format!(
-                "peak memory {}",
+                "peak RSS {}",
                 metric_text(record, "client.rss.max")
             )],
             Tone::Plain,

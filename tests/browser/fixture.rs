@@ -394,18 +394,14 @@ impl Model {
                 client.offered[i] += due;
                 client.generated[i] += due;
                 let waiting = client.generated[i] - client.handed[i];
-                let hand = match (cut, tenth % 2) {
-                    (true, _) => 0,
-                    // The backlog goes out faster than it came in.
-                    (false, 0) => waiting.min((RATES[i] * 0.45) as u64),
-                    (false, _) => 0,
-                };
+                // The backlog goes out faster than it came in.
+                let hand = if cut { 0 } else { waiting.min((RATES[i] * 0.225) as u64) };
                 client.handed[i] += hand;
                 let arrived = if tenth == 80 { 0 } else { hand };
                 sink.received[i] += arrived.saturating_sub(dropped);
                 if !cut {
                     client.acknowledged[i] = sink.received[i];
-                    client.finished[i] = client.handed[i] - hand / 3;
+                    client.finished[i] = client.handed[i] - (hand / 3 + noise.below(1 + hand / 8)).min(hand);
                 }
                 moved += arrived;
             }

@@ -100,7 +100,7 @@ fn rates(record: &Record, signal: Signal) -> Plot {
             line(
                 "acknowledged",
                 "acknowledged",
-                false,
+                true,
                 client(|sample| &sample.acknowledged),
             ),
             line(
