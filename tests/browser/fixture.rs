@@ -395,13 +395,18 @@ impl Model {
                 client.generated[i] += due;
                 let waiting = client.generated[i] - client.handed[i];
                 // The backlog goes out faster than it came in.
-                let hand = if cut { 0 } else { waiting.min((RATES[i] * 0.225) as u64) };
+                let hand = if cut {
+                    0
+                } else {
+                    waiting.min((RATES[i] * 0.225) as u64)
+                };
                 client.handed[i] += hand;
                 let arrived = if tenth == 80 { 0 } else { hand };
                 sink.received[i] += arrived.saturating_sub(dropped);
                 if !cut {
                     client.acknowledged[i] = sink.received[i];
-                    client.finished[i] = client.handed[i] - (hand / 3 + noise.below(1 + hand / 8)).min(hand);
+                    client.finished[i] =
+                        client.handed[i] - (hand / 3 + noise.below(1 + hand / 8)).min(hand);
                 }
                 moved += arrived;
             }
