@@ -1,1 +1,22 @@
-//! Placeholder, replaced before the first release.
+//! Reports: pure functions of one stored run. They format and thin out; no number is made here that
+//! a judge could have made.
+//!
+//! | module | when to use it |
+//! |---|---|
+//! | [`html`] | one file that a person understands at a glance |
+//! | [`terminal`] | the summary after a run |
+//! | [`markdown`] | a comment on a change, a page of a wiki |
+//! | [`junit`] | a CI system |
+//! | [`explain`] | why items were lost or duplicated, with examples |
+//! | [`live`] | the view while a run goes on |
+
+pub mod explain;
+mod format;
+pub mod html;
+pub mod junit;
+pub mod live;
+pub mod markdown;
+mod plot;
+pub mod terminal;
+mod text;
+mod view;

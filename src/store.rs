@@ -1,1 +1,30 @@
-//! Placeholder, replaced before the first release.
+//! Run folders: what a run leaves on disk, written atomically and read back whole.
+//!
+//! Only this module writes under `results/`. Writers are strict: what could not be read back is not
+//! written. Readers are tolerant: fields that they do not know are ignored.
+
+mod atomic;
+mod error;
+mod find;
+mod folder;
+mod read;
+
+pub use error::StoreError;
+pub use folder::RunFolder;
+pub use read::{locate, open, read_evidence};
+
+/// Where runs are kept unless the user says otherwise, relative to the working folder.
+pub const RUNS: &str = "results/runs";
+
+/// Save 0: the plan, before anything is started.
+pub const PLAN_FILE: &str = "plan.json";
+/// Save 1: what was observed, before anybody judges it.
+pub const EVIDENCE_FILE: &str = "evidence.json.zst";
+/// Save 2: the judgment.
+pub const RESULT_FILE: &str = "result.json";
+/// Samples over time.
+pub const SERIES_FILE: &str = "series.json.zst";
+/// Whole distributions.
+pub const HISTOGRAMS_FILE: &str = "histograms.json";
+/// Folder of the roles' standard error streams.
+pub const LOGS_FOLDER: &str = "logs";

@@ -1,12 +1,89 @@
-//! `squall report`.
+//! `squall report RUN`: rebuilds the reports of a stored run from its record alone.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use super::Outcome;
-use crate::error::Exit;
+use crate::error::{CliError, Exit};
+use crate::record::Record;
+use crate::report;
+use crate::store::{self, RunFolder, StoreError};
+
+/// Width of the summary where the terminal does not tell its own, in columns.
+const WIDTH: usize = 100;
 
 /// Arguments of `squall report`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Which run: its folder, its name, a unique beginning or end of it, or `latest`
+    run: String,
+    /// Write only the page, to this file instead of the run's folder
+    #[arg(long, value_name = "PATH")]
+    html: Option<PathBuf>,
+    /// Print the Markdown report instead
+    #[arg(long, group = "printed")]
+    markdown: bool,
+    /// Print the JUnit XML report instead
+    #[arg(long, group = "printed")]
+    junit: bool,
+    /// Print the summary and write nothing
+    #[arg(long, group = "printed")]
+    terminal: bool,
+    /// Folder of the runs
+    #[arg(long, value_name = "DIR", default_value = store::RUNS)]
+    results: PathBuf,
+}
 
-pub fn run(_args: Args) -> Outcome {
-    Ok(Exit::Internal)
+pub fn run(args: Args) -> Outcome {
+    let folder = store::locate(&args.run, &args.results).map_err(CliError::usage)?;
+    let record = store::open(&args.run, &args.results).map_err(CliError::usage)?;
+    if let Some(path) = &args.html {
+        write_elsewhere(path, &report::html::render(&record)).map_err(CliError::internal)?;
+    }
+    if args.markdown {
+        print!("{}", report::markdown::render(&record));
+    } else if args.junit {
+        print!("{}", report::junit::render(&record));
+    } else if args.terminal {
+        print!("{}", terminal_summary(&record));
+    } else if args.html.is_none() {
+        let paths = save_all(&RunFolder::at(folder), &record).map_err(CliError::internal)?;
+        print!("{}", terminal_summary(&record));
+        for path in paths {
+            println!("  {}", path.display());
+        }
+    }
+    Ok(Exit::Pass)
+}
+
+/// Saves `report.html`, `report.md` and `junit.xml` in the run's folder and returns where they are.
+///
+/// # Errors
+/// When one cannot be written.
+pub(super) fn save_all(folder: &RunFolder, record: &Record) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(vec![
+        folder.save_report("report.html", &report::html::render(record))?,
+        folder.save_report("report.md", &report::markdown::render(record))?,
+        folder.save_report("junit.xml", &report::junit::render(record))?,
+    ])
+}
+
+/// The summary as this terminal, if it is one, can show it.
+pub(super) fn terminal_summary(record: &Record) -> String {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let width = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    report::terminal::summary(record, colour, width.unwrap_or(WIDTH))
+}
+
+fn write_elsewhere(path: &Path, text: &str) -> Result<(), StoreError> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    RunFolder::at(folder)
+        .save_report(&name.to_string_lossy(), text)
+        .map(drop)
 }

@@ -1,0 +1,352 @@
+//! The view while a run goes on: a block of bars on a terminal, plain lines elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::signal::Signal;
+
+use super::format;
+use super::text::{Align, table};
+
+/// Refreshes per second on a terminal.
+const REFRESH_HZ: u8 = 5;
+/// Time between two plain lines.
+const LINE_EVERY_NS: u64 = 1_000_000_000;
+
+/// What is known at one moment of the run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LiveState {
+    /// Nanoseconds since the run's start.
+    pub at_ns: u64,
+    pub phase: String,
+    /// One entry per signal that is sent, in report order.
+    pub signals: Vec<LiveSignal>,
+    /// Over the last second, all signals; `None` while nothing has arrived.
+    pub delivery_p99_ns: Option<u64>,
+    pub roles: Vec<LiveRole>,
+    /// Names of the faults in effect.
+    pub active_faults: Vec<String>,
+    /// Items in the exporter.
+    pub in_flight: u64,
+    /// Items in the client that have not reached its exporter.
+    pub queue: u64,
+}
+
+/// One signal's counters since the start and its rates over the last second, in items.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LiveSignal {
+    pub signal: Signal,
+    pub offered: u64,
+    pub generated: u64,
+    pub acknowledged: u64,
+    pub received: u64,
+    pub offered_per_second: f64,
+    pub generated_per_second: f64,
+    pub acknowledged_per_second: f64,
+    pub received_per_second: f64,
+}
+
+/// One role's process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveRole {
+    pub role: String,
+    /// In cores.
+    pub cpu: f64,
+    pub rss_bytes: u64,
+}
+
+/// Shows [`LiveState`]s as they come. Dropping it takes the block off the terminal.
+#[derive(Debug)]
+pub struct LiveView {
+    total: Duration,
+    block: Option<Block>,
+    lines: PlainLines,
+}
+
+impl LiveView {
+    /// A view of a run that is planned to take `total`. `is_terminal` tells of standard error.
+    pub fn new(is_terminal: bool, total: Duration) -> Self {
+        Self {
+            total,
+            block: is_terminal.then(|| Block::new(total)),
+            lines: PlainLines::default(),
+        }
+    }
+
+    /// Shows the state. Call it as often as there is news: the view itself limits what it prints.
+    pub fn update(&mut self, state: &LiveState) {
+        if let Some(block) = &mut self.block {
+            block.show(state);
+        } else {
+            for line in self.lines.next(state, self.total) {
+                eprintln!("{line}");
+            }
+        }
+    }
+
+    /// Takes the block off the terminal and gives the cursor back.
+    pub fn finish(&mut self) {
+        if let Some(block) = self.block.take() {
+            block.clear();
+        }
+    }
+}
+
+impl Drop for LiveView {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The block on a terminal: the timeline, and one bar without a bar per line of text.
+#[derive(Debug)]
+struct Block {
+    all: MultiProgress,
+    timeline: ProgressBar,
+    texts: Vec<ProgressBar>,
+}
+
+impl Block {
+    fn new(total: Duration) -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REFRESH_HZ));
+        let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
+        let timeline = all.add(ProgressBar::new(total_ms));
+        timeline.set_style(style("{bar:40.cyan/black.bright} {msg}").progress_chars("━━─"));
+        Self {
+            all,
+            timeline,
+            texts: Vec::new(),
+        }
+    }
+
+    fn show(&mut self, state: &LiveState) {
+        self.timeline.set_position(state.at_ns / 1_000_000);
+        let total = Duration::from_millis(self.timeline.length().unwrap_or(0));
+        self.timeline.set_message(headline(state, total));
+        let lines = block_lines(state);
+        while self.texts.len() < lines.len() {
+            let text = self.all.add(ProgressBar::no_length());
+            text.set_style(style("{msg}"));
+            self.texts.push(text);
+        }
+        for (index, text) in self.texts.iter().enumerate() {
+            text.set_message(lines.get(index).cloned().unwrap_or_default());
+        }
+    }
+
+    fn clear(self) {
+        for text in &self.texts {
+            text.finish_and_clear();
+        }
+        self.timeline.finish_and_clear();
+        // A terminal that is gone needs no cleaning.
+        let _ = self.all.clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates above are constants; a bad one would only look plain.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Which lines are due where there is no terminal.
+#[derive(Debug, Default)]
+struct PlainLines {
+    phase: String,
+    faults: Vec<String>,
+    next_ns: u64,
+}
+
+impl PlainLines {
+    fn next(&mut self, state: &LiveState, total: Duration) -> Vec<String> {
+        let at = format::seconds(state.at_ns as f64 / 1e9);
+        let mut lines = Vec::new();
+        if self.phase != state.phase {
+            lines.push(format!("{at}: phase {}", state.phase));
+            self.phase.clone_from(&state.phase);
+        }
+        for name in state
+            .active_faults
+            .iter()
+            .filter(|name| !self.faults.contains(name))
+        {
+            lines.push(format!("{at}: fault {name} begins"));
+        }
+        for name in self
+            .faults
+            .iter()
+            .filter(|name| !state.active_faults.contains(name))
+        {
+            lines.push(format!("{at}: fault {name} has ended"));
+        }
+        self.faults.clone_from(&state.active_faults);
+        if state.at_ns >= self.next_ns {
+            self.next_ns = (state.at_ns / LINE_EVERY_NS + 1) * LINE_EVERY_NS;
+            lines.push(plain_line(state, total));
+        }
+        lines
+    }
+}
+
+/// `12.0 of 20 s  fault  cut`
+fn headline(state: &LiveState, total: Duration) -> String {
+    let faults = state.active_faults.join(", ");
+    let at_s = state.at_ns as f64 / 1e9;
+    let head = format!(
+        "{at_s:5.1} of {:.0} s  {}",
+        total.as_secs_f64(),
+        state.phase
+    );
+    if faults.is_empty() {
+        head
+    } else {
+        format!("{head}  ⚡ {faults}")
+    }
+}
+
+fn p99(state: &LiveState) -> String {
+    let known = state
+        .delivery_p99_ns
+        .map(|p99_ns| format::seconds(p99_ns as f64 / 1e9));
+    known.unwrap_or_else(|| format::UNKNOWN.to_owned())
+}
+
+fn plain_line(state: &LiveState, total: Duration) -> String {
+    let mut parts = vec![headline(state, total)];
+    for signal in &state.signals {
+        parts.push(format!(
+            "{} offered {} acknowledged {} received {}",
+            signal.signal,
+            format::count(signal.offered),
+            format::count(signal.acknowledged),
+            format::count(signal.received)
+        ));
+    }
+    parts.push(format!("p99 {}", p99(state)));
+    parts.push(format!(
+        "queue {} in flight {}",
+        format::count(state.queue),
+        format::count(state.in_flight)
+    ));
+    for role in &state.roles {
+        parts.push(format!(
+            "{} {:.2} cores {}",
+            role.role,
+            role.cpu,
+            format::bytes(role.rss_bytes as f64)
+        ));
+    }
+    parts.join(" | ")
+}
+
+/// The lines under the timeline.
+fn block_lines(state: &LiveState) -> Vec<String> {
+    let mut rows = vec![
+        ["", "offered", "generated", "acknowledged", "received"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let cell = |items: u64, rate: f64| format!("{} ({rate:.0}/s)", format::count(items));
+    for signal in &state.signals {
+        rows.push(vec![
+            signal.signal.to_string(),
+            cell(signal.offered, signal.offered_per_second),
+            cell(signal.generated, signal.generated_per_second),
+            cell(signal.acknowledged, signal.acknowledged_per_second),
+            cell(signal.received, signal.received_per_second),
+        ]);
+    }
+    let aligns = [
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+    ];
+    let mut lines = table(&rows, &aligns);
+    lines.push(format!(
+        "delivery p99 {}   queue {}   in flight {}",
+        p99(state),
+        format::count(state.queue),
+        format::count(state.in_flight)
+    ));
+    let roles: Vec<String> = state
+        .roles
+        .iter()
+        .map(|role| {
+            format!(
+                "{} {:.2} cores {}",
+                role.role,
+                role.cpu,
+                format::bytes(role.rss_bytes as f64)
+            )
+        })
+        .collect();
+    lines.push(roles.join("   "));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(at_ms: u64, phase: &str, faults: &[&str]) -> LiveState {
+        LiveState {
+            at_ns: at_ms * 1_000_000,
+            phase: phase.to_owned(),
+            signals: vec![LiveSignal {
+                signal: Signal::Traces,
+                offered: 12_000,
+                generated: 12_000,
+                acknowledged: 11_488,
+                received: 11_400,
+                offered_per_second: 1000.0,
+                generated_per_second: 1000.0,
+                acknowledged_per_second: 512.0,
+                received_per_second: 512.0,
+            }],
+            delivery_p99_ns: Some(12_300_000),
+            roles: vec![LiveRole {
+                role: "client".to_owned(),
+                cpu: 0.25,
+                rss_bytes: 34_500_000,
+            }],
+            active_faults: faults.iter().map(|name| (*name).to_owned()).collect(),
+            in_flight: 512,
+            queue: 1024,
+        }
+    }
+
+    #[test]
+    fn plain_lines_come_once_a_second_and_at_every_change() {
+        let total = Duration::from_secs(20);
+        let mut lines = PlainLines::default();
+        let mut text = Vec::new();
+        for (at_ms, phase, faults) in [
+            (0, "warmup", &[][..]),
+            (200, "warmup", &[]),
+            (1000, "steady", &[]),
+            (1500, "fault", &["cut"]),
+            (2100, "fault", &["cut"]),
+            (2200, "recovery", &[]),
+        ] {
+            text.extend(lines.next(&state(at_ms, phase, faults), total));
+        }
+        insta::assert_snapshot!(text.join("\n"));
+    }
+
+    #[test]
+    fn the_block_is_a_small_table() {
+        insta::assert_snapshot!(block_lines(&state(1000, "steady", &[])).join("\n"));
+    }
+
+    #[test]
+    fn nothing_known_yet_is_shown_as_such() {
+        let nothing = LiveState::default();
+        assert!(plain_line(&nothing, Duration::ZERO).contains("p99 –"));
+        let mut view = LiveView::new(true, Duration::ZERO);
+        view.update(&nothing);
+        view.finish();
+    }
+}

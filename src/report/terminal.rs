@@ -1,0 +1,243 @@
+//! The summary after a run, for a terminal.
+
+use crate::record::{Record, Verdict};
+
+use super::format;
+use super::text::{Align, Paint, columns, table, wrap};
+use super::view::{View, mark};
+
+/// Least width that the summary is laid out for.
+const NARROWEST: usize = 60;
+/// Causes that are told; `squall explain` tells all.
+const CAUSES: usize = 8;
+
+/// Verdict, checks, ledger, key figures, faults, causes and where to read on. `width` in columns.
+pub fn summary(record: &Record, colour: bool, width: usize) -> String {
+    let page = Page {
+        view: View::new(record),
+        paint: Paint { colour },
+        width: width.max(NARROWEST),
+    };
+    let mut lines = Vec::new();
+    page.verdict(&mut lines);
+    page.checks(&mut lines);
+    page.ledger(&mut lines);
+    page.figures(&mut lines);
+    page.faults(&mut lines);
+    page.causes(&mut lines);
+    page.read_on(&mut lines);
+    lines.join("\n") + "\n"
+}
+
+struct Page<'a> {
+    view: View<'a>,
+    paint: Paint,
+    width: usize,
+}
+
+impl Page<'_> {
+    fn by_verdict(&self, verdict: Verdict, text: &str) -> String {
+        match verdict {
+            Verdict::Pass => self.paint.good(text),
+            Verdict::Fail => self.paint.bad(text),
+            Verdict::Inconclusive => self.paint.unsure(text),
+        }
+    }
+
+    fn heading(&self, lines: &mut Vec<String>, text: &str) {
+        lines.push(String::new());
+        lines.push(self.paint.bold(text));
+    }
+
+    fn verdict(&self, lines: &mut Vec<String>) {
+        let result = &self.view.record.result;
+        let word = format!(
+            "{} {}",
+            mark(result.verdict),
+            result.verdict.as_str().to_uppercase()
+        );
+        lines.push(format!(
+            "{}  {}",
+            self.by_verdict(result.verdict, &word),
+            self.paint.faint(&format!(
+                "{}, {}, seed {}",
+                result.scenario,
+                format::seconds(result.duration_s),
+                result.seed
+            ))
+        ));
+        lines.push(wrap(&result.summary, self.width, ""));
+        for note in &result.notes {
+            lines.push(
+                self.paint
+                    .faint(&wrap(&format!("note: {note}"), self.width, "  ")),
+            );
+        }
+    }
+
+    fn checks(&self, lines: &mut Vec<String>) {
+        for (title, checks) in &self.view.groups {
+            self.heading(lines, title);
+            let rows: Vec<Vec<String>> = checks
+                .iter()
+                .map(|check| {
+                    vec![
+                        check.name.clone(),
+                        check.observed.clone(),
+                        check.limit.clone(),
+                    ]
+                })
+                .collect();
+            let texts = table(&rows, &[Align::Left, Align::Right, Align::Left]);
+            for (check, text) in checks.iter().zip(texts) {
+                let sign = self.by_verdict(check.verdict, mark(check.verdict));
+                lines.push(format!("  {sign} {text}"));
+                if check.verdict != Verdict::Pass {
+                    let why = wrap(&check.why, self.width.saturating_sub(6), "      ");
+                    lines.push(format!("      {why}"));
+                }
+            }
+        }
+    }
+
+    fn ledger(&self, lines: &mut Vec<String>) {
+        let flows = &self.view.flows;
+        let Some(first) = flows.first() else { return };
+        self.heading(lines, "Ledger");
+        let mut rows = vec![vec![String::new()]];
+        rows[0].extend(flows.iter().map(|flow| flow.signal.to_string()));
+        let mut row = |name: &str, items: Vec<u64>| {
+            let mut cells = vec![name.to_owned()];
+            cells.extend(items.into_iter().map(format::count));
+            rows.push(cells);
+        };
+        row(
+            "offered",
+            flows.iter().map(|flow| flow.ledger.offered).collect(),
+        );
+        row(
+            "− sampled out",
+            flows.iter().map(|flow| flow.ledger.sampled_out).collect(),
+        );
+        row(
+            "− missed",
+            flows.iter().map(|flow| flow.ledger.missed).collect(),
+        );
+        row(
+            "= generated",
+            flows.iter().map(|flow| flow.ledger.generated).collect(),
+        );
+        for (index, class) in first.classes.iter().enumerate() {
+            let name = format!("  {}", class.title);
+            row(
+                &name,
+                flows.iter().map(|flow| flow.classes[index].items).collect(),
+            );
+        }
+        let mut aligns = vec![Align::Left];
+        aligns.extend(flows.iter().map(|_| Align::Right));
+        for line in table(&rows, &aligns) {
+            lines.push(format!("  {line}"));
+        }
+        for flow in flows {
+            let closing = flow.closing();
+            let painted = if flow.ledger.closes {
+                self.paint.good(&closing)
+            } else {
+                self.paint.bad(&closing)
+            };
+            lines.push(format!("  {:7} {painted}", flow.signal));
+            for why in &flow.ledger.why_not {
+                lines.push(format!(
+                    "          {}",
+                    wrap(why, self.width - 10, "          ")
+                ));
+            }
+        }
+        if let Some(sums) = &self.view.sums {
+            lines.push(format!(
+                "  {}",
+                wrap(&format!("sums: {sums}"), self.width - 2, "  ")
+            ));
+        }
+    }
+
+    fn figures(&self, lines: &mut Vec<String>) {
+        self.heading(lines, "Key figures");
+        let rows: Vec<Vec<String>> = self
+            .view
+            .figures
+            .iter()
+            .map(|figure| {
+                vec![
+                    figure.title.to_owned(),
+                    figure.value.clone(),
+                    figure.details.join(", "),
+                ]
+            })
+            .collect();
+        for line in table(&rows, &[Align::Left, Align::Right, Align::Left]) {
+            lines.push(format!("  {line}"));
+        }
+        if let Some(cost) = &self.view.own_cost {
+            lines.push(format!("  harness: {cost}"));
+        }
+    }
+
+    fn faults(&self, lines: &mut Vec<String>) {
+        if self.view.faults.is_empty() {
+            return;
+        }
+        self.heading(lines, "Faults");
+        for view in &self.view.faults {
+            let fault = view.fault;
+            let name = self.paint.bold(&fault.name);
+            lines.push(format!(
+                "  {name}  {} on {}, {}, {}",
+                fault.kind, fault.backend, view.when, view.healed
+            ));
+            let proof = wrap(&format!("proof: {}", view.proof), self.width - 4, "      ");
+            lines.push(match fault.proof {
+                Some(_) => format!("    {proof}"),
+                None => format!("    {}", self.paint.bad(&proof)),
+            });
+            for (name, value) in &view.metrics {
+                lines.push(format!("    {name} {value}"));
+            }
+        }
+    }
+
+    fn causes(&self, lines: &mut Vec<String>) {
+        let causes = &self.view.record.result.causes;
+        self.heading(lines, "Causes");
+        if causes.is_empty() {
+            lines.push("  Nothing was lost and nothing was duplicated.".to_owned());
+        }
+        let told = &causes[..causes.len().min(CAUSES)];
+        let counts: Vec<String> = told
+            .iter()
+            .map(|cause| format::count(cause.items))
+            .collect();
+        let widest = counts.iter().map(|text| columns(text)).max().unwrap_or(0);
+        for (cause, items) in told.iter().zip(counts) {
+            let indent = " ".repeat(widest + 3);
+            let class = cause.class.replace('_', " ");
+            let text = format!("{} {class}: {}", cause.signal.items(), cause.text);
+            let text = wrap(&text, self.width - indent.len(), &indent);
+            lines.push(format!("  {items:>widest$} {text}"));
+        }
+        if causes.len() > CAUSES {
+            lines.push(format!("  and {} more", causes.len() - CAUSES));
+        }
+    }
+
+    fn read_on(&self, lines: &mut Vec<String>) {
+        let run = &self.view.record.run;
+        lines.push(String::new());
+        lines.push(format!("Run {}", self.paint.bold(run)));
+        lines.push(
+            "  report.html shows it; `squall explain` with its name tells of single items"
+                .to_owned(),
+        );
+    }
+}

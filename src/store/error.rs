@@ -1,0 +1,92 @@
+//! What can be wrong with a stored run, and how to mend it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+
+/// Why a run could not be stored or read back.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum StoreError {
+    #[error("no run is called `{reference}` in {}", root.display())]
+    #[diagnostic(help("{}", nearest_help(nearest)))]
+    Missing {
+        reference: String,
+        root: PathBuf,
+        /// The nearest names, best first; empty where the folder holds no run.
+        nearest: Vec<String>,
+    },
+
+    #[error("`{reference}` could be any of {} runs", names.len())]
+    #[diagnostic(help("write more of the name of one of them: {}", names.join(", ")))]
+    Ambiguous {
+        reference: String,
+        names: Vec<String>,
+    },
+
+    #[error("{} is missing", path.display())]
+    #[diagnostic(help(
+        "the run is still going on, or it ended before it was judged: look at its role logs, or run the scenario again"
+    ))]
+    Incomplete { path: PathBuf },
+
+    #[error("{} is {}: {source}", path.display(), if source.is_eof() { "truncated" } else { "malformed" })]
+    #[diagnostic(help(
+        "squall writes its files whole or not at all, so something else changed this one at line {line}: restore it, or run the scenario again"
+    ))]
+    Malformed {
+        path: PathBuf,
+        /// Line in the (decompressed) file, from 1.
+        line: usize,
+        source: serde_json::Error,
+    },
+
+    #[error("{} cannot be decompressed: {source}", path.display())]
+    #[diagnostic(help("the file is truncated or damaged: restore it, or run the scenario again"))]
+    Damaged { path: PathBuf, source: io::Error },
+
+    #[error("{} has format {found}, and this squall reads formats up to {ours}", path.display())]
+    #[diagnostic(help("a later squall wrote it: update squall, or use the one that made the run"))]
+    Newer {
+        path: PathBuf,
+        found: u64,
+        ours: u32,
+    },
+
+    #[error("{} would not be readable: {source}", path.display())]
+    #[diagnostic(help("a bug in squall: a number in it is probably not finite; please report it"))]
+    NotStorable {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// For `map_err` on an I/O call: what was tried on which path.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+fn nearest_help(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        "there is no run in that folder yet: `squall run SCENARIO` makes one, and `--results DIR` names another folder".to_owned()
+    } else {
+        format!(
+            "a path, a name, a unique part of its beginning or end, or `latest`; the nearest are {}",
+            nearest.join(", ")
+        )
+    }
+}

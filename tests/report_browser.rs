@@ -1,0 +1,61 @@
+//! The page in a real browser, offline: no error, and every plot drawn, in dark and in light.
+
+#[path = "browser/chromium.rs"]
+mod chromium;
+#[path = "browser/fixture.rs"]
+mod fixture;
+
+use chromium::Browser;
+use squall::report::html;
+
+#[test]
+fn every_plot_is_drawn_without_an_error_in_dark_and_light() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, record) in [
+        ("failing", fixture::failing()),
+        ("passing", fixture::passing()),
+    ] {
+        let page = folder.path().join(format!("{name}.html"));
+        let text = html::render(&record);
+        let planned = text.matches("<figure class=\"plot\"").count();
+        assert!(planned >= 15, "{name}: only {planned} plots in the page");
+        std::fs::write(&page, text).unwrap();
+        for dark in [false, true] {
+            let seen = browser.open(&page, dark);
+            let theme = if dark { "dark" } else { "light" };
+            assert!(
+                !seen.dom.contains("data-error="),
+                "{name}, {theme}: {}",
+                seen.root()
+            );
+            assert_eq!(seen.console_errors(), Vec::<&str>::new(), "{name}, {theme}");
+            let drawn = format!("data-plots=\"{planned}\"");
+            assert!(
+                seen.root().contains(&drawn),
+                "{name}, {theme}: {}",
+                seen.root()
+            );
+            // The paths themselves, not only the script's word for them.
+            assert!(seen.dom.matches("style=\"stroke: var(--").count() >= 2 * planned);
+        }
+    }
+}
+
+/// A script that throws must be seen by the test above: plots of which the page's data know nothing.
+#[test]
+fn an_error_of_the_script_is_noticed() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("broken.html");
+    let text = html::render(&fixture::passing()).replace("data-group=\"0\"", "data-group=\"99\"");
+    std::fs::write(&page, text).unwrap();
+    let seen = browser.open(&page, false);
+    assert!(seen.dom.contains("data-error="));
+    assert!(!seen.console_errors().is_empty());
+    assert!(!seen.root().contains("data-plots="));
+}
