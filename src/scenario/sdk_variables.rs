@@ -117,21 +117,24 @@ const IGNORED: &[(&str, &str)] = &[
     ),
 ];
 
-/// What squall sets itself: part of the variable's name, and the scenario's own key for it.
+/// What squall sets itself: part of the variable's name, and how a scenario says it.
 const OWN: &[(&str, &str)] = &[
-    ("_ENDPOINT", "link"),
-    ("_PROTOCOL", "client.protocol"),
-    ("_COMPRESSION", "client.compression"),
-    ("_HEADERS", "client.headers"),
-    ("_INSECURE", "client.tls"),
-    ("_CERTIFICATE", "client.tls"),
-    ("_CLIENT_KEY", "client.tls"),
-    ("_TEMPORALITY_PREFERENCE", "client.temporality"),
-    ("OTEL_SERVICE_NAME", "client.service"),
-    ("OTEL_TRACES_SAMPLER", "load.traces.sample"),
-    ("OTEL_TRACES_EXPORTER", "load.traces"),
-    ("OTEL_METRICS_EXPORTER", "load.metrics"),
-    ("OTEL_LOGS_EXPORTER", "load.logs"),
+    ("_ENDPOINT", "the client sends to the link of the run"),
+    ("_PROTOCOL", "say it with `client.protocol`"),
+    ("_COMPRESSION", "say it with `client.compression`"),
+    ("_HEADERS", "say it with `client.headers`"),
+    ("_INSECURE", "say it with `client.tls`"),
+    ("_CERTIFICATE", "say it with `client.tls`"),
+    ("_CLIENT_KEY", "say it with `client.tls`"),
+    (
+        "_TEMPORALITY_PREFERENCE",
+        "say it with `client.temporality`",
+    ),
+    ("OTEL_SERVICE_NAME", "say it with `client.service`"),
+    ("OTEL_TRACES_SAMPLER", "say it with `load.traces.sample`"),
+    ("OTEL_TRACES_EXPORTER", "say it with `load.traces`"),
+    ("OTEL_METRICS_EXPORTER", "say it with `load.metrics`"),
+    ("OTEL_LOGS_EXPORTER", "say it with `load.logs`"),
 ];
 
 /// Why a variable cannot stand in `client.sdk`.
@@ -218,11 +221,8 @@ fn unreadable(name: &str) -> Fault {
         );
     }
     let own = OWN.iter().find(|(part, _)| name.contains(part));
-    if let (true, Some((_, key))) = (name.starts_with("OTEL_"), own) {
-        return fault(
-            format!("squall sets {name} itself"),
-            format!("say it with `{key}`"),
-        );
+    if let (true, Some((_, how))) = (name.starts_with("OTEL_"), own) {
+        return fault(format!("squall sets {name} itself"), (*how).to_owned());
     }
     let known: Vec<&str> = READ.iter().map(|(known, ..)| *known).collect();
     fault(

@@ -82,11 +82,13 @@ pub fn parse(
                 let start = error.marker().byte_offset().unwrap_or(source.len());
                 let span = builder.span(start, start + 1);
                 let message = format!("this is not YAML: {}", error.kind());
-                let mut finding = Finding::new(span, message);
-                if matches!(error.kind(), ErrorKind::MappingValueNotAllowed) {
-                    finding = finding.help("a text with `: ` in it stands in quotes");
-                }
-                builder.findings.push(finding);
+                let help = match error.kind() {
+                    ErrorKind::MappingValueNotAllowed => "a text with `: ` in it stands in quotes",
+                    _ => "the mistake is here or just before",
+                };
+                builder
+                    .findings
+                    .push(Finding::new(span, message).help(help));
                 return None;
             }
         };

@@ -196,7 +196,12 @@ value!(Share, f64, SHARE, parse, "A share: 1 is 100 %.");
 
 /// A duration as a scenario would write it, in the largest unit that keeps it whole.
 pub fn show_ns(ns: u64) -> String {
+    if ns == 0 {
+        return "0s".to_owned();
+    }
     let units = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
         ("s", 1_000_000_000),
         ("ms", 1_000_000),
         ("us", 1_000),

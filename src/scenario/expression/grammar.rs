@@ -101,7 +101,8 @@ fn expected(what: &'static str) -> StrContext {
 }
 
 fn and(input: &mut Input<'_>) -> Outcome<()> {
-    (multispace1, "and", multispace1).void().parse_next(input)
+    let next = multispace1.context(expected("another comparison"));
+    (multispace1, "and", cut_err(next)).void().parse_next(input)
 }
 
 fn term<'a>(input: &mut Input<'a>) -> Outcome<Term<'a>> {
@@ -114,7 +115,12 @@ fn term<'a>(input: &mut Input<'a>) -> Outcome<Term<'a>> {
     let number = preceded(multispace0, cut_err(number))
         .context(expected("a number, zero or more, with its unit"))
         .parse_next(input)?;
-    let unit = preceded(opt(" "), unit).parse_next(input)?;
+    let unit = opt(preceded(opt(" "), unit)).parse_next(input)?;
+    let end = number.place.end;
+    let unit = unit.unwrap_or(Word {
+        value: "",
+        place: end..end,
+    });
     let window = opt(window).parse_next(input)?;
     Ok(Term {
         metric,
@@ -160,9 +166,9 @@ fn number(input: &mut Input<'_>) -> Outcome<Word<f64>> {
         .parse_next(input)
 }
 
-/// The unit, or nothing: a window's keyword is no unit.
+/// The unit. A window's keyword is none.
 fn unit<'a>(input: &mut Input<'a>) -> Outcome<Word<&'a str>> {
-    take_while(0.., |c: char| c.is_alphabetic() || "%/".contains(c))
+    take_while(1.., |c: char| c.is_alphabetic() || "%/".contains(c))
         .verify(|unit: &str| !matches!(unit, "in" | "during" | "after" | "and"))
         .with_span()
         .map(|(value, place)| Word { value, place })
