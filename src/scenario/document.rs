@@ -152,6 +152,20 @@ impl Document {
         self.node(path).is_some()
     }
 
+    /// Whether something at that path or below it was wrong and has been left out.
+    pub fn is_damaged(&self, path: &str) -> bool {
+        self.node(path).is_some_and(|node| self.damaged(node))
+    }
+
+    fn damaged(&self, node: &Node) -> bool {
+        self.cut.contains(&node.id)
+            || match &node.kind {
+                Kind::Null | Kind::Scalar(_) => false,
+                Kind::Sequence(items) => items.iter().any(|item| self.damaged(item)),
+                Kind::Mapping(entries) => entries.iter().any(|entry| self.damaged(&entry.value)),
+            }
+    }
+
     /// Where to point for that path: its value, its key, or the nearest thing above it.
     pub fn span_of(&self, path: &str) -> Span {
         let mut node = &self.root;

@@ -133,29 +133,31 @@ impl<'de> Reader<'de, '_> {
 
     fn number<T: std::str::FromStr>(&self, what: &str) -> Result<T, ReadError> {
         let Some(text) = self.text() else {
-            return Err(self.error(format!(
-                "{} cannot stand here\nexpected {what}",
-                self.found()
-            )));
+            return Err(self.unfit(what));
         };
         text.replace('_', "")
             .parse()
-            .map_err(|_| self.error(format!("this is not {what}\nexpected {what}")))
+            .map_err(|_| self.error(format!("this does not fit here\nexpected {what}")))
     }
 
-    fn found(&self) -> &'static str {
-        match self.node.kind {
-            Kind::Null => "nothing",
+    /// What stands here is of the wrong kind altogether.
+    fn unfit(&self, expected: &str) -> ReadError {
+        let found = match self.node.kind {
+            Kind::Null => {
+                return self.error(
+                    "there is no value\ngive one, or leave the key out and its default holds",
+                );
+            }
             Kind::Scalar(_) => "a single value",
             Kind::Sequence(_) => "a list",
             Kind::Mapping(_) => "a mapping",
-        }
+        };
+        self.error(format!("{found} cannot stand here\nexpected {expected}"))
     }
 
     fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match &self.node.kind {
-            Kind::Null => Err(self
-                .error("there is no value\ngive one, or leave the key out and its default holds")),
+            Kind::Null => Err(self.unfit("a value")),
             Kind::Scalar(text) => visitor.visit_borrowed_str(text),
             Kind::Sequence(items) => visitor.visit_seq(Items {
                 items: items.iter(),
@@ -233,16 +235,15 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
                 content: Some(&entries[0]),
                 cut: self.cut,
             },
-            _ => {
-                let text = format!(
-                    "{} cannot stand here\nexpected exactly one of {}",
-                    match self.found() {
-                        "a mapping" => "a mapping with this number of keys",
-                        found => found,
-                    },
-                    super::problem::quoted(variants)
-                );
-                return Err(self.error(text));
+            Kind::Mapping(_) => {
+                let kinds = super::problem::quoted(variants);
+                return Err(self.error(format!(
+                    "exactly one key belongs here\nexpected one of {kinds}"
+                )));
+            }
+            Kind::Null | Kind::Sequence(_) => {
+                let kinds = super::problem::quoted(variants);
+                return Err(self.unfit(&format!("one of {kinds}")));
             }
         };
         visitor
@@ -250,9 +251,33 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             .map_err(|error| self.place(error))
     }
 
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.node.kind {
+            Kind::Sequence(_) => self.visit(visitor),
+            _ => Err(self.unfit("a list")),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.node.kind {
+            Kind::Mapping(_) => self.visit(visitor),
+            _ => Err(self.unfit("a mapping of keys to values")),
+        }
+    }
+
+    // serde's structs would take a list as well, field by field.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        self.deserialize_map(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
-        i128 u128 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        i128 u128 char str string bytes byte_buf unit unit_struct tuple
+        tuple_struct identifier ignored_any
     }
 }
 

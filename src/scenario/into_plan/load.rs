@@ -200,6 +200,7 @@ impl Planner<'_> {
 
     fn arrivals(&mut self, wanted: &Wanted<'_>, producers: u16, run: &RunPlan) -> ArrivalPlan {
         let path = wanted.path;
+        let before = self.findings.len();
         let process = match (wanted.closed_loop, wanted.arrivals) {
             (Some(closed), _) => self.closed_loop(wanted, closed, producers),
             (None, Some(ArrivalsFile::Poisson)) => ArrivalProcess::Poisson,
@@ -216,7 +217,11 @@ impl Planner<'_> {
             items_per_arrival: wanted.items_per_arrival,
             producers,
         };
-        if !matches!(process, ArrivalProcess::ClosedLoop { .. }) {
+        let closed = self.document.has(&format!("{path}.closed_loop"));
+        let damaged = ["rate", "shape"]
+            .iter()
+            .any(|key| self.document.is_damaged(&format!("{path}.{key}")));
+        if !closed && !damaged && self.findings.len() == before {
             self.possible(path, &plan, run);
         }
         plan
@@ -265,14 +270,11 @@ impl Planner<'_> {
         } else {
             format!("{path}.rate")
         };
-        if !self.document.has(&place) || !self.undamaged(&place) {
-            return;
-        }
         let peak = peak_rate(&plan.profile);
         if peak > MOST_RATE {
             self.problem(
                 &place,
-                format!("{peak:.0} per second is more than squall can time"),
+                "this is more than squall can time",
                 format!("at most {}M/s", MOST_RATE / 1e6),
             );
             return;

@@ -124,14 +124,6 @@ impl Planner<'_> {
         ns.max(1)
     }
 
-    /// Whether everything below the path could be read.
-    pub(super) fn undamaged(&self, path: &str) -> bool {
-        let span = self.document.key_span(path);
-        !self.findings.iter().any(|finding| {
-            finding.span.text == span.text && finding.span == self.document.span_of(path)
-        })
-    }
-
     fn recorded(&mut self, path: &str, file: &str) -> Vec<RatePoint> {
         let file = self.beside(file);
         let text = match std::fs::read_to_string(&file) {
