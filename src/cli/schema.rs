@@ -1,12 +1,32 @@
-//! `squall schema`.
+//! `squall schema`: the JSON Schemas of what squall reads and writes.
+
+use clap::ValueEnum;
 
 use super::Outcome;
 use crate::error::Exit;
+use crate::scenario::schema;
 
 /// Arguments of `squall schema`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Of which format
+    #[arg(default_value = "scenario")]
+    format: Format,
+}
 
-pub fn run(_args: Args) -> Outcome {
-    Ok(Exit::Internal)
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Scenario files
+    Scenario,
+    /// result.json
+    Result,
+}
+
+pub fn run(args: Args) -> Outcome {
+    let schema = match args.format {
+        Format::Scenario => schema::scenario(),
+        Format::Result => schema::result(),
+    };
+    print!("{}", schema::printed(&schema));
+    Ok(Exit::Pass)
 }

@@ -1,0 +1,309 @@
+//! What an expectation's words mean in a scenario: metric, signal, limit, window.
+
+use super::super::problem::{did_you_mean, nearest, quoted};
+use super::super::units::show_ns;
+use super::grammar::{Relation, Term, Window as WindowText, Word};
+use super::limit::{certain, limit};
+use super::{Fault, Scope};
+use crate::metric::{METRICS, Metric, Unit, Windows, find};
+use crate::plan::FaultPlan;
+use crate::plan::expectation::{Comparison, MetricRef, Phase, Window};
+use crate::plan::windows::segments;
+use crate::signal::Signal;
+
+/// Recovery is seen in three bins of one second.
+const RECOVERY_NS: u64 = 3_000_000_000;
+
+/// Looks one term up; what is wrong goes to `faults`.
+pub fn comparison(
+    term: &Term<'_>,
+    scope: &Scope<'_>,
+    abort: bool,
+    faults: &mut Vec<Fault>,
+) -> Option<Comparison> {
+    let before = faults.len();
+    let (signal, metric) = match metric(&term.metric, scope) {
+        Ok(found) => found,
+        Err(fault) => {
+            faults.push(fault);
+            return None;
+        }
+    };
+    if abort && !metric.live {
+        faults.push(not_live(&term.metric));
+    }
+    let limit = match limit(term, metric) {
+        Ok(limit) => Some(limit),
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    };
+    if let Some(outcome) = limit.and_then(|limit| certain(metric, term.op.value, limit)) {
+        let (message, help) = if outcome {
+            (
+                "this always holds, so it can never fail",
+                "compare with something that can happen",
+            )
+        } else {
+            (
+                "this can never hold",
+                "no metric is negative, and no part is more than the whole",
+            )
+        };
+        faults.push(fault(term.place(), message, help));
+    }
+    let window = match window(term, metric, scope) {
+        Ok(window) => Some(window),
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    };
+    if faults.len() > before {
+        return None;
+    }
+    Some(Comparison {
+        metric: MetricRef {
+            signal,
+            name: metric.name.to_owned(),
+        },
+        op: term.op.value,
+        limit: limit?,
+        window: window?,
+    })
+}
+
+fn fault(
+    place: std::ops::Range<usize>,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Fault {
+    Fault {
+        place,
+        message: message.into(),
+        help: help.into(),
+    }
+}
+
+fn metric(
+    word: &Word<&str>,
+    scope: &Scope<'_>,
+) -> Result<(Option<Signal>, &'static Metric), Fault> {
+    let prefixed = word
+        .value
+        .split_once('.')
+        .and_then(|(prefix, rest)| Some((prefix.parse::<Signal>().ok()?, rest)));
+    let (signal, name) = match prefixed {
+        Some((signal, rest)) => (Some(signal), rest),
+        None => (None, word.value),
+    };
+    let Some(metric) = find(name) else {
+        let near = nearest(name, METRICS.iter().map(|metric| metric.name));
+        let help = if near.is_empty() {
+            "`squall metrics` lists them".to_owned()
+        } else {
+            format!("the nearest names are {}", quoted(&near))
+        };
+        let message = format!("there is no metric `{name}`");
+        return Err(fault(word.place.clone(), message, help));
+    };
+    if let Some(signal) = signal {
+        if !metric.per_signal {
+            return Err(fault(
+                word.place.clone(),
+                format!("`{name}` is not counted by signal"),
+                format!("write `{name}`"),
+            ));
+        }
+        if scope.plan.load.arrivals(signal).is_none() {
+            return Err(fault(
+                word.place.clone(),
+                format!("this scenario sends no {signal}"),
+                format!("add `load.{signal}`, or write `{name}` for every signal that is sent"),
+            ));
+        }
+    }
+    Ok((signal, metric))
+}
+
+fn not_live(word: &Word<&str>) -> Fault {
+    let live: Vec<&str> = METRICS
+        .iter()
+        .filter(|metric| metric.live)
+        .map(|metric| metric.name)
+        .collect();
+    fault(
+        word.place.clone(),
+        format!("`{}` is not known while the run goes on", word.value),
+        format!("`abort_if` can use {}", quoted(&live)),
+    )
+}
+
+fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window, Fault> {
+    let Some(text) = &term.window else {
+        let recovers = metric.windows == Windows::AfterFault;
+        if recovers && scope.plan.faults.iter().all(|fault| fault.end_ns.is_none()) {
+            // Where a fault has problems of its own, those come first.
+            if scope.fault_names.len() == scope.plan.faults.len() {
+                return Err(fault(
+                    term.metric.place.clone(),
+                    format!("no fault ends here, so there is no `{}`", metric.name),
+                    "give a fault an end with `for`",
+                ));
+            }
+        }
+        if metric.name == "recovery.time" {
+            for cause in &scope.plan.faults {
+                time_to_recover(cause, scope, &term.metric.place)?;
+            }
+        }
+        return Ok(Window::Whole);
+    };
+    fits(text, metric)?;
+    match text.relation {
+        Relation::In => phase(&text.name, metric, scope),
+        Relation::During => {
+            windowed_fault(&text.name, scope)?;
+            Ok(Window::During(text.name.value.to_owned()))
+        }
+        Relation::After => {
+            let name = &text.name;
+            if let Some(cause) = windowed_fault(name, scope)? {
+                if cause
+                    .end_ns
+                    .is_none_or(|end| end >= scope.plan.run.duration_ns)
+                {
+                    return Err(fault(
+                        name.place.clone(),
+                        format!(
+                            "`{}` lasts until the end: nothing comes after it",
+                            name.value
+                        ),
+                        "end it earlier with `for`, or look at it with `during`",
+                    ));
+                }
+                if metric.name == "recovery.time" {
+                    time_to_recover(cause, scope, &name.place)?;
+                }
+            }
+            Ok(Window::After(name.value.to_owned()))
+        }
+    }
+}
+
+fn fits(text: &WindowText<'_>, metric: &Metric) -> Result<(), Fault> {
+    let wrong = |allowed: &str| {
+        Err(fault(
+            text.name.place.clone(),
+            format!("`{}` has no such window", metric.name),
+            allowed,
+        ))
+    };
+    match (metric.windows, text.relation) {
+        (Windows::Any, _) | (Windows::AfterFault, Relation::After) => Ok(()),
+        (Windows::AfterFault, _) => wrong("it is measured `after FAULT`, or over all faults"),
+        (Windows::WholeRun, _) => wrong("it is known only for the run as a whole"),
+    }
+}
+
+fn phase(name: &Word<&str>, metric: &Metric, scope: &Scope<'_>) -> Result<Window, Fault> {
+    let Some(phase) = Phase::ALL
+        .into_iter()
+        .find(|phase| phase.as_str() == name.value)
+    else {
+        if scope.fault_names.iter().any(|fault| fault == name.value) {
+            return Err(fault(
+                name.place.clone(),
+                format!("`{}` is a fault, not a phase", name.value),
+                format!("write `during {0}` or `after {0}`", name.value),
+            ));
+        }
+        let names = Phase::ALL.map(Phase::as_str);
+        return Err(fault(
+            name.place.clone(),
+            format!("there is no phase `{}`", name.value),
+            did_you_mean(name.value, &names),
+        ));
+    };
+    // What belongs to items has the phase of their due time, and none is due in the drain.
+    let of_items = metric.ledger || (metric.per_signal && metric.unit == Unit::Seconds);
+    if phase == Phase::Drain && of_items {
+        return Err(fault(
+            name.place.clone(),
+            "no item is due in the drain",
+            "rates and resources are known there; for what came too late there is `late`",
+        ));
+    }
+    let empty = !segments(scope.plan)
+        .iter()
+        .any(|segment| segment.phase == phase);
+    if empty && scope.fault_names.len() == scope.plan.faults.len() {
+        return Err(fault(
+            name.place.clone(),
+            format!("this scenario has no {} phase", phase.as_str()),
+            "nothing could be measured there: look at `squall plan`",
+        ));
+    }
+    Ok(Window::In(phase))
+}
+
+/// The fault of that name; `None` where it exists and has problems of its own.
+fn windowed_fault<'a>(
+    name: &Word<&str>,
+    scope: &Scope<'a>,
+) -> Result<Option<&'a FaultPlan>, Fault> {
+    let found = scope
+        .plan
+        .faults
+        .iter()
+        .find(|fault| fault.name == name.value);
+    let Some(cause) = found else {
+        let names: Vec<&str> = scope.fault_names.iter().map(String::as_str).collect();
+        if names.contains(&name.value) {
+            return Ok(None);
+        }
+        let help = if Phase::ALL.iter().any(|phase| phase.as_str() == name.value) {
+            format!("write `in {}` for the phase", name.value)
+        } else if names.is_empty() {
+            "this scenario has no faults".to_owned()
+        } else {
+            did_you_mean(name.value, &names)
+        };
+        let message = format!("there is no fault `{}`", name.value);
+        return Err(fault(name.place.clone(), message, help));
+    };
+    if cause.lasts_all_run() {
+        return Err(fault(
+            name.place.clone(),
+            format!("`{}` lasts all the run and is no window", name.value),
+            "leave the window out",
+        ));
+    }
+    Ok(Some(cause))
+}
+
+fn time_to_recover(
+    cause: &FaultPlan,
+    scope: &Scope<'_>,
+    place: &std::ops::Range<usize>,
+) -> Result<(), Fault> {
+    let duration_ns = scope.plan.run.duration_ns;
+    let Some(end_ns) = cause.end_ns.filter(|end| *end <= duration_ns) else {
+        return Ok(());
+    };
+    let needed_ns = end_ns.saturating_add(RECOVERY_NS);
+    if needed_ns <= duration_ns {
+        return Ok(());
+    }
+    Err(fault(
+        place.clone(),
+        format!(
+            "recovery from `{}` is seen at {} at the earliest, and the run ends at {}",
+            cause.name,
+            show_ns(needed_ns),
+            show_ns(duration_ns)
+        ),
+        "end the fault three seconds before the run does, or make `run.duration` longer",
+    ))
+}

@@ -1,0 +1,422 @@
+//! The scenario file as it is written: mirror types that serde reads and from which schemars makes
+//! the JSON Schema, so that the two cannot drift.
+//!
+//! Everything is optional here. What must be there, and what goes with what, `into_plan` says:
+//! so a value that is wrong can be cut out and the rest still be read.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::header::HeaderValue;
+use super::sdk_variables::SdkVariables;
+use super::units::{ByteRate, Bytes, Rate, Share, Time};
+use crate::plan::{
+    AttributeType, ClientKind, Compression, Direction, InstrumentKind, LinkBackend, Protocol,
+    RoleName, Temporality,
+};
+use crate::signal::Signal;
+
+/// A squall scenario: what is sent, over which link, with which faults, and what must hold.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "squall scenario")]
+pub struct ScenarioFile {
+    /// Name of the scenario: lower-case letters, digits and hyphens.
+    #[schemars(required, regex(pattern = "^[a-z0-9][a-z0-9-]*$"))]
+    pub scenario: Option<String>,
+    /// What it shows, in a sentence.
+    pub description: Option<String>,
+    /// Everything random comes from it. Default 1.
+    pub seed: Option<u64>,
+    pub run: Option<RunFile>,
+    pub client: Option<ClientFile>,
+    #[schemars(required)]
+    pub load: Option<LoadFile>,
+    pub link: Option<LinkFile>,
+    pub sink: Option<SinkFile>,
+    /// Weather, in any order.
+    pub faults: Option<Vec<FaultFile>>,
+    /// What must hold for the run to pass: `metric op value [window]`, joined by `and`.
+    pub expect: Option<Vec<String>>,
+    /// What must hold before the faults and after recovery.
+    pub steady_state: Option<Vec<String>>,
+    /// What stops the run at once. Only metrics that are live.
+    pub abort_if: Option<Vec<String>>,
+}
+
+/// The run's timeline.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunFile {
+    /// Left out of the steady phase. Default 2s.
+    pub warmup: Option<Time>,
+    /// Length of the load, warm-up included. Default 20s.
+    pub duration: Option<Time>,
+    /// How long after each fault the recovery phase lasts. Default 5s.
+    pub recovery: Option<Time>,
+    /// Deadline for what is still under way after the load. Default 15s.
+    pub drain: Option<Time>,
+    /// An arrival later than this is skipped and counted as missed. Default 100ms.
+    pub miss_after: Option<Time>,
+    /// Largest p99 of lateness with which a run can be judged. Default 50ms.
+    pub lateness_limit: Option<Time>,
+}
+
+/// The process that sends telemetry.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientFile {
+    /// Default sdk.
+    pub kind: Option<ClientKind>,
+    /// `service.name` of its resource. Default squall-client.
+    pub service: Option<String>,
+    /// Default grpc.
+    pub protocol: Option<Protocol>,
+    /// Default none.
+    pub compression: Option<Compression>,
+    /// Threads per signal that create items, 1 to 64. Default 1.
+    #[schemars(range(min = 1, max = 64))]
+    pub producers: Option<u16>,
+    /// Default cumulative.
+    pub temporality: Option<Temporality>,
+    /// How long the shutdown may flush. Default: run.drain.
+    pub shutdown_timeout: Option<Time>,
+    /// OpenTelemetry's own variables, by their own names.
+    pub sdk: Option<SdkVariables>,
+    pub retry: Option<RetryFile>,
+    /// Headers of every request. Values are never shown.
+    pub headers: Option<BTreeMap<String, HeaderValue>>,
+    /// Default off.
+    pub tls: Option<TlsFile>,
+}
+
+/// The exporter's retry policy.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryFile {
+    /// 0 to 1000. Default 3.
+    #[schemars(range(max = 1000))]
+    pub max_retries: Option<u32>,
+    /// Default 100ms.
+    pub initial_delay: Option<Time>,
+    /// Default 1600ms.
+    pub max_delay: Option<Time>,
+    /// Default 100ms.
+    pub max_jitter: Option<Time>,
+}
+
+/// Whether the line is encrypted.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsFile {
+    /// Plain text.
+    Off,
+    /// Certificates made for the run.
+    Generated,
+    /// The same, and the client shows a certificate too.
+    Mutual,
+    /// Your own PEM files.
+    Given(GivenTls),
+}
+
+/// PEM files; paths are relative to the scenario.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenTls {
+    /// The authority that signed the other certificates.
+    #[schemars(required)]
+    pub ca: Option<String>,
+    /// The sink's certificate.
+    #[schemars(required)]
+    pub cert: Option<String>,
+    /// The sink's key.
+    #[schemars(required)]
+    pub key: Option<String>,
+    /// The client's certificate and key, for mutual TLS.
+    pub client: Option<GivenPair>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenPair {
+    #[schemars(required)]
+    pub cert: Option<String>,
+    #[schemars(required)]
+    pub key: Option<String>,
+}
+
+/// What is sent. A signal that is left out is not sent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadFile {
+    pub traces: Option<TracesFile>,
+    pub metrics: Option<MetricsFile>,
+    pub logs: Option<LogsFile>,
+}
+
+/// Spans.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TracesFile {
+    /// Spans per second.
+    pub rate: Option<Rate>,
+    /// How arrivals are spread around the rate. Default constant.
+    pub arrivals: Option<ArrivalsFile>,
+    /// How the rate changes over time. Default: it does not.
+    pub shape: Option<ShapeFile>,
+    /// Instead of a rate.
+    pub closed_loop: Option<ClosedLoopFile>,
+    /// Spans of one trace, all made at one arrival, 1 to 1000. Default 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub spans_per_trace: Option<u32>,
+    /// Distinct span names, 1 to 10000. Default 8.
+    #[schemars(range(min = 1, max = 10000))]
+    pub span_names: Option<u32>,
+    /// 0 to 1000. Default 0.
+    #[schemars(range(max = 1000))]
+    pub events_per_span: Option<u32>,
+    /// 0 to 1000. Default 0.
+    #[schemars(range(max = 1000))]
+    pub links_per_span: Option<u32>,
+    /// Share of spans with an error status. Default 0%.
+    pub errors: Option<Share>,
+    /// Share of traces that the sampler keeps. Default 100%.
+    pub sample: Option<Share>,
+    pub attributes: Option<AttributesFile>,
+}
+
+/// Log records.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogsFile {
+    /// Log records per second.
+    pub rate: Option<Rate>,
+    /// How arrivals are spread around the rate. Default constant.
+    pub arrivals: Option<ArrivalsFile>,
+    /// How the rate changes over time. Default: it does not.
+    pub shape: Option<ShapeFile>,
+    /// Instead of a rate.
+    pub closed_loop: Option<ClosedLoopFile>,
+    /// Length of the body, 0 to 1000000. Default 64.
+    #[schemars(range(max = 1000000))]
+    pub body_bytes: Option<u32>,
+    pub attributes: Option<AttributesFile>,
+}
+
+/// Measurements, which the SDK aggregates to data points.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsFile {
+    /// Measurements per second.
+    pub rate: Option<Rate>,
+    /// How arrivals are spread around the rate. Default constant.
+    pub arrivals: Option<ArrivalsFile>,
+    /// How the rate changes over time. Default: it does not.
+    pub shape: Option<ShapeFile>,
+    /// Series per instrument, 1 to 1900 (the SDK folds more than 2000 into one). Default 10.
+    #[schemars(range(min = 1, max = 1900))]
+    pub series: Option<u32>,
+    /// Default: sum, gauge, histogram.
+    pub instruments: Option<Vec<InstrumentKind>>,
+    pub attributes: Option<AttributesFile>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalsFile {
+    /// Evenly spaced.
+    Constant,
+    /// Exponential gaps, drawn from the seed.
+    Poisson,
+}
+
+/// No schedule: go on as soon as fewer than so many items are unfinished.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedLoopFile {
+    /// Unfinished items per producer.
+    #[schemars(required, range(min = 1))]
+    pub outstanding: Option<u32>,
+}
+
+/// A rate over time. `ramp`, `steps` and `recorded` need no `rate` beside them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShapeFile {
+    /// From one rate to another, then level.
+    Ramp(RampFile),
+    /// One rate after another; the last goes on.
+    Steps(Vec<StepFile>),
+    /// `rate`, but `peak` for some time.
+    Spike(SpikeFile),
+    /// A wave around `rate`.
+    Sine(SineFile),
+    /// A file of lines `seconds,rate`, relative to the scenario; `#` begins a comment.
+    Recorded(String),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RampFile {
+    #[schemars(required)]
+    pub from: Option<Rate>,
+    #[schemars(required)]
+    pub to: Option<Rate>,
+    #[schemars(required)]
+    pub over: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepFile {
+    #[schemars(required)]
+    pub rate: Option<Rate>,
+    #[serde(rename = "for")]
+    #[schemars(required)]
+    pub length: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpikeFile {
+    #[schemars(required)]
+    pub peak: Option<Rate>,
+    #[schemars(required)]
+    pub at: Option<Time>,
+    #[serde(rename = "for")]
+    #[schemars(required)]
+    pub length: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SineFile {
+    #[schemars(required)]
+    pub amplitude: Option<Rate>,
+    #[schemars(required)]
+    pub period: Option<Time>,
+}
+
+/// Attributes of each item.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttributesFile {
+    /// 0 to 128. Default 4.
+    #[schemars(range(max = 128))]
+    pub count: Option<u32>,
+    /// Length of a text value, 0 to 100000. Default 16.
+    #[schemars(range(max = 100000))]
+    pub value_bytes: Option<u32>,
+    /// Distinct values of each, 1 to 1000000. Default 100.
+    #[schemars(range(min = 1, max = 1000000))]
+    pub cardinality: Option<u32>,
+    /// Types in turn. Default: string.
+    pub types: Option<Vec<AttributeType>>,
+}
+
+/// The link between client and sink.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkFile {
+    /// Default proxy.
+    pub via: Option<LinkBackend>,
+    /// Bytes held per connection and direction. Default 1MiB.
+    pub buffer: Option<Bytes>,
+}
+
+/// squall's own receiver.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SinkFile {
+    /// Largest request after decompression. Default 64MiB.
+    pub max_request: Option<Bytes>,
+    /// File to which the plants write what they did.
+    pub oracle: Option<String>,
+    /// Misbehaviour with a known outcome, to judge squall by.
+    pub plant: Option<Vec<PlantFile>>,
+}
+
+/// One planted misbehaviour: a signal and exactly one kind.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlantFile {
+    #[schemars(required)]
+    pub signal: Option<Signal>,
+    /// Acknowledges so many items and forgets them.
+    pub lose_acknowledged: Option<ItemsFile>,
+    /// Counts every item of the first requests twice.
+    pub receive_twice: Option<RequestsFile>,
+    /// Accepts the first requests and answers that it is unavailable.
+    pub lose_response: Option<RequestsFile>,
+    /// Rejects the first items of each request.
+    pub reject: Option<ItemsFile>,
+    /// Refuses everything after so many requests.
+    pub refuse_all: Option<AfterRequestsFile>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemsFile {
+    #[schemars(required, range(min = 1))]
+    pub items: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestsFile {
+    #[schemars(required, range(min = 1))]
+    pub requests: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AfterRequestsFile {
+    #[schemars(required)]
+    pub after_requests: Option<u64>,
+}
+
+/// One fault: when, where, and exactly one kind.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultFile {
+    /// By which expectations know it.
+    #[schemars(required, regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
+    pub name: Option<String>,
+    /// Start, from the run's start. Default 0s.
+    pub at: Option<Time>,
+    /// Length. Left out: until the end of the run.
+    #[serde(rename = "for")]
+    pub length: Option<Time>,
+    /// Of a link fault; `up` is towards the sink. Default both.
+    pub direction: Option<Direction>,
+    /// Nothing passes (`silence`), or connections are reset (`reset`).
+    pub partition: Option<PartitionFile>,
+    /// Every chunk of bytes arrives later.
+    pub latency: Option<LatencyFile>,
+    /// At most so many bytes per second, per connection and direction.
+    pub bandwidth: Option<ByteRate>,
+    /// The end of a stream is passed on late.
+    pub slow_close: Option<Time>,
+    /// SIGKILL. Only the client.
+    pub kill: Option<RoleName>,
+    /// SIGSTOP until the fault ends.
+    pub pause: Option<RoleName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PartitionFile {
+    Silence,
+    Reset,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyFile {
+    #[schemars(required)]
+    pub delay: Option<Time>,
+    /// Plus or minus so much. Default 0s.
+    pub jitter: Option<Time>,
+}

@@ -1,0 +1,327 @@
+//! From the file's mirror types to the plan: defaults, ranges, and what goes with what.
+
+use std::path::{Path, PathBuf};
+
+use super::document::Document;
+use super::expression;
+use super::file::{LinkFile, PlantFile, RunFile, ScenarioFile, SinkFile};
+use super::problem::Finding;
+use super::units::show_ns;
+use crate::plan::{
+    LinkBackend, LinkPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan,
+};
+use crate::signal::Signal;
+
+mod client;
+mod faults;
+mod load;
+mod profile;
+mod tls;
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000_000_000;
+const HOUR: u64 = 3600 * SECOND;
+
+/// Makes the plan. It is to be used only where nothing was added to `findings`: what is wrong or
+/// missing has its default in it.
+pub fn into_plan(
+    file: &ScenarioFile,
+    document: &Document,
+    source: &str,
+    findings: &mut Vec<Finding>,
+) -> Plan {
+    let mut planner = Planner {
+        document,
+        base: Path::new(source)
+            .parent()
+            .unwrap_or(Path::new(""))
+            .to_owned(),
+        findings,
+    };
+    let run = planner.run(file.run.as_ref());
+    let client = planner.client(file.client.as_ref(), &run);
+    let producers = planner.producers(file.client.as_ref());
+    let load = planner.load(file.load.as_ref(), &client, producers, &run);
+    let mut plan = Plan {
+        format: PLAN_FORMAT,
+        scenario: planner.name(file.scenario.as_deref()),
+        description: file.description.clone().unwrap_or_default(),
+        source: source.to_owned(),
+        seed: file.seed.unwrap_or(1),
+        run,
+        load,
+        client,
+        link: planner.link(file.link.as_ref()),
+        sink: planner.sink(file.sink.as_ref()),
+        faults: planner.faults(file.faults.as_deref().unwrap_or_default(), &run),
+        expect: Vec::new(),
+        steady_state: Vec::new(),
+        abort_if: Vec::new(),
+    };
+    let known: Vec<String> = file
+        .faults
+        .iter()
+        .flatten()
+        .filter_map(|fault| fault.name.clone())
+        .collect();
+    let scope = expression::Scope {
+        plan: &plan,
+        fault_names: &known,
+    };
+    let mut lines = |key: &str, texts: Option<&Vec<String>>, abort: bool| {
+        let texts = texts.map(Vec::as_slice).unwrap_or_default();
+        let paths = document.elements(key);
+        paths
+            .iter()
+            .zip(texts)
+            .filter_map(|(path, text)| {
+                expression::read(text, path, &scope, abort, document, planner.findings)
+            })
+            .collect::<Vec<_>>()
+    };
+    let expect = lines("expect", file.expect.as_ref(), false);
+    let steady_state = lines("steady_state", file.steady_state.as_ref(), false);
+    let abort_if = lines("abort_if", file.abort_if.as_ref(), true);
+    plan.expect = expect;
+    plan.steady_state = steady_state;
+    plan.abort_if = abort_if;
+    plan
+}
+
+/// What every part of the plan needs: where things stand, and where to put what is wrong.
+struct Planner<'a> {
+    document: &'a Document,
+    /// The scenario's folder, from which its paths start.
+    base: PathBuf,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Planner<'_> {
+    fn problem(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.document.span_of(path);
+        self.findings.push(Finding::new(span, message).help(help));
+    }
+
+    /// Says that `path` is missing, unless something wrong stands there and has been reported.
+    fn required<T>(&mut self, path: &str, value: Option<T>, help: &str) -> Option<T> {
+        if value.is_none() && !self.document.has(path) {
+            let key = path.rsplit('.').next().unwrap_or(path);
+            self.problem(path, format!("`{key}` is missing"), help);
+        }
+        value
+    }
+
+    /// The value or its default, which is returned for a value out of range as well.
+    fn count<T: PartialOrd + std::fmt::Display + Copy>(
+        &mut self,
+        path: &str,
+        value: Option<T>,
+        default: T,
+        range: std::ops::RangeInclusive<T>,
+    ) -> T {
+        let value = value.unwrap_or(default);
+        if range.contains(&value) {
+            return value;
+        }
+        let help = format!("from {} to {}", range.start(), range.end());
+        self.problem(path, format!("{value} is out of range"), help);
+        default
+    }
+
+    /// The same for durations.
+    fn time(
+        &mut self,
+        path: &str,
+        value: Option<super::units::Time>,
+        default_ns: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
+        let ns = value.map_or(default_ns, |time| time.0);
+        if range.contains(&ns) {
+            return ns;
+        }
+        let help = format!(
+            "from {} to {}",
+            show_ns(*range.start()),
+            show_ns(*range.end())
+        );
+        self.problem(path, format!("{} is out of range", show_ns(ns)), help);
+        default_ns
+    }
+
+    /// A path of the scenario's, from where squall was started.
+    fn beside(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    fn name(&mut self, name: Option<&str>) -> String {
+        const HELP: &str = "a name of lower-case letters, digits and hyphens, such as `quickstart`";
+        let name = self.required("scenario", name, HELP).unwrap_or_default();
+        if self.document.has("scenario") && !name.is_empty() && !is_name(name, "-") {
+            self.problem("scenario", format!("`{name}` cannot be a name"), HELP);
+        }
+        name.to_owned()
+    }
+
+    fn run(&mut self, file: Option<&RunFile>) -> RunPlan {
+        let default = RunFile::default();
+        let file = file.unwrap_or(&default);
+        let run = RunPlan {
+            warmup_ns: self.time("run.warmup", file.warmup, 2 * SECOND, 0..=HOUR),
+            duration_ns: self.time(
+                "run.duration",
+                file.duration,
+                20 * SECOND,
+                100 * MS..=24 * HOUR,
+            ),
+            recovery_ns: self.time("run.recovery", file.recovery, 5 * SECOND, 0..=HOUR),
+            drain_ns: self.time("run.drain", file.drain, 15 * SECOND, 100 * MS..=HOUR),
+            miss_after_ns: self.time("run.miss_after", file.miss_after, 100 * MS, MS..=HOUR),
+            lateness_limit_ns: self.time(
+                "run.lateness_limit",
+                file.lateness_limit,
+                50 * MS,
+                MS..=HOUR,
+            ),
+        };
+        if run.warmup_ns >= run.duration_ns {
+            let path = if self.document.has("run.warmup") {
+                "run.warmup"
+            } else {
+                "run.duration"
+            };
+            self.problem(
+                path,
+                format!(
+                    "the warm-up ({}) is not shorter than the run ({})",
+                    show_ns(run.warmup_ns),
+                    show_ns(run.duration_ns)
+                ),
+                "`run.duration` includes the warm-up: make it longer, or `run.warmup` shorter",
+            );
+        }
+        run
+    }
+
+    fn link(&mut self, file: Option<&LinkFile>) -> LinkPlan {
+        let buffer = file.and_then(|file| file.buffer).map_or(1 << 20, |b| b.0);
+        LinkPlan {
+            via: file.and_then(|file| file.via).unwrap_or(LinkBackend::Proxy),
+            buffer_bytes: self.bytes("link.buffer", buffer, 4096, 1 << 30),
+        }
+    }
+
+    fn sink(&mut self, file: Option<&SinkFile>) -> SinkPlan {
+        let default = SinkFile::default();
+        let file = file.unwrap_or(&default);
+        let max_request = file.max_request.map_or(64 << 20, |bytes| bytes.0);
+        let paths = self.document.elements("sink.plant");
+        let plants = file.plant.as_deref().unwrap_or_default();
+        SinkPlan {
+            max_request_bytes: self.bytes("sink.max_request", max_request, 1024, 1 << 30),
+            plant: paths
+                .iter()
+                .zip(plants)
+                .filter_map(|(path, plant)| self.plant(path, plant))
+                .collect(),
+            oracle: file.oracle.clone(),
+        }
+    }
+
+    fn bytes(&mut self, path: &str, value: u64, min: u64, max: u64) -> u64 {
+        if !(min..=max).contains(&value) {
+            let help = format!("from {min}B to {}MiB", max >> 20);
+            self.problem(path, format!("{value} bytes is out of range"), help);
+        }
+        value
+    }
+
+    fn plant(&mut self, path: &str, file: &PlantFile) -> Option<PlantPlan> {
+        let signals = "one of `traces`, `metrics`, `logs`";
+        let signal = self.required(&format!("{path}.signal"), file.signal, signals);
+        let mut kinds: Vec<(&str, Option<PlantKind>)> = Vec::new();
+        let items = |file: super::file::ItemsFile| file.items;
+        let requests = |file: super::file::RequestsFile| file.requests;
+        if let Some(kind) = file.lose_acknowledged {
+            let made = items(kind).map(|items| PlantKind::LoseAcknowledged { items });
+            kinds.push(("lose_acknowledged.items", made));
+        }
+        if let Some(kind) = file.receive_twice {
+            let made = requests(kind).map(|requests| PlantKind::ReceiveTwice { requests });
+            kinds.push(("receive_twice.requests", made));
+        }
+        if let Some(kind) = file.lose_response {
+            let made = requests(kind).map(|requests| PlantKind::LoseResponse { requests });
+            kinds.push(("lose_response.requests", made));
+        }
+        if let Some(kind) = file.reject {
+            let made = items(kind).map(|items| PlantKind::Reject { items });
+            kinds.push(("reject.items", made));
+        }
+        if let Some(kind) = file.refuse_all {
+            let made = kind
+                .after_requests
+                .map(|after_requests| PlantKind::RefuseAll { after_requests });
+            kinds.push(("refuse_all.after_requests", made));
+        }
+        let names = [
+            "lose_acknowledged",
+            "receive_twice",
+            "lose_response",
+            "reject",
+            "refuse_all",
+        ];
+        let kind = self.only_one(path, &names, kinds)?;
+        Some(PlantPlan {
+            signal: signal.unwrap_or(Signal::Traces),
+            kind,
+        })
+    }
+
+    /// Exactly one of several keys must be there. A kind that could not be made lacks the value at its path.
+    fn only_one<T>(
+        &mut self,
+        path: &str,
+        names: &[&str],
+        mut given: Vec<(&str, Option<T>)>,
+    ) -> Option<T> {
+        let written: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| self.document.has(&format!("{path}.{name}")))
+            .collect();
+        let list = super::problem::quoted(names);
+        match written.as_slice() {
+            [] => {
+                self.problem(
+                    path,
+                    "this says nothing to do",
+                    format!("add one of {list}"),
+                );
+                None
+            }
+            [_] => {
+                let (missing, kind) = given.pop()?;
+                if kind.is_none() {
+                    self.required(&format!("{path}.{missing}"), None::<()>, "give it a value");
+                }
+                kind
+            }
+            [_, second, ..] => {
+                let span = self.document.key_span(&format!("{path}.{second}"));
+                let message = format!("{} cannot stand together", super::problem::quoted(&written));
+                let finding = Finding::new(span, message).help(format!(
+                    "exactly one of {list}; write another entry for the other"
+                ));
+                self.findings.push(finding);
+                None
+            }
+        }
+    }
+}
+
+/// Lower-case letters, digits and `others`, beginning with a letter or digit.
+fn is_name(name: &str, others: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(plain) && name.chars().all(|c| plain(c) || others.contains(c))
+}

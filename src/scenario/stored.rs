@@ -1,0 +1,100 @@
+//! A stored plan (`plan.json` of a run), read back so that the run can be done again.
+
+use serde_json::Value;
+
+use super::document::Texts;
+use super::problem::{Finding, Span};
+use crate::plan::secret::REDACTED;
+use crate::plan::{PLAN_FORMAT, Plan};
+
+/// Whether the text is a stored plan and not a scenario.
+pub fn is_plan(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+        && serde_json::from_str::<Value>(text).is_ok_and(|value| value.get("format").is_some())
+}
+
+/// Reads a plan and puts overrides into it. Paths and units are the plan's: `run.duration_ns=5000000000`.
+pub fn read(text: &str, texts: &Texts, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
+    let whole = |index: usize, len: usize| Span {
+        text: index,
+        start: 0,
+        len,
+    };
+    let mut value: Value = serde_json::from_str(text)
+        .map_err(|error| vec![Finding::new(whole(0, 1), error.to_string())])?;
+    let format = value.get("format").and_then(Value::as_u64);
+    if format != Some(u64::from(PLAN_FORMAT)) {
+        let at = key_span(text, "format");
+        return Err(vec![
+            Finding::new(at, "this plan's format is not known to this version")
+                .help(format!("this version reads format {PLAN_FORMAT}")),
+        ]);
+    }
+    let mut findings = Vec::new();
+    for (index, text) in overrides.iter().enumerate() {
+        if let Err(message) = set(&mut value, text) {
+            let finding = Finding::new(whole(index + 1, text.len()), message)
+                .help("a stored plan is overridden by its own keys, as `plan.json` has them");
+            findings.push(finding);
+        }
+    }
+    if let Some(headers) = value.pointer("/client/headers").and_then(Value::as_object) {
+        for (name, secret) in headers {
+            if secret.as_str() == Some(REDACTED) {
+                let finding = Finding::new(
+                    key_span(text, name),
+                    format!("the value of the header `{name}` was not stored"),
+                )
+                .help(format!("give it again: --set client.headers.{name}=..."));
+                findings.push(finding);
+            }
+        }
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let plan: Result<Plan, _> = serde_json::from_value(value);
+    plan.map_err(|error| {
+        // An override is the likelier culprit: the file itself was written by squall.
+        let place = match overrides.last() {
+            Some(text) => whole(overrides.len(), text.len()),
+            None => whole(0, texts.slice(whole(0, 1)).len()),
+        };
+        vec![Finding::new(place, format!("this is not a plan: {error}"))]
+    })
+}
+
+fn set(root: &mut Value, text: &str) -> Result<(), String> {
+    let Some((path, given)) = text.split_once('=') else {
+        return Err("an override is `key=value`".to_owned());
+    };
+    let header = path.strip_prefix("client.headers.");
+    let new = match header {
+        Some(_) => Value::String(given.to_owned()),
+        None => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
+    };
+    if let Some(name) = header {
+        let headers = root
+            .pointer_mut("/client/headers")
+            .and_then(Value::as_object_mut)
+            .ok_or_else(|| "the plan has no headers".to_owned())?;
+        headers.insert(name.to_owned(), new);
+        return Ok(());
+    }
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let old = root
+        .pointer_mut(&pointer)
+        .ok_or_else(|| format!("the plan has no `{path}`"))?;
+    *old = new;
+    Ok(())
+}
+
+/// Where a key stands in JSON text; the text's start where it does not.
+fn key_span(text: &str, key: &str) -> Span {
+    let quoted = format!("\"{key}\"");
+    Span {
+        text: 0,
+        start: text.find(&quoted).unwrap_or(0),
+        len: quoted.len().min(text.len()),
+    }
+}
