@@ -9,6 +9,7 @@ use crate::error::{CliError, Exit};
 mod check;
 mod explain;
 mod init;
+mod live_state;
 mod metrics;
 mod plan;
 mod report;

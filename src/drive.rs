@@ -47,7 +47,7 @@ const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 pub async fn drive(
     plan: &Plan,
     topology: Topology,
-    stop: mpsc::Receiver<i32>,
+    stop: &mut mpsc::Receiver<i32>,
     on_tick: impl FnMut(&Live) -> Option<Stopped>,
 ) -> Evidence {
     let mut run = Run::start(plan, topology).await;
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
     /// Until the pipeline is quiescent, or the drain's deadline has passed, or the run is cut short.
     async fn conduct(
         &mut self,
-        mut stop: mpsc::Receiver<i32>,
+        stop: &mut mpsc::Receiver<i32>,
         mut on_tick: impl FnMut(&Live) -> Option<Stopped>,
     ) {
         let mut tick = interval(TICK);

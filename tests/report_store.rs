@@ -70,6 +70,7 @@ fn evidence_comes_back_with_its_bitmaps_before_any_judgment() {
             received: Default::default(),
             received_again: Default::default(),
             extra_copies: 0,
+            third_copies: 0,
             received_by_deadline: Default::default(),
             killed: true,
         }],

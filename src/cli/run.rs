@@ -1,12 +1,152 @@
-//! `squall run`.
+//! `squall run`: the whole line, from a scenario to a verdict.
 
-use super::Outcome;
-use crate::error::Exit;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::{Outcome, live_state, report};
+use crate::drive::drive;
+use crate::error::{CliError, Exit};
+use crate::evidence::{Evidence, Stopped};
+use crate::judge::{Circumstances, judge, live, stored_series};
+use crate::plan::Plan;
+use crate::plan::windows::segments;
+use crate::record::Record;
+use crate::report::live::LiveView;
+use crate::store::{self, RunFolder};
+use crate::topology::{Topology, TopologyError};
+use crate::{fingerprint, observe, scenario};
+
+/// Signals that may wait to be obeyed: the first ends the load, the second ends the run.
+const SIGNALS_WAITING: usize = 4;
 
 /// Arguments of `squall run`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The scenario, or the plan.json of a stored run
+    scenario: PathBuf,
+    /// Override a value of the scenario, such as load.traces.rate=5k/s
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the runs
+    #[arg(long, value_name = "DIR", default_value = store::RUNS)]
+    results: PathBuf,
+    /// Show nothing while the run goes on
+    #[arg(long, short)]
+    quiet: bool,
+}
 
-pub fn run(_args: Args) -> Outcome {
-    Ok(Exit::Internal)
+/// How the live part of a run ended.
+enum Ended {
+    Observed(Box<Evidence>),
+    /// A signal came before there was any traffic.
+    BeforeStart(i32),
+}
+
+pub fn run(args: Args) -> Outcome {
+    let plan = scenario::load(&args.scenario, &args.set).map_err(CliError::problems)?;
+    // One thread for everything: roles live as long as the thread that started them.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CliError::internal(miette::miette!("cannot start the runtime: {error}"))
+        })?;
+    let _inside = runtime.enter();
+    let mut stop = signals().map_err(|error| {
+        CliError::internal(miette::miette!("cannot listen for signals: {error}"))
+    })?;
+
+    let started = SystemTime::now();
+    let folder =
+        RunFolder::create(&args.results, &plan.scenario, started).map_err(CliError::usage)?;
+    folder.save_plan(&plan).map_err(CliError::usage)?;
+    let ended = runtime
+        .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
+        .map_err(CliError::usage)?;
+    let evidence = match ended {
+        Ended::Observed(evidence) => *evidence,
+        Ended::BeforeStart(signal) => Evidence {
+            stopped: Some(Stopped::Signal(signal)),
+            ..Evidence::default()
+        },
+    };
+    folder
+        .save_evidence(&evidence)
+        .map_err(CliError::internal)?;
+    folder.discard_raw_evidence();
+
+    let circumstances = Circumstances {
+        started: chrono::DateTime::<chrono::Utc>::from(started)
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        environment: observe::environment(),
+        fingerprint: fingerprint::of(&plan),
+    };
+    let (result, histograms) = judge(&plan, &evidence, circumstances);
+    let series = stored_series(&evidence);
+    folder
+        .save_judgment(&result, &series, &histograms)
+        .map_err(CliError::internal)?;
+    let record = Record {
+        run: folder.name(),
+        plan,
+        result,
+        series,
+        histograms,
+    };
+    let reports = report::save_all(&folder, &record).map_err(CliError::internal)?;
+    print!("{}", report::terminal_summary(&record));
+    for path in reports {
+        println!("  {}", path.display());
+    }
+    Ok(Exit::from_code(record.result.exit_code))
+}
+
+/// Brings the roles up, conducts the run, and takes them down, whatever happens.
+async fn observe_run(
+    plan: &Plan,
+    folder: &RunFolder,
+    stop: &mut mpsc::Receiver<i32>,
+    quiet: bool,
+) -> Result<Ended, TopologyError> {
+    let topology = tokio::select! {
+        topology = Topology::up(plan, folder.path()) => topology?,
+        Some(signal) = stop.recv() => return Ok(Ended::BeforeStart(signal)),
+    };
+    let total = Duration::from_nanos(plan.run.duration_ns);
+    let mut view = (!quiet).then(|| LiveView::new(std::io::stderr().is_terminal(), total));
+    let segments = segments(plan);
+    let evidence = drive(plan, topology, stop, |live| {
+        if let Some(view) = &mut view {
+            view.update(&live_state::of(live, plan, &segments));
+        }
+        live::abort(&plan.abort_if, &|name: &str, signal| {
+            live.value(name, signal)
+        })
+    })
+    .await;
+    if let Some(view) = &mut view {
+        view.finish();
+    }
+    Ok(Ended::Observed(Box::new(evidence)))
+}
+
+/// The numbers of the signals that ask for an end, as they come. To be called within the runtime.
+fn signals() -> std::io::Result<mpsc::Receiver<i32>> {
+    let (sender, receiver) = mpsc::channel(SIGNALS_WAITING);
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut stream = signal(kind)?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if sender.send(kind.as_raw_value()).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(receiver)
 }

@@ -85,6 +85,7 @@ impl Live {
             "offered" => newest.map(|s| pick(&s.offered) as f64),
             "generated" => newest.map(|s| pick(&s.generated) as f64),
             "missed" => newest.map(|s| pick(&s.missed) as f64),
+            "acknowledged" => newest.map(|s| pick(&s.acknowledged) as f64),
             "received" => sink.last().map(|s| pick(&s.received) as f64),
             "offered.rate" => Self::rate(client, |s| s.at_ns, |s| pick(&s.offered)),
             "generated.rate" => Self::rate(client, |s| s.at_ns, |s| pick(&s.generated)),

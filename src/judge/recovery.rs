@@ -5,15 +5,16 @@ use super::measure::{Measured, pick, within};
 use crate::evidence::FaultEvidence;
 use crate::plan::expectation::{Phase, Window};
 use crate::signal::Signal;
-use crate::stats::histogram::Latencies;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Bins in a row that must be healthy.
-const HEALTHY_BINS: usize = 3;
-/// Share of the offered rate at which a bin counts as healthy.
-const HEALTHY_RATE: f64 = 0.95;
+const HEALTHY_BINS: u64 = 3;
+/// Share of the offered items at which a bin counts as healthy.
+const HEALTHY_SHARE: f64 = 0.95;
 /// A bin's p99 may be this many times the steady one.
 const HEALTHY_P99_FACTOR: f64 = 2.0;
+/// How far into a bin a fault's end may reach for the bin to count as after it.
+const BIN_TOLERANCE_NS: u64 = 100_000_000;
 
 /// Measures a metric that belongs to a fault; without a window, the worst over all faults.
 pub(super) fn measure(
@@ -81,15 +82,17 @@ fn of_fault(
     }
 }
 
-/// From `end_ns` to the start of the first one-second bin from which three bins are healthy.
+/// From `end_ns` to the start of the first one-second bin from which three bins are healthy; the
+/// worst over the signals.
 ///
-/// The bins are those of the run's clock that start at or after the fault's end, so the resolution
-/// is one bin. A client that flushes less often than once a second is judged by bins of its
-/// flush interval, rounded up to whole seconds.
+/// Items belong to the bin of their due time, as they belong to phases. A bin is healthy when at
+/// least 95 % of what was due in it was received and the p99 of their delivery latency is at most
+/// twice the steady one. Counting receipts by their arrival instead would make a client that
+/// flushes five times a second look ill in every bin that happens to see four flushes. The bins
+/// are those of the run's clock, so the resolution is one second.
 fn recovery_time(facts: &Facts<'_>, signal: Option<Signal>, end_ns: u64) -> Measured {
-    let signals = judged_signals(facts, signal);
     let mut worst = 0.0_f64;
-    for signal in signals {
+    for signal in judged_signals(facts, signal) {
         worst = worst.max(recovery_of_signal(facts, signal, end_ns)?);
     }
     Ok(worst)
@@ -127,63 +130,38 @@ fn recovery_of_signal(facts: &Facts<'_>, signal: Signal, end_ns: u64) -> Measure
     else {
         return Err(format!("{signal}: nothing was received"));
     };
-    let bin_s = flush_interval_s(facts, signal) as usize;
-    let bin_ns = bin_s as u64 * SECOND_NS;
-    let last_bin_ns = load_end_ns(facts) / bin_ns * bin_ns;
-    let mut healthy_since = None;
+    // A fault that ends a few milliseconds late still leaves its bin to recover in.
+    let first_bin = end_ns.saturating_sub(BIN_TOLERANCE_NS).div_ceil(SECOND_NS);
+    let bins_of_load = load_end_ns(facts) / SECOND_NS;
     let mut healthy = 0;
-    let mut bin_start_ns = end_ns.div_ceil(bin_ns) * bin_ns;
-    while bin_start_ns + bin_ns <= last_bin_ns {
-        let first = (bin_start_ns / SECOND_NS) as usize;
-        let mut arrived = Latencies::default();
-        for bin in seen.by_arrival_bin.iter().skip(first).take(bin_s) {
-            arrived.merge(bin);
-        }
+    for bin in first_bin..bins_of_load {
+        let start_ns = bin * SECOND_NS;
         let offered: u64 = facts
             .evidence
             .producers
             .iter()
             .filter(|producer| producer.signal == signal)
             .map(|producer| {
-                producer.first_sequence_due_at(bin_start_ns + bin_ns)
-                    - producer.first_sequence_due_at(bin_start_ns)
+                producer.first_sequence_due_at(start_ns + SECOND_NS)
+                    - producer.first_sequence_due_at(start_ns)
             })
             .sum();
-        let fast = arrived
-            .quantile_ns(0.99)
-            .is_some_and(|p99| p99 as f64 <= HEALTHY_P99_FACTOR * steady_p99_ns as f64);
-        if fast && arrived.count() as f64 >= HEALTHY_RATE * offered as f64 {
-            let since = *healthy_since.get_or_insert(bin_start_ns);
-            healthy += 1;
-            if healthy == HEALTHY_BINS {
-                return Ok(seconds(since - end_ns));
-            }
-        } else {
-            healthy_since = None;
-            healthy = 0;
+        let (received, p99_ns) = usize::try_from(bin)
+            .ok()
+            .and_then(|bin| seen.by_due_bin.get(bin))
+            .map_or((0, None), |bin| (bin.count(), bin.quantile_ns(0.99)));
+        let arrived = received as f64 >= HEALTHY_SHARE * offered as f64;
+        let fast =
+            p99_ns.is_none_or(|p99_ns| p99_ns as f64 <= HEALTHY_P99_FACTOR * steady_p99_ns as f64);
+        healthy = if arrived && fast { healthy + 1 } else { 0 };
+        if healthy == HEALTHY_BINS {
+            let since_ns = (bin + 1 - HEALTHY_BINS) * SECOND_NS;
+            return Ok(seconds(since_ns.saturating_sub(end_ns)));
         }
-        bin_start_ns += bin_ns;
     }
     Err(format!(
-        "{signal}: never {HEALTHY_BINS} healthy bins of {bin_s} s in a row between the fault's end and the load's"
+        "{signal}: never {HEALTHY_BINS} healthy seconds in a row between the fault's end and the load's"
     ))
-}
-
-/// How often the client's SDK flushes this signal, in whole seconds, at least 1.
-fn flush_interval_s(facts: &Facts<'_>, signal: Signal) -> u64 {
-    let variable = match signal {
-        Signal::Traces => "OTEL_BSP_SCHEDULE_DELAY",
-        Signal::Logs => "OTEL_BLRP_SCHEDULE_DELAY",
-        Signal::Metrics => "OTEL_METRIC_EXPORT_INTERVAL",
-    };
-    let interval_ms: u64 = facts
-        .plan
-        .client
-        .sdk
-        .get(variable)
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(0);
-    interval_ms.div_ceil(1_000).max(1)
 }
 
 /// From the fault's end until what the client holds is back at its steady maximum.

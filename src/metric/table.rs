@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("received", Count, Higher, Any, "Items whose identity the sink saw at least once.").per_signal().ledger().live(),
     m("received.rate", PerSecond, Higher, Any, "Items received per second (first copies).").per_signal().live(),
     m("recovered", Count, Neither, Any, "Items received although the client thought them failed or never learnt.").per_signal().ledger(),
-    m("recovery.time", Seconds, Lower, AfterFault, "From a fault's end to the first of three one-second bins with at least 95 % of the offered rate and a p99 of at most twice the steady one.").per_signal(),
+    m("recovery.time", Seconds, Lower, AfterFault, "From a fault's end to the first of three one-second bins of due time with at least 95 % of what was due received and a p99 of at most twice the steady one.").per_signal(),
     m("refused", Count, Lower, Any, "Items not received, answered with a permanent error or rejected by a partial success.").per_signal().ledger(),
     m("retry.amplification", Ratio, Lower, WholeRun, "Items put on the wire divided by items generated.").per_signal(),
     m("sampled_out", Count, Neither, Any, "Offered items that the sampler left out, by design.").per_signal().ledger(),

@@ -70,6 +70,12 @@ impl RunFolder {
         super::read::name_of(&self.path)
     }
 
+    /// Removes the roles' mapped files and journals, once [`Self::save_evidence`] has stored what
+    /// they held. Without success nothing is lost but room on the disk.
+    pub fn discard_raw_evidence(&self) {
+        let _ = std::fs::remove_dir_all(self.path.join("evidence"));
+    }
+
     /// Where a role's standard error goes.
     pub fn role_log(&self, role: RoleName) -> PathBuf {
         self.path

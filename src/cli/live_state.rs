@@ -1,0 +1,58 @@
+//! What the conductor knows of a run, as the live view shows it.
+
+use crate::drive::live::Live;
+use crate::plan::windows::{Segment, segment_at};
+use crate::plan::{Plan, RoleName};
+use crate::report::live::{LiveRole, LiveSignal, LiveState};
+
+/// The state to show now.
+pub fn of(live: &Live, plan: &Plan, segments: &[Segment]) -> LiveState {
+    let value = |name: &str, signal| live.value(name, signal).unwrap_or(0.0);
+    let signals = plan
+        .load
+        .signals()
+        .map(|sent| {
+            let signal = Some(sent);
+            LiveSignal {
+                signal: sent,
+                offered: value("offered", signal) as u64,
+                generated: value("generated", signal) as u64,
+                acknowledged: value("acknowledged", signal) as u64,
+                received: value("received", signal) as u64,
+                offered_per_second: value("offered.rate", signal),
+                generated_per_second: value("generated.rate", signal),
+                acknowledged_per_second: value("acknowledged.rate", signal),
+                received_per_second: value("received.rate", signal),
+            }
+        })
+        .collect();
+    let newest = live.series.client.last();
+    let total = |slots: &[u64; 3]| slots.iter().sum::<u64>();
+    LiveState {
+        at_ns: live.at_ns,
+        phase: segments[segment_at(segments, live.at_ns)]
+            .phase
+            .as_str()
+            .to_owned(),
+        signals,
+        delivery_p99_ns: live
+            .series
+            .sink
+            .last()
+            .map(|sample| sample.delivery_p99_ns)
+            .filter(|p99_ns| *p99_ns > 0),
+        roles: RoleName::ALL
+            .into_iter()
+            .filter_map(|role| {
+                Some(LiveRole {
+                    role: role.as_str().to_owned(),
+                    cpu: live.cpu_cores(role.as_str())?,
+                    rss_bytes: live.rss_bytes(role.as_str())?,
+                })
+            })
+            .collect(),
+        active_faults: live.active_faults.clone(),
+        in_flight: newest.map_or(0, |s| total(&s.handed).saturating_sub(total(&s.finished))),
+        queue: newest.map_or(0, |s| total(&s.generated).saturating_sub(total(&s.handed))),
+    }
+}
