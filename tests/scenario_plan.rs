@@ -1,5 +1,7 @@
 //! What a scenario's words become in the plan.
 
+use std::time::Duration;
+
 use squall::metric::{METRICS, Unit};
 use squall::plan::expectation::{Limit, Op, Phase, Window};
 use squall::plan::{
@@ -47,6 +49,18 @@ fn defaults_are_explicit() {
     let traces = plan.load.traces.unwrap();
     assert_eq!(traces.arrivals.process, ArrivalProcess::Constant);
     assert_eq!(traces.payload.sample, 1.0);
+}
+
+#[test]
+fn the_retry_policy_is_by_default_the_exporters_own() {
+    let retry = plan("").client.retry;
+    let ours = opentelemetry_otlp::RetryPolicy::disabled()
+        .with_max_retries(retry.max_retries as usize)
+        .with_initial_delay(Duration::from_nanos(retry.initial_delay_ns))
+        .with_max_delay(Duration::from_nanos(retry.max_delay_ns))
+        .with_max_jitter(Duration::from_nanos(retry.max_jitter_ns));
+    let theirs = opentelemetry_otlp::RetryPolicy::default();
+    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
 }
 
 #[test]

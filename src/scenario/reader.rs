@@ -424,3 +424,79 @@ impl<'de> VariantAccess<'de> for Choice<'de, '_> {
         self.content()?.visit(visitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::tree::parse;
+
+    #[derive(Debug, Default, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        number: Option<u8>,
+        list: Option<Vec<Inner>>,
+        choice: Option<Choices>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        a: Option<u8>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Choices {
+        Alone,
+        With(u8),
+    }
+
+    fn outer(text: &str) -> (Outer, Vec<String>) {
+        let root = parse(text, 0, &mut 0, &mut Vec::new()).unwrap();
+        let mut findings = Vec::new();
+        let outer = read(&root, &mut Cut::new(), &mut findings).unwrap_or_default();
+        let told = findings.iter().map(|finding| {
+            let place = &text[finding.span.start..][..finding.span.len];
+            format!("{place}: {}", finding.message)
+        });
+        (outer, told.collect())
+    }
+
+    #[test]
+    fn what_is_right_is_read_around_what_is_wrong() {
+        let (outer, told) = outer("number: 300\nlist: [{a: 1}, {a: x, b: 2}, 7]\nchoise: alone\n");
+        assert_eq!(outer.number, None);
+        let list: Vec<Option<u8>> = outer.list.unwrap().iter().map(|inner| inner.a).collect();
+        assert_eq!(list, [Some(1), None]);
+        assert_eq!(
+            told,
+            [
+                "300: this does not fit here",
+                "x: this does not fit here",
+                "b: unknown key `b`",
+                "7: a single value cannot stand here",
+                "choise: unknown key `choise`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_choice_is_a_name_or_one_key() {
+        assert_eq!(outer("choice: alone").0.choice, Some(Choices::Alone));
+        assert_eq!(outer("choice: {with: 4}").0.choice, Some(Choices::With(4)));
+        for wrong in [
+            "choice: with",
+            "choice: {alone: 1}",
+            "choice: {with: x}",
+            "choice: {with: 1, alone: 2}",
+            "choice: [alone]",
+            "choice: {}",
+            "choice:",
+            "choice: other",
+        ] {
+            let (outer, told) = outer(wrong);
+            assert_eq!(outer.choice, None, "{wrong}");
+            assert_eq!(told.len(), 1, "{wrong}: {told:?}");
+        }
+    }
+}
