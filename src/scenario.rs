@@ -57,8 +57,7 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Plan, Vec<Problem>> {
 pub fn load_text(name: &str, text: &str, overrides: &[String]) -> Result<Plan, Vec<Problem>> {
     let texts = Texts::new(name, text, overrides);
     if stored::is_plan(text) {
-        return stored::read(text, &texts, overrides)
-            .map_err(|findings| texts.problems(None, findings));
+        return stored::read(text, overrides).map_err(|findings| texts.problems(None, findings));
     }
     let mut findings = Vec::new();
     let mut document = match Document::read(texts, &mut findings) {

@@ -79,7 +79,7 @@ fn an_override_is_pointed_at_in_its_own_text() {
             "--set",
             "load.trace.rate=1/s",
             "--set",
-            "client.headers.authorization=[hunter2]",
+            "client.headers.authorization={ env: A, hunter2: x }",
             "--set",
             "faults.7.at=3s",
         ],

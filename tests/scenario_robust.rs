@@ -75,3 +75,13 @@ fn a_file_that_is_too_large_is_refused() {
     assert!(problems[0].message.ends_with("is larger than 4 MiB"));
     assert!(load(Path::new("/"), &[]).is_err());
 }
+
+#[test]
+fn problems_without_end_are_not_listed_without_end() {
+    let mut text = "scenario: x\nload:\n  traces: { rate: 1k/s }\n".to_owned();
+    for index in 0..5000 {
+        text.push_str(&format!("key{index}: 1\n"));
+    }
+    let problems = load_text("x.yaml", &text, &[]).unwrap_err();
+    assert_eq!(problems.len(), 201);
+}

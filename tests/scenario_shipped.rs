@@ -150,7 +150,7 @@ fn what_the_reader_refuses_the_schema_refuses_too() {
 #[test]
 fn the_schemas_ranges_are_the_readers() {
     let schema = schema::scenario().to_value();
-    let base = "scenario: x\nload: { traces: { rate: 1k/s }, logs: { rate: 1k/s }, metrics: { rate: 1k/s } }\n";
+    let base = "scenario: x\nclient: { sdk: { OTEL_SPAN_EVENT_COUNT_LIMIT: 9999, OTEL_SPAN_LINK_COUNT_LIMIT: 9999 } }\nload: { traces: { rate: 1k/s }, logs: { rate: 1k/s }, metrics: { rate: 1k/s } }\n";
     let mut checked = 0;
     for (definition, path) in [
         ("ClientFile", "client"),

@@ -255,9 +255,21 @@ fn set(
         return Err(Finding::new(whole, "an override is `key=value`")
             .help("for example `load.traces.rate=5k/s` or `faults.0.at=3s`"));
     };
-    let mut found = Vec::new();
-    let read = tree::parse(value, index, next_id, &mut found);
     let offset = path.len() + 1;
+    let mut found = Vec::new();
+    let read = if is_literal(path, value) {
+        *next_id += 1;
+        Some(Node {
+            id: *next_id,
+            span: Span {
+                len: value.len(),
+                ..whole
+            },
+            kind: Kind::Scalar(value.to_owned()),
+        })
+    } else {
+        tree::parse(value, index, next_id, &mut found)
+    };
     findings.extend(found.iter().cloned().map(|mut finding| {
         finding.span.start += offset;
         finding
@@ -285,6 +297,12 @@ fn set(
     }
     *node = value;
     Ok(())
+}
+
+/// A header's value is taken as it is, since a token may look like YAML; only a reference is read.
+fn is_literal(path: &str, value: &str) -> bool {
+    let reference = value.starts_with('{') && (value.contains("env:") || value.contains("file:"));
+    path.starts_with("client.headers.") && !value.is_empty() && !reference
 }
 
 /// The place for `step` in `node`, made if it is a mapping's key that is not there yet.
@@ -364,6 +382,15 @@ mod tests {
         assert_eq!(document.texts.slice(document.span_of("a.c.d.0")), "5");
         assert_eq!(document.texts.slice(document.span_of("list.0.x")), "7");
         assert_eq!(document.texts.slice(document.key_span("a.c.d")), "d");
+    }
+
+    #[test]
+    fn a_header_is_taken_as_it_is() {
+        let text = "a: 1\n";
+        let (document, findings) = document(text, &["client.headers.x=Bearer a: b #c"]);
+        assert!(findings.is_empty());
+        let span = document.span_of("client.headers.x");
+        assert_eq!(document.texts.slice(span), "Bearer a: b #c");
     }
 
     #[test]

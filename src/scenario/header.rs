@@ -5,8 +5,7 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer, Error, MapAccess, Visitor};
 
 use crate::plan::secret::Secret;
 
@@ -18,8 +17,8 @@ pub enum HeaderValue {
 }
 
 /// Where a value stands that is not in the scenario.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum HeaderSource {
     /// An environment variable.
     Env(String),
@@ -27,7 +26,7 @@ pub enum HeaderSource {
     File(String),
 }
 
-// Written by hand, since serde's own way to read "a text or a mapping" loses the place of errors.
+// Written by hand, since `untagged` would lose the place of errors.
 impl<'de> Deserialize<'de> for HeaderValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct TextOrSource;
@@ -39,8 +38,22 @@ impl<'de> Deserialize<'de> for HeaderValue {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<HeaderValue, E> {
                 Ok(HeaderValue::Literal(Secret::new(text)))
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HeaderValue, A::Error> {
-                HeaderSource::deserialize(MapAccessDeserializer::new(map)).map(HeaderValue::From)
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderValue, A::Error> {
+                // A key is not repeated in the message: it may be a secret that went astray.
+                let wrong = || {
+                    A::Error::custom(
+                        "this says not where the value is\nwrite `{ env: NAME }` or `{ file: PATH }`",
+                    )
+                };
+                let source = match map.next_key::<String>()?.as_deref() {
+                    Some("env") => HeaderSource::Env(map.next_value()?),
+                    Some("file") => HeaderSource::File(map.next_value()?),
+                    _ => return Err(wrong()),
+                };
+                match map.next_key::<String>()? {
+                    None => Ok(HeaderValue::From(source)),
+                    Some(_) => Err(wrong()),
+                }
             }
         }
         from.deserialize_any(TextOrSource)

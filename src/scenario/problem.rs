@@ -117,7 +117,7 @@ mod tests {
     fn a_slip_finds_the_name_that_was_meant() {
         let names = ["warmup", "duration", "drain"];
         assert_eq!(nearest("warm_up", names)[0], "warmup");
-        assert_eq!(did_you_mean("duraton", &names), "did you mean `duration`?");
+        assert_eq!(did_you_mean("warm", &names), "did you mean `warmup`?");
         assert_eq!(
             did_you_mean("zzz", &names),
             "one of `warmup`, `duration`, `drain`"

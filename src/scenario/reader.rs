@@ -6,14 +6,17 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
-};
+use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
 use super::problem::{Finding, Span, did_you_mean};
-use super::tree::{Entry, Kind, Node};
+use super::tree::{Kind, Node};
+
+mod access;
+
+use access::{Choice, Entries, Items};
+
+/// After so many problems the rest is not looked for: each costs another reading.
+const MOST_PROBLEMS: usize = 200;
 
 /// Ids of nodes that were wrong and are left out.
 pub type Cut = HashSet<usize>;
@@ -35,6 +38,10 @@ pub fn read<'de, T: Deserialize<'de>>(
         let mut finding = Finding::new(span, error.message);
         finding.help = error.help;
         findings.push(finding);
+        if cut.len() + 1 >= MOST_PROBLEMS {
+            findings.push(Finding::new(span, "there are too many problems to list"));
+            return None;
+        }
         // Each turn cuts one more node, so there are no more turns than nodes.
         if id == root.id || !cut.insert(id) {
             return None;
@@ -281,146 +288,78 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     }
 }
 
-struct Items<'de, 'c> {
-    items: std::slice::Iter<'de, Node>,
-    cut: &'c Cut,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::tree::parse;
 
-impl<'de> SeqAccess<'de> for Items<'de, '_> {
-    type Error = ReadError;
+    #[derive(Debug, Default, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        number: Option<u8>,
+        list: Option<Vec<Inner>>,
+        choice: Option<Choices>,
+    }
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, ReadError> {
-        let cut = self.cut;
-        match self.items.find(|node| !cut.contains(&node.id)) {
-            Some(node) => seed
-                .deserialize(Reader { node, cut })
-                .map_err(|error| error.at(node.span, node.id))
-                .map(Some),
-            None => Ok(None),
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        a: Option<u8>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Choices {
+        Alone,
+        With(u8),
+    }
+
+    fn outer(text: &str) -> (Outer, Vec<String>) {
+        let root = parse(text, 0, &mut 0, &mut Vec::new()).unwrap();
+        let mut findings = Vec::new();
+        let outer = read(&root, &mut Cut::new(), &mut findings).unwrap_or_default();
+        let told = findings.iter().map(|finding| {
+            let place = &text[finding.span.start..][..finding.span.len];
+            format!("{place}: {}", finding.message)
+        });
+        (outer, told.collect())
+    }
+
+    #[test]
+    fn what_is_right_is_read_around_what_is_wrong() {
+        let (outer, told) = outer("number: 300\nlist: [{a: 1}, {a: x, b: 2}, 7]\nchoise: alone\n");
+        assert_eq!(outer.number, None);
+        let list: Vec<Option<u8>> = outer.list.unwrap().iter().map(|inner| inner.a).collect();
+        assert_eq!(list, [Some(1), None]);
+        assert_eq!(
+            told,
+            [
+                "300: this does not fit here",
+                "x: this does not fit here",
+                "b: unknown key `b`",
+                "7: a single value cannot stand here",
+                "choise: unknown key `choise`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_choice_is_a_name_or_one_key() {
+        assert_eq!(outer("choice: alone").0.choice, Some(Choices::Alone));
+        assert_eq!(outer("choice: {with: 4}").0.choice, Some(Choices::With(4)));
+        for wrong in [
+            "choice: with",
+            "choice: {alone: 1}",
+            "choice: {with: x}",
+            "choice: {with: 1, alone: 2}",
+            "choice: [alone]",
+            "choice: {}",
+            "choice:",
+            "choice: other",
+        ] {
+            let (outer, told) = outer(wrong);
+            assert_eq!(outer.choice, None, "{wrong}");
+            assert_eq!(told.len(), 1, "{wrong}: {told:?}");
         }
-    }
-}
-
-struct Entries<'de, 'c> {
-    entries: std::slice::Iter<'de, Entry>,
-    current: Option<&'de Entry>,
-    cut: &'c Cut,
-}
-
-impl<'de> MapAccess<'de> for Entries<'de, '_> {
-    type Error = ReadError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, ReadError> {
-        let cut = self.cut;
-        self.current = self.entries.find(|entry| !cut.contains(&entry.value.id));
-        let Some(entry) = self.current else {
-            return Ok(None);
-        };
-        let key: StrDeserializer<'_, ReadError> = entry.key.as_str().into_deserializer();
-        seed.deserialize(key)
-            .map_err(|error| error.at(entry.key_span, entry.value.id))
-            .map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        let Some(entry) = self.current else {
-            return Err(de::Error::custom("a value was asked for before its key"));
-        };
-        // A value that spans lines, or is missing, is pointed at by its key.
-        let place = match entry.value.kind {
-            Kind::Scalar(_) => entry.value.span,
-            _ => entry.key_span,
-        };
-        seed.deserialize(Reader {
-            node: &entry.value,
-            cut: self.cut,
-        })
-        .map_err(|error| error.at(place, entry.value.id))
-    }
-}
-
-/// An enum's variant: a name alone, or the only key of a mapping with its content.
-struct Choice<'de, 'c> {
-    name: &'de str,
-    name_place: (Span, usize),
-    content: Option<&'de Entry>,
-    cut: &'c Cut,
-}
-
-impl<'de> EnumAccess<'de> for Choice<'de, '_> {
-    type Error = ReadError;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
-        let name: StrDeserializer<'_, ReadError> = self.name.into_deserializer();
-        let (span, id) = self.name_place;
-        let value = seed.deserialize(name).map_err(|error| error.at(span, id))?;
-        Ok((value, self))
-    }
-}
-
-impl<'de, 'c> Choice<'de, 'c> {
-    fn content(&self) -> Result<Reader<'de, 'c>, ReadError> {
-        let (span, id) = self.name_place;
-        match self.content {
-            Some(entry) => Ok(Reader {
-                node: &entry.value,
-                cut: self.cut,
-            }),
-            None => {
-                let text = format!(
-                    "`{0}` needs more\nwrite `{0}: ...` with what belongs to it",
-                    self.name
-                );
-                Err(<ReadError as de::Error>::custom(text).at(span, id))
-            }
-        }
-    }
-}
-
-impl<'de> VariantAccess<'de> for Choice<'de, '_> {
-    type Error = ReadError;
-
-    fn unit_variant(self) -> Result<(), ReadError> {
-        match self.content {
-            None => Ok(()),
-            Some(_) => {
-                let (span, id) = self.name_place;
-                let text = format!("`{0}` has nothing below it\nwrite just `{0}`", self.name);
-                Err(<ReadError as de::Error>::custom(text).at(span, id))
-            }
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
-        let (span, id) = self.name_place;
-        let content = self.content()?;
-        seed.deserialize(content).map_err(|mut error| {
-            // The content cannot be cut out of a choice: the whole choice goes.
-            if let Some((_, place_id)) = &mut error.place
-                && *place_id == content.node.id
-            {
-                *place_id = id;
-            }
-            error.at(span, id)
-        })
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ReadError> {
-        self.content()?.visit(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        self.content()?.visit(visitor)
     }
 }

@@ -303,4 +303,57 @@ mod tests {
         let (_, faults) = explicit(&[("OTEL_BSP_QUEUE_SIZE", "1")]);
         assert_eq!(faults, ["the SDK reads no variable OTEL_BSP_QUEUE_SIZE"]);
     }
+
+    #[test]
+    fn names_and_defaults_are_the_sdks_own() {
+        use opentelemetry_otlp::{OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT};
+        use opentelemetry_sdk::{logs, metrics, trace};
+        let (values, _) = explicit(&[]);
+        let ms = |duration: std::time::Duration| duration.as_millis().to_string();
+        for (name, default) in [
+            (
+                trace::OTEL_BSP_SCHEDULE_DELAY,
+                ms(trace::OTEL_BSP_SCHEDULE_DELAY_DEFAULT),
+            ),
+            (
+                trace::OTEL_BSP_MAX_QUEUE_SIZE,
+                trace::OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT.to_string(),
+            ),
+            (
+                trace::OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
+                trace::OTEL_BSP_MAX_EXPORT_BATCH_SIZE_DEFAULT.to_string(),
+            ),
+            (
+                logs::OTEL_BLRP_SCHEDULE_DELAY,
+                ms(logs::OTEL_BLRP_SCHEDULE_DELAY_DEFAULT),
+            ),
+            (
+                logs::OTEL_BLRP_MAX_QUEUE_SIZE,
+                logs::OTEL_BLRP_MAX_QUEUE_SIZE_DEFAULT.to_string(),
+            ),
+            (
+                logs::OTEL_BLRP_MAX_EXPORT_BATCH_SIZE,
+                logs::OTEL_BLRP_MAX_EXPORT_BATCH_SIZE_DEFAULT.to_string(),
+            ),
+            (
+                metrics::OTEL_METRIC_EXPORT_INTERVAL,
+                ms(metrics::OTEL_METRIC_EXPORT_INTERVAL_DEFAULT),
+            ),
+            (
+                OTEL_EXPORTER_OTLP_TIMEOUT,
+                ms(OTEL_EXPORTER_OTLP_TIMEOUT_DEFAULT),
+            ),
+        ] {
+            assert_eq!(values[name], default, "{name}");
+        }
+        let limits = trace::SpanLimits::default();
+        for (name, default) in [
+            ("ATTRIBUTE", limits.max_attributes_per_span),
+            ("EVENT", limits.max_events_per_span),
+            ("LINK", limits.max_links_per_span),
+        ] {
+            let name = format!("OTEL_SPAN_{name}_COUNT_LIMIT");
+            assert_eq!(values[&name], default.to_string(), "{name}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::document::Texts;
 use super::problem::{Finding, Span};
 use crate::plan::secret::REDACTED;
 use crate::plan::{PLAN_FORMAT, Plan};
@@ -14,7 +13,7 @@ pub fn is_plan(text: &str) -> bool {
 }
 
 /// Reads a plan and puts overrides into it. Paths and units are the plan's: `run.duration_ns=5000000000`.
-pub fn read(text: &str, texts: &Texts, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
+pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
     let whole = |index: usize, len: usize| Span {
         text: index,
         start: 0,
@@ -58,7 +57,7 @@ pub fn read(text: &str, texts: &Texts, overrides: &[String]) -> Result<Plan, Vec
         // An override is the likelier culprit: the file itself was written by squall.
         let place = match overrides.last() {
             Some(text) => whole(overrides.len(), text.len()),
-            None => whole(0, texts.slice(whole(0, 1)).len()),
+            None => whole(0, 1),
         };
         vec![Finding::new(place, format!("this is not a plan: {error}"))]
     })

@@ -21,10 +21,9 @@ impl Planner<'_> {
         let mut faults: Vec<(String, FaultPlan)> = Vec::new();
         for (path, file) in paths.iter().zip(files) {
             let name = self.fault_name(path, file, &faults);
-            let Some(kind) = self.fault_kind(path, file) else {
-                continue;
-            };
-            let (start_ns, end_ns) = self.fault_times(path, file, &kind, run);
+            let kind = self.fault_kind(path, file);
+            let (start_ns, end_ns) = self.fault_times(path, file, kind.as_ref(), run);
+            let Some(kind) = kind else { continue };
             let fault = FaultPlan {
                 name,
                 start_ns,
@@ -155,7 +154,7 @@ impl Planner<'_> {
         &mut self,
         path: &str,
         file: &FaultFile,
-        kind: &FaultKind,
+        kind: Option<&FaultKind>,
         run: &RunPlan,
     ) -> (u64, Option<u64>) {
         let start_ns = file.at.map_or(0, |time| time.0);
@@ -185,19 +184,19 @@ impl Planner<'_> {
             self.problem(&length, "the fault takes no time", "more than 0s");
         }
         match kind {
-            FaultKind::Process {
+            Some(FaultKind::Process {
                 fault: ProcessFault::Kill,
                 ..
-            } if self.document.has(&length) => {
+            }) if self.document.has(&length) => {
                 let span = self.document.key_span(&length);
                 let finding = Finding::new(span, "a kill has no length").help("leave `for` out");
                 self.findings.push(finding);
                 (start_ns, None)
             }
-            FaultKind::Process {
+            Some(FaultKind::Process {
                 fault: ProcessFault::Pause,
                 ..
-            } => {
+            }) => {
                 self.required(
                     &length,
                     file.length,

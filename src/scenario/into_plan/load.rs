@@ -52,7 +52,7 @@ impl Planner<'_> {
             traces: file
                 .traces
                 .as_ref()
-                .map(|file| self.traces(file, producers, run, spans)),
+                .map(|file| self.traces(file, producers, run, client, spans)),
             metrics: file
                 .metrics
                 .as_ref()
@@ -69,6 +69,7 @@ impl Planner<'_> {
         file: &TracesFile,
         producers: u16,
         run: &RunPlan,
+        client: &ClientPlan,
         queue: Option<(&'static str, u64)>,
     ) -> SignalLoad<TracePayload> {
         let path = "load.traces";
@@ -85,16 +86,37 @@ impl Planner<'_> {
             items_per_arrival,
             queue,
         };
+        let payload = TracePayload {
+            span_names: count(self, "span_names", file.span_names, 8, 1..=10_000),
+            events_per_span: count(self, "events_per_span", file.events_per_span, 0, 0..=1000),
+            links_per_span: count(self, "links_per_span", file.links_per_span, 0, 0..=1000),
+            errors: self.share("load.traces.errors", file.errors, 0.0),
+            attributes: self.attributes(path, file.attributes.as_ref()),
+            sample: self.share("load.traces.sample", file.sample, 1.0),
+        };
+        for (key, wanted, limit) in [
+            ("events_per_span", payload.events_per_span, "EVENT"),
+            ("links_per_span", payload.links_per_span, "LINK"),
+            ("attributes.count", payload.attributes.count, "ATTRIBUTE"),
+        ] {
+            self.span_limit(&format!("{path}.{key}"), wanted, limit, client);
+        }
         SignalLoad {
             arrivals: self.arrivals(&wanted, producers, run),
-            payload: TracePayload {
-                span_names: count(self, "span_names", file.span_names, 8, 1..=10_000),
-                events_per_span: count(self, "events_per_span", file.events_per_span, 0, 0..=1000),
-                links_per_span: count(self, "links_per_span", file.links_per_span, 0, 0..=1000),
-                errors: self.share("load.traces.errors", file.errors, 0.0),
-                attributes: self.attributes(path, file.attributes.as_ref()),
-                sample: self.share("load.traces.sample", file.sample, 1.0),
-            },
+            payload,
+        }
+    }
+
+    /// The SDK would leave out what is over its limit without a word.
+    fn span_limit(&mut self, path: &str, wanted: u32, what: &str, client: &ClientPlan) {
+        let name = format!("OTEL_SPAN_{what}_COUNT_LIMIT");
+        let limit = client.sdk.get(&name).and_then(|value| value.parse().ok());
+        if let Some(limit) = limit.filter(|limit| wanted > *limit) {
+            self.problem(
+                path,
+                format!("the SDK keeps only {limit} of them on a span"),
+                format!("ask for fewer, or set client.sdk.{name} higher"),
+            );
         }
     }
 
