@@ -354,6 +354,8 @@ pub struct PlantFile {
     pub reject: Option<ItemsFile>,
     /// Refuses everything after so many requests.
     pub refuse_all: Option<AfterRequestsFile>,
+    /// `true`: touches nothing and writes down what arrives.
+    pub note: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

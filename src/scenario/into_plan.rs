@@ -264,12 +264,16 @@ impl Planner<'_> {
                 .map(|after_requests| PlantKind::RefuseAll { after_requests });
             kinds.push(("refuse_all.after_requests", made));
         }
+        if file.note == Some(true) {
+            kinds.push(("note", Some(PlantKind::Note)));
+        }
         let names = [
             "lose_acknowledged",
             "receive_twice",
             "lose_response",
             "reject",
             "refuse_all",
+            "note",
         ];
         let kind = self.only_one(path, &names, kinds)?;
         Some(PlantPlan {

@@ -45,9 +45,9 @@ fn one_megabyte_per_second_is_measured_as_one() {
         load,
         6,
         "faults: [ { name: narrow, direction: up, bandwidth: 1MB/s } ]
-expect: [ \"link.up.rate in steady < 1.03MB/s\", \"link.up.rate in steady > 0.97MB/s\" ]",
+expect: [ \"link.up.rate < 1.03MB/s in steady\", \"link.up.rate > 0.97MB/s in steady\" ]",
     );
-    let without = scenario(load, 6, "expect: [ \"link.up.rate in steady > 1.03MB/s\" ]");
+    let without = scenario(load, 6, "expect: [ \"link.up.rate > 1.03MB/s in steady\" ]");
     assert_eq!(without.code, 0, "{}", without.story());
     for check in with.result["checks"].as_array().unwrap() {
         if check["group"] == "expectation" {

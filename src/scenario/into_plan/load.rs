@@ -76,7 +76,7 @@ impl Planner<'_> {
         let count = |planner: &mut Self, key: &str, value, default, range| {
             planner.count(&format!("{path}.{key}"), value, default, range)
         };
-        let items_per_arrival = count(self, "spans_per_trace", file.spans_per_trace, 1, 1..=1000);
+        let items_per_arrival = count(self, "spans_per_trace", file.spans_per_trace, 1, 1..=10_000);
         let wanted = Wanted {
             path,
             rate: file.rate,
