@@ -1,11 +1,9 @@
 //! The value of every registered metric, over a window.
 
-use roaring::RoaringTreemap;
-
 use super::facts::{Distribution, Facts};
 use super::{recovery, resources};
 use crate::evidence::ClientSample;
-use crate::ledger::{Class, ProducerLedger};
+use crate::ledger::ProducerLedger;
 use crate::metric::{Metric, Windows};
 use crate::plan::expectation::Window;
 use crate::signal::Signal;
@@ -17,6 +15,28 @@ pub type Measured = Result<f64, String>;
 impl Facts<'_> {
     /// Measures `metric` for one signal, or over all that were sent, within `window`.
     pub fn measure(&self, metric: &Metric, signal: Option<Signal>, window: &Window) -> Measured {
+        let fits = match (metric.windows, window) {
+            (Windows::Any, _) | (_, Window::Whole) => true,
+            (Windows::AfterFault, window) => matches!(window, Window::After(_)),
+            (Windows::WholeRun, _) => false,
+        };
+        if !fits {
+            return Err("it is not known for this part of the run".to_owned());
+        }
+        let value = self.measure_unchecked(metric, signal, window)?;
+        if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(format!("its value, {value}, is not a number"))
+        }
+    }
+
+    fn measure_unchecked(
+        &self,
+        metric: &Metric,
+        signal: Option<Signal>,
+        window: &Window,
+    ) -> Measured {
         if metric.windows == Windows::AfterFault {
             return recovery::measure(self, metric.name, signal, window);
         }
@@ -34,48 +54,37 @@ impl Facts<'_> {
 
     /// Items of a ledger name that were due within the window.
     pub fn ledger_count(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
-        if name == "unexpected" {
-            return Ok(self.sum_of_totals(signal, |totals| totals.unexpected));
-        }
-        if name == "extra_copies" {
-            if *window != Window::Whole {
-                return Err("extra copies are counted for the whole run only".to_owned());
+        match name {
+            "unexpected" => return Ok(self.ledger.unexpected(signal) as f64),
+            "extra_copies" => {
+                let of_signal = |p: &&ProducerLedger| signal.is_none_or(|s| p.signal == s);
+                let producers = self.ledger.producers.iter().filter(of_signal);
+                return Ok(producers.map(|p| p.extra_copies).sum::<u64>() as f64);
             }
-            return Ok(self.sum_of_totals(signal, |totals| totals.extra_copies));
+            _ => {}
         }
-        let pick = |ledger: &ProducerLedger| items(ledger, name);
-        let count: u64 = match window {
-            Window::Whole => {
-                self.ledger
-                    .count_due_within(self.evidence, signal, (0, u64::MAX), pick)
-            }
-            _ => self
-                .segments
-                .iter()
-                .filter(|segment| segment.is_in(window))
-                .map(|segment| {
-                    let span = (segment.start_ns, segment.end_ns);
-                    self.ledger
-                        .count_due_within(self.evidence, signal, span, pick)
-                })
-                .sum(),
+        let count = |name: &str| {
+            self.due_within(signal, window, name)
+                .ok_or_else(|| format!("squall has no items by the name of {name}"))
         };
-        Ok(count as f64)
+        // Nothing can be lost where nothing was due: that is no measurement.
+        if *window != Window::Whole && count("offered")? == 0 {
+            return Err("no item was due in the window".to_owned());
+        }
+        count(name).map(|count| count as f64)
     }
 
-    fn sum_of_totals(
-        &self,
-        signal: Option<Signal>,
-        pick: impl Fn(&crate::record::SignalLedger) -> u64,
-    ) -> f64 {
-        let sum: u64 = self
-            .ledger
-            .signals()
-            .into_iter()
-            .filter(|s| signal.is_none_or(|wanted| *s == wanted))
-            .map(|s| pick(&self.ledger.totals(s)))
-            .sum();
-        sum as f64
+    /// Items behind a ledger name that were due within the window's segments.
+    fn due_within(&self, signal: Option<Signal>, window: &Window, name: &str) -> Option<u64> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.is_in(window))
+            .map(|segment| {
+                let span = (segment.start_ns, segment.end_ns);
+                self.ledger
+                    .count_due_within(self.evidence, signal, span, name)
+            })
+            .sum()
     }
 
     fn rate_or_ratio(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
@@ -114,7 +123,7 @@ impl Facts<'_> {
             }),
             "delivery.gap" => recovery::longest_gap_ns(self, signal, &self.intervals(window))
                 .map(|gap_ns| gap_ns as f64 / 1e9)
-                .ok_or_else(|| "nothing was received in the window".to_owned()),
+                .ok_or_else(|| "nothing was received, or the window has no load".to_owned()),
             "client.queue.max" => self.client_max(window, |s| {
                 pick(&s.generated, signal).saturating_sub(pick(&s.handed, signal))
             }),
@@ -151,11 +160,15 @@ impl Facts<'_> {
         }
     }
 
-    /// Increase of a cumulative counter over the window's time, per second.
+    /// Increase of a cumulative counter over the window's time, per second. Without a window it is
+    /// the time of the load: what trickles in while the run drains says nothing about a rate.
     fn counter_rate(&self, window: &Window, at: impl Fn(u64) -> Option<u64>) -> Measured {
         let mut gained = 0;
         let mut length_ns = 0;
-        for (start_ns, end_ns) in self.intervals(window) {
+        for (start_ns, mut end_ns) in self.intervals(window) {
+            if *window == Window::Whole {
+                end_ns = end_ns.min(self.evidence.times.load_ended_ns);
+            }
             let (Some(before), Some(after)) = (at(start_ns), at(end_ns)) else {
                 continue;
             };
@@ -180,29 +193,6 @@ impl Facts<'_> {
             .max()
             .map(|max| max as f64)
             .ok_or_else(|| "the window has no samples".to_owned())
-    }
-}
-
-/// The set behind a ledger name.
-pub(super) fn items(ledger: &ProducerLedger, name: &str) -> RoaringTreemap {
-    match name {
-        "offered" => ledger.offered.clone(),
-        "missed" => ledger.missed.clone(),
-        "sampled_out" => ledger.sampled_out.clone(),
-        "generated" => ledger.generated.clone(),
-        "received" => ledger.received.clone(),
-        "recovered" => ledger.recovered.clone(),
-        "late" => ledger.late.clone(),
-        "lost" => Class::ALL
-            .into_iter()
-            .filter(|class| class.is_loss())
-            .fold(RoaringTreemap::new(), |lost, class| {
-                lost | ledger.class(class)
-            }),
-        _ => Class::ALL
-            .into_iter()
-            .find(|class| class.as_str() == name)
-            .map_or_else(RoaringTreemap::new, |class| ledger.class(class).clone()),
     }
 }
 
