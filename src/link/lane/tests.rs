@@ -1,3 +1,5 @@
+//! The lane, told the time.
+
 use super::*;
 use crate::plan::LinkFault;
 
