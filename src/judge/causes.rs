@@ -267,3 +267,45 @@ impl<'a> BatchIndex<'a> {
             .max()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::run;
+    use super::*;
+    use crate::plan::fixture::{SECOND_NS, cut, plan};
+
+    /// Causes of a run whose every record after 8 s was lost, each second in another way.
+    fn told() -> Vec<String> {
+        let mut plan = plan();
+        plan.faults.push(cut("cut", 8, 10));
+        let mut evidence = run(&plan, |due| (due < 8 * SECOND_NS).then_some(1));
+        for batch in &mut evidence.batches {
+            let outcome = batch.outcome.as_mut().unwrap();
+            match batch.handed_ns / SECOND_NS {
+                9 => {
+                    outcome.result = OutcomeKind::GivenUp;
+                    let answer = batch.attempts[0].answer.as_mut().unwrap();
+                    answer.text = "grpc UNAVAILABLE".to_owned();
+                }
+                10 => outcome.result = OutcomeKind::Refused,
+                11 => outcome.rejected = 10,
+                _ => {}
+            }
+        }
+        // What was due from 12 s to 13 s met a full queue; what was due from 19 s on stayed in it.
+        evidence
+            .batches
+            .retain(|batch| !matches!(batch.handed_ns / SECOND_NS, 12 | 19));
+        let causes = causes(&Facts::of(&plan, &evidence));
+        assert!(causes.iter().all(|cause| cause.examples.len() <= EXAMPLES));
+        causes
+            .iter()
+            .map(|cause| format!("{} {}: {}", cause.items, cause.class, cause.text))
+            .collect()
+    }
+
+    #[test]
+    fn each_fate_is_told_in_words_the_largest_first() {
+        insta::assert_snapshot!(told().join("\n"));
+    }
+}

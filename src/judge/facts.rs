@@ -81,6 +81,30 @@ impl<'a> Facts<'a> {
         signal: Option<Signal>,
         window: &Window,
     ) -> Latencies {
+        self.latencies_where(distribution, signal, |segment| segment.is_in(window))
+    }
+
+    /// What an undisturbed pipeline is like: the steady phase before the first fault, for a fault
+    /// from which the pipeline did not recover spoils the rest. All of the steady phase where the
+    /// run begins with a fault.
+    pub fn undisturbed(&self, distribution: Distribution, signal: Signal) -> Latencies {
+        let disturbed = self.segments.iter().find(|s| !s.during.is_empty());
+        let disturbed_ns = disturbed.map_or(u64::MAX, |segment| segment.start_ns);
+        let before = self.latencies_where(distribution, Some(signal), |segment| {
+            segment.phase == Phase::Steady && segment.end_ns <= disturbed_ns
+        });
+        if before.count() > 0 {
+            return before;
+        }
+        self.latencies(distribution, Some(signal), &Window::In(Phase::Steady))
+    }
+
+    fn latencies_where(
+        &self,
+        distribution: Distribution,
+        signal: Option<Signal>,
+        wanted: impl Fn(&Segment) -> bool,
+    ) -> Latencies {
         let mut merged = Latencies::default();
         for ((_, _), by_segment) in self
             .latencies
@@ -88,7 +112,7 @@ impl<'a> Facts<'a> {
             .filter(|((d, s), _)| *d == distribution && signal.is_none_or(|wanted| *s == wanted))
         {
             for (segment, latencies) in self.segments.iter().zip(by_segment) {
-                if segment.is_in(window) {
+                if wanted(segment) {
                     merged.merge(latencies);
                 }
             }

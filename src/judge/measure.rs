@@ -251,3 +251,78 @@ fn quantile(latencies: &Latencies, name: &str) -> Measured {
     };
     value_ns.map(|ns| ns as f64 / 1e9).ok_or_else(nothing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{healthy, run};
+    use super::*;
+    use crate::metric::METRICS;
+    use crate::plan::Plan;
+    use crate::plan::expectation::Phase;
+    use crate::plan::fixture::{SECOND_NS, cut, plan};
+
+    fn with_cut() -> Plan {
+        Plan {
+            faults: vec![cut("cut", 8, 10)],
+            ..plan()
+        }
+    }
+
+    #[test]
+    fn items_and_latencies_belong_to_the_window_of_their_due_time() {
+        let plan = with_cut();
+        let evidence = run(&plan, |due| match due / SECOND_NS {
+            8 => None,
+            9 => Some(SECOND_NS),
+            _ => Some(5_000_000),
+        });
+        let facts = Facts::of(&plan, &evidence);
+        let value = |name: &str, window: &Window| {
+            facts.measure(crate::metric::find(name).unwrap(), None, window)
+        };
+        let during = Window::During("cut".to_owned());
+        let steady = Window::In(Phase::Steady);
+        let recovery = Window::In(Phase::Recovery);
+        assert_eq!(value("lost", &during), Ok(100.0));
+        assert_eq!(value("lost_silently", &Window::Whole), Ok(100.0));
+        assert_eq!(value("lost", &steady), Ok(0.0));
+        assert_eq!(value("generated", &during), Ok(200.0));
+        assert_eq!(value("generated", &recovery), Ok(500.0));
+        assert!(value("delivery.latency.p99", &during).unwrap() > 0.9);
+        assert!(value("delivery.latency.p99", &recovery).unwrap() < 0.006);
+        assert!(value("lost", &Window::In(Phase::Drain)).is_err());
+        assert!(value("retry.amplification", &steady).is_err());
+    }
+
+    #[test]
+    fn rates_are_of_the_load_and_not_of_the_drain() {
+        let plan = with_cut();
+        let evidence = healthy(&plan);
+        let facts = Facts::of(&plan, &evidence);
+        for name in [
+            "offered.rate",
+            "generated.rate",
+            "received.rate",
+            "acknowledged.rate",
+        ] {
+            let metric = crate::metric::find(name).unwrap();
+            for window in [Window::Whole, Window::During("cut".to_owned())] {
+                let rate = facts.measure(metric, None, &window).unwrap();
+                assert!((rate - 100.0).abs() < 1.0, "{name}: {rate} in {window:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_registered_metric_is_known_and_a_number() {
+        let plan = with_cut();
+        let evidence = healthy(&plan);
+        let facts = Facts::of(&plan, &evidence);
+        for metric in METRICS {
+            match facts.measure(metric, None, &Window::Whole) {
+                Ok(value) => assert!(value.is_finite(), "{}", metric.name),
+                Err(why) => assert!(!why.starts_with("squall has no"), "{}: {why}", metric.name),
+            }
+        }
+    }
+}
