@@ -352,3 +352,6 @@ fn points_producer(
     };
     (producer, strangers)
 }
+
+#[cfg(test)]
+mod tests;

@@ -286,3 +286,6 @@ fn prove(fault: LinkFault, proof: &FaultProof) -> Option<String> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
