@@ -117,7 +117,7 @@ const SPOILT: [(&str, Spoil); 18] = [
         }
     }),
     ("logs: the ledger closes", |e| {
-        drop(e.producers[0].received.remove(5))
+        _ = e.producers[0].received.remove(5)
     }),
     ("metrics: the ledger closes", |e| {
         e.sink.signals[1].copies += 1
