@@ -49,6 +49,10 @@ pub struct RunPlan {
     pub warmup_ns: u64,
     /// Length of the load, warm-up included.
     pub duration_ns: u64,
+    /// How long before each fault the steady phase ends: what is due then may still be under way
+    /// when the fault starts.
+    #[serde(default)]
+    pub onset_ns: u64,
     /// How long after each fault's end the recovery phase lasts.
     pub recovery_ns: u64,
     /// Deadline for the drain, from the end of the load.

@@ -107,6 +107,8 @@ pub enum Window {
 pub enum Phase {
     Warmup,
     Steady,
+    /// Shortly before a fault (see `run.onset`): what is due then may meet it on the way.
+    Onset,
     /// Within any fault's window.
     Fault,
     /// From a fault's end for as long as `run.recovery` says, or until the next fault.
@@ -116,9 +118,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Phase; 5] = [
+    pub const ALL: [Phase; 6] = [
         Phase::Warmup,
         Phase::Steady,
+        Phase::Onset,
         Phase::Fault,
         Phase::Recovery,
         Phase::Drain,
@@ -128,6 +131,7 @@ impl Phase {
         match self {
             Phase::Warmup => "warmup",
             Phase::Steady => "steady",
+            Phase::Onset => "onset",
             Phase::Fault => "fault",
             Phase::Recovery => "recovery",
             Phase::Drain => "drain",

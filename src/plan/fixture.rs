@@ -18,6 +18,7 @@ pub fn plan() -> Plan {
         run: RunPlan {
             warmup_ns: 2 * SECOND_NS,
             duration_ns: 20 * SECOND_NS,
+            onset_ns: 0,
             recovery_ns: 5 * SECOND_NS,
             drain_ns: 10 * SECOND_NS,
             miss_after_ns: 100_000_000,

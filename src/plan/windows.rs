@@ -45,7 +45,12 @@ pub fn segments(plan: &Plan) -> Vec<Segment> {
         .collect();
     let mut cuts = vec![0, run.warmup_ns, run.duration_ns];
     for (_, start, end) in &faults {
-        cuts.extend([*start, *end, end.saturating_add(run.recovery_ns)]);
+        cuts.extend([
+            start.saturating_sub(run.onset_ns),
+            *start,
+            *end,
+            end.saturating_add(run.recovery_ns),
+        ]);
     }
     cuts.retain(|cut| *cut <= run.duration_ns);
     cuts.sort_unstable();
@@ -88,12 +93,17 @@ fn segment(plan: &Plan, faults: &[(&str, u64, u64)], start_ns: u64, end_ns: u64)
     let recovering = faults
         .iter()
         .any(|(_, _, end)| *end <= start_ns && start_ns < end.saturating_add(plan.run.recovery_ns));
+    let near_a_fault = faults.iter().any(|(_, start, _)| {
+        start.saturating_sub(plan.run.onset_ns) <= start_ns && start_ns < *start
+    });
     let phase = if !during.is_empty() {
         Phase::Fault
     } else if recovering {
         Phase::Recovery
     } else if start_ns < plan.run.warmup_ns {
         Phase::Warmup
+    } else if near_a_fault {
+        Phase::Onset
     } else {
         Phase::Steady
     };
@@ -158,6 +168,29 @@ mod tests {
                 "16..18 fault during b",
                 "18..20 recovery after b",
                 "20.. drain",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_steady_phase_ends_before_what_is_due_can_meet_the_fault() {
+        let mut plan = plan();
+        plan.run.onset_ns = SECOND_NS;
+        plan.faults = vec![cut("a", 5, 7)];
+        let phases: Vec<(u64, &str)> = segments(&plan)
+            .iter()
+            .map(|segment| (segment.start_ns / SECOND_NS, segment.phase.as_str()))
+            .collect();
+        assert_eq!(
+            phases,
+            [
+                (0, "warmup"),
+                (2, "steady"),
+                (4, "onset"),
+                (5, "fault"),
+                (7, "recovery"),
+                (12, "steady"),
+                (20, "drain"),
             ]
         );
     }

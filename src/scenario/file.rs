@@ -54,6 +54,9 @@ pub struct RunFile {
     pub warmup: Option<Time>,
     /// Length of the load, warm-up included. Default 20s.
     pub duration: Option<Time>,
+    /// How long before each fault the steady phase ends. Default: the longest flush interval of the
+    /// SDK's batch processors, and 100ms.
+    pub onset: Option<Time>,
     /// How long after each fault the recovery phase lasts. Default 5s.
     pub recovery: Option<Time>,
     /// Deadline for what is still under way after the load. Default 15s.

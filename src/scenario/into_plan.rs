@@ -8,7 +8,8 @@ use super::file::{LinkFile, PlantFile, RunFile, ScenarioFile, SinkFile};
 use super::problem::Finding;
 use super::units::show_ns;
 use crate::plan::{
-    LinkBackend, LinkPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan,
+    ClientPlan, LinkBackend, LinkPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan,
+    SinkPlan,
 };
 use crate::signal::Signal;
 
@@ -19,6 +20,8 @@ mod profile;
 mod tls;
 
 const MS: u64 = 1_000_000;
+/// What an item may take from its flush to the sink, as far as the onset of a fault goes.
+const ONSET_ON_THE_WAY: u64 = 100 * MS;
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
 
@@ -38,10 +41,11 @@ pub fn into_plan(
             .to_owned(),
         findings,
     };
-    let run = planner.run(file.run.as_ref());
+    let mut run = planner.run(file.run.as_ref());
     let client = planner.client(file.client.as_ref(), &run);
     let producers = planner.producers(file.client.as_ref());
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
+    run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
     let mut plan = Plan {
         format: PLAN_FORMAT,
         scenario: planner.name(file.scenario.as_deref()),
@@ -163,6 +167,21 @@ impl Planner<'_> {
         name.to_owned()
     }
 
+    /// By default as long as an item may wait in the SDK for its flush, and a little for the way.
+    fn onset(&mut self, file: Option<&RunFile>, client: &ClientPlan, load: &LoadPlan) -> u64 {
+        let flush_ms = |signal: bool, variable: &str| -> u64 {
+            let value = client.sdk.get(variable).filter(|_| signal);
+            value.and_then(|ms| ms.parse().ok()).unwrap_or(0)
+        };
+        let longest_ms = flush_ms(load.traces.is_some(), "OTEL_BSP_SCHEDULE_DELAY")
+            .max(flush_ms(load.logs.is_some(), "OTEL_BLRP_SCHEDULE_DELAY"));
+        let default_ns = (longest_ms.saturating_mul(MS))
+            .saturating_add(ONSET_ON_THE_WAY)
+            .min(HOUR);
+        let given = file.and_then(|file| file.onset);
+        self.time("run.onset", given, default_ns, 0..=HOUR)
+    }
+
     fn run(&mut self, file: Option<&RunFile>) -> RunPlan {
         let default = RunFile::default();
         let file = file.unwrap_or(&default);
@@ -174,6 +193,7 @@ impl Planner<'_> {
                 20 * SECOND,
                 100 * MS..=24 * HOUR,
             ),
+            onset_ns: 0,
             recovery_ns: self.time("run.recovery", file.recovery, 5 * SECOND, 0..=HOUR),
             drain_ns: self.time("run.drain", file.drain, 15 * SECOND, 100 * MS..=HOUR),
             miss_after_ns: self.time("run.miss_after", file.miss_after, 100 * MS, MS..=HOUR),

@@ -552,6 +552,7 @@ fn plan() -> Plan {
         run: RunPlan {
             warmup_ns: 2 * SECOND,
             duration_ns: 20 * SECOND,
+            onset_ns: 0,
             recovery_ns: 5 * SECOND,
             drain_ns: 10 * SECOND,
             miss_after_ns: SECOND,
