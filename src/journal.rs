@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,8 @@ pub struct SeriesLine {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// Set by the first failure, after which nothing is appended: only a last line may be torn.
+    failed: AtomicBool,
 }
 
 impl Journal {
@@ -102,17 +105,27 @@ impl Journal {
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file })
+        Ok(Self {
+            file,
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// Appends one line.
     ///
     /// # Errors
-    /// When the file cannot be written, for instance on a full disk.
+    /// When the file cannot be written, for instance on a full disk, or could not be before.
     pub fn append(&self, line: &impl Serialize) -> io::Result<()> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(io::Error::other("an earlier line could not be written"));
+        }
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
-        (&self.file).write_all(&bytes)
+        let written = (&self.file).write_all(&bytes);
+        if written.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        written
     }
 }
 

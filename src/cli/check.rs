@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::scenario;
 
@@ -21,7 +21,9 @@ pub fn run(args: Args) -> Outcome {
     let mut reports = Vec::new();
     for file in &args.files {
         match scenario::load(file, &args.overrides) {
-            Ok(_) => println!("ok  {}", file.display()),
+            Ok(_) => {
+                print(&format!("ok  {}\n", file.display()))?;
+            }
             Err(problems) => reports.extend(problems.into_iter().map(miette::Report::new)),
         }
     }

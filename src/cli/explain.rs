@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::report::explain::{self, CLASSES, Filter};
 use crate::signal::Signal;
@@ -39,9 +39,9 @@ pub fn run(args: Args) -> Outcome {
         let causes = explain::select(&record, &filter);
         let json = serde_json::to_string_pretty(&causes)
             .map_err(|error| CliError::internal(miette::miette!("{error}")))?;
-        println!("{json}");
+        print(&format!("{json}\n"))?;
     } else {
-        print!("{}", explain::render(&record, &filter));
+        print(&explain::render(&record, &filter))?;
     }
     Ok(Exit::Pass)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::{Outcome, live_state, report};
+use super::{Outcome, live_state, print, report};
 use crate::drive::drive;
 use crate::error::{CliError, Exit};
 use crate::evidence::{Evidence, Stopped};
@@ -16,7 +16,7 @@ use crate::plan::Plan;
 use crate::plan::windows::segments;
 use crate::record::Record;
 use crate::report::live::LiveView;
-use crate::store::{self, RunFolder};
+use crate::store::{self, RunFolder, StoreError};
 use crate::topology::{Topology, TopologyError};
 use crate::{fingerprint, observe, scenario};
 
@@ -66,7 +66,10 @@ pub fn run(args: Args) -> Outcome {
     folder.save_plan(&plan).map_err(CliError::usage)?;
     let ended = runtime
         .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
-        .map_err(CliError::usage)?;
+        .map_err(|error| {
+            folder.discard_raw_evidence();
+            CliError::usage(error)
+        })?;
     let evidence = match ended {
         Ended::Observed(evidence) => *evidence,
         Ended::BeforeStart(signal) => Evidence {
@@ -74,10 +77,12 @@ pub fn run(args: Args) -> Outcome {
             ..Evidence::default()
         },
     };
-    folder
-        .save_evidence(&evidence)
-        .map_err(CliError::internal)?;
-    folder.discard_raw_evidence();
+    // From here on nothing ends the command early: what can be saved and shown, is.
+    let mut unsaved = Vec::new();
+    match folder.save_evidence(&evidence) {
+        Ok(()) => folder.discard_raw_evidence(),
+        Err(error) => unsaved.push(error),
+    }
 
     let circumstances = Circumstances {
         started: chrono::DateTime::<chrono::Utc>::from(started)
@@ -87,9 +92,7 @@ pub fn run(args: Args) -> Outcome {
     };
     let (result, histograms) = judge(&plan, &evidence, circumstances);
     let series = stored_series(&evidence);
-    folder
-        .save_judgment(&result, &series, &histograms)
-        .map_err(CliError::internal)?;
+    unsaved.extend(folder.save_judgment(&result, &series, &histograms).err());
     let record = Record {
         run: folder.name(),
         plan,
@@ -97,12 +100,28 @@ pub fn run(args: Args) -> Outcome {
         series,
         histograms,
     };
-    let reports = report::save_all(&folder, &record).map_err(CliError::internal)?;
-    print!("{}", report::terminal_summary(&record));
-    for path in reports {
-        println!("  {}", path.display());
+    let paths = report::save_all(&folder, &record).unwrap_or_else(|error| {
+        unsaved.push(error);
+        Vec::new()
+    });
+    let shown = print(&(report::terminal_summary(&record) + &report::listed(&paths)));
+    end(Exit::from_code(record.result.exit_code), unsaved, shown)
+}
+
+/// The end of a run that was judged. A result that could not be kept settles nothing; one that
+/// was kept counts, whether or not it could be shown.
+fn end(judged: Exit, unsaved: Vec<StoreError>, shown: Result<bool, CliError>) -> Outcome {
+    let exit = match judged {
+        _ if unsaved.iter().any(StoreError::is_bug) => Exit::Internal,
+        Exit::Pass | Exit::Fail if !unsaved.is_empty() => Exit::Inconclusive,
+        judged => judged,
+    };
+    let mut reports: Vec<miette::Report> = unsaved.into_iter().map(Into::into).collect();
+    reports.extend(shown.err().into_iter().flat_map(|error| error.reports));
+    if reports.is_empty() {
+        return Ok(exit);
     }
-    Ok(Exit::from_code(record.result.exit_code))
+    Err(CliError { exit, reports })
 }
 
 /// Brings the roles up, conducts the run, and takes them down, whatever happens.

@@ -292,6 +292,10 @@ fn set(
             start,
             len: step.len().max(1),
         };
+        if step.is_empty() {
+            return Err(Finding::new(span, "a key is missing here")
+                .help("an override is `key=value`, such as `load.traces.rate=5k/s`"));
+        }
         node = child(node, step, span, next_id)?;
         start += step.len() + 1;
     }
@@ -313,6 +317,10 @@ fn child<'a>(
     next_id: &mut usize,
 ) -> Result<&'a mut Node, Finding> {
     if let Kind::Null = node.kind {
+        if step.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Finding::new(span, format!("there is no element `{step}`"))
+                .help("there is no list here: set it whole, such as `expect=[lost == 0]`"));
+        }
         node.kind = Kind::Mapping(Vec::new());
     }
     match &mut node.kind {
@@ -321,8 +329,13 @@ fn child<'a>(
             let index = step.parse::<usize>().ok().filter(|index| *index < count);
             match index {
                 Some(index) => Ok(&mut items[index]),
-                None => Err(Finding::new(span, format!("there is no element `{step}`"))
-                    .help(format!("the list has {count} elements, counted from 0"))),
+                None => Err(
+                    Finding::new(span, format!("there is no element `{step}`")).help(match count {
+                        0 => "the list is empty: set it whole".to_owned(),
+                        1 => "the list has one element, `0`".to_owned(),
+                        _ => format!("the list has elements `0` to `{}`", count - 1),
+                    }),
+                ),
             }
         }
         Kind::Mapping(entries) => {

@@ -19,7 +19,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     // Results are for sharing; the umask still applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let unfinished = builder.tempfile_in(folder)?;
+    let unfinished = builder.tempfile_in(folder).map_err(without_path)?;
     let mut writer = BufWriter::new(unfinished.as_file());
     fill(&mut writer)?;
     writer.flush()?;
@@ -28,6 +28,16 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     unfinished.persist(path)?;
     // The rename itself must survive as well.
     File::open(folder)?.sync_all()
+}
+
+/// The system's own error: that of a temporary file names a path that nobody knows.
+fn without_path(error: io::Error) -> io::Error {
+    let system = error
+        .get_ref()
+        .and_then(|inner| inner.source())
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .and_then(io::Error::raw_os_error);
+    system.map_or(error, io::Error::from_raw_os_error)
 }
 
 #[cfg(test)]

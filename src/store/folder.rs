@@ -131,9 +131,9 @@ impl RunFolder {
         T: Serialize + serde::de::DeserializeOwned,
     {
         let path = self.path.join(name);
-        let not_storable = |source| StoreError::NotStorable {
+        let not_storable = |error| StoreError::NotStorable {
             path: path.clone(),
-            source,
+            error,
         };
         let mut json = serde_json::to_value(value).map_err(not_storable)?;
         sort_keys(&mut json);
