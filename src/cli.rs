@@ -27,8 +27,7 @@ mod sink;
     name = "squall",
     bin_name = "squall",
     version,
-    after_help = AFTER_HELP,
-    disable_help_subcommand = true
+    after_help = AFTER_HELP
 )]
 struct Cli {
     #[command(subcommand)]

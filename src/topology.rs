@@ -48,6 +48,7 @@ pub enum TopologyError {
     ))]
     Evidence { path: String, error: io::Error },
     #[error("{0}")]
+    #[diagnostic(help("see `client.tls` in the scenario"))]
     Tls(String),
 }
 

@@ -8,11 +8,17 @@ use crate::scenario;
 
 /// Arguments of `squall check`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  squall check scenarios/*.yaml
+  squall check scenario.yaml --set run.duration=5m
+
+Exit codes: 0 every file can be run, 2 at least one cannot")]
 pub struct Args {
-    /// Scenario files
+    /// Scenario files, or the plan.json of stored runs
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Override a value, such as `load.traces.rate=5k/s`
+    /// Override a value of the scenario, such as `load.traces.rate=5k/s`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }

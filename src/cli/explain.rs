@@ -12,6 +12,11 @@ use crate::store;
 
 /// Arguments of `squall explain`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  squall explain latest
+  squall explain latest --signal traces --class dropped_by_client
+  squall explain latest --json")]
 pub struct Args {
     /// Which run: its folder, its name, a unique beginning or end of it, or `latest`
     run: String,
@@ -24,7 +29,7 @@ pub struct Args {
     /// As JSON: a list of causes with their examples
     #[arg(long)]
     json: bool,
-    /// Folder of the runs
+    /// Where runs are stored
     #[arg(long, value_name = "DIR", default_value = store::RUNS)]
     results: PathBuf,
 }

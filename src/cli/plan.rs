@@ -13,7 +13,7 @@ use crate::scenario;
 pub struct Args {
     /// A scenario file, or a stored plan.json
     file: PathBuf,
-    /// Override a value, such as `load.traces.rate=5k/s`
+    /// Override a value of the scenario, such as `load.traces.rate=5k/s`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// As JSON, the form in which runs store it, instead of YAML

@@ -14,22 +14,28 @@ const WIDTH: usize = 100;
 
 /// Arguments of `squall report`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without options it writes report.html, report.md and junit.xml again.
+
+Examples:
+  squall report latest
+  squall report latest --markdown >> summary.md")]
 pub struct Args {
     /// Which run: its folder, its name, a unique beginning or end of it, or `latest`
     run: String,
-    /// Write only the page, to this file instead of the run's folder
+    /// Write only the HTML report, to this file
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
-    /// Print the Markdown report instead
+    /// Print the Markdown report and write nothing
     #[arg(long, group = "printed")]
     markdown: bool,
-    /// Print the JUnit XML report instead
+    /// Print the JUnit XML report and write nothing
     #[arg(long, group = "printed")]
     junit: bool,
     /// Print the summary and write nothing
     #[arg(long, group = "printed")]
     terminal: bool,
-    /// Folder of the runs
+    /// Where runs are stored
     #[arg(long, value_name = "DIR", default_value = store::RUNS)]
     results: PathBuf,
 }

@@ -23,18 +23,32 @@ use crate::{fingerprint, observe, scenario};
 /// Signals that may wait to be obeyed: the first ends the load, the second ends the run.
 const SIGNALS_WAITING: usize = 4;
 
+const EXAMPLES: &str = "\
+Examples:
+  squall run scenarios/quickstart.yaml
+  squall run scenario.yaml --set load.traces.rate=5k/s --set faults.0.at=3s
+  squall run results/runs/NAME/plan.json     the same run again
+
+Ctrl-C ends the load and drains for three seconds; a second one ends the run at
+once. Either way what was measured is saved and reported.
+
+Exit codes:
+  0 pass, 1 an expectation failed, 2 the run could not begin, 3 inconclusive,
+  5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
+
 /// Arguments of `squall run`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The scenario, or the plan.json of a stored run
+    /// A scenario file, or the plan.json of a stored run
     scenario: PathBuf,
-    /// Override a value of the scenario, such as load.traces.rate=5k/s
+    /// Override a value of the scenario, such as `load.traces.rate=5k/s`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Folder of the runs
+    /// Where runs are stored
     #[arg(long, value_name = "DIR", default_value = store::RUNS)]
     results: PathBuf,
-    /// Show nothing while the run goes on
+    /// Show no progress, only the summary
     #[arg(long, short)]
     quiet: bool,
 }
@@ -63,14 +77,22 @@ pub fn run(args: Args) -> Outcome {
     let started = SystemTime::now();
     let folder =
         RunFolder::create(&args.results, &plan.scenario, started).map_err(CliError::usage)?;
-    folder.save_plan(&plan).map_err(CliError::usage)?;
+    folder.save_plan(&plan).map_err(|error| {
+        folder.discard();
+        CliError::usage(error)
+    })?;
     let ended = runtime
         .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
         .map_err(|error| {
-            folder.discard_raw_evidence();
+            if let TopologyError::NotReady { .. } = error {
+                // The role's log tells why.
+                folder.discard_raw_evidence();
+            } else {
+                folder.discard();
+            }
             CliError::usage(error)
         })?;
-    let evidence = match ended {
+    let mut evidence = match ended {
         Ended::Observed(evidence) => *evidence,
         Ended::BeforeStart(signal) => Evidence {
             stopped: Some(Stopped::Signal(signal)),
@@ -81,7 +103,11 @@ pub fn run(args: Args) -> Outcome {
     let mut unsaved = Vec::new();
     match folder.save_evidence(&evidence) {
         Ok(()) => folder.discard_raw_evidence(),
-        Err(error) => unsaved.push(error),
+        Err(error) => {
+            let why = format!("the evidence could not be saved: {error}");
+            evidence.incidents.push(why);
+            unsaved.push(error);
+        }
     }
 
     let circumstances = Circumstances {

@@ -23,6 +23,12 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Arguments of `squall sink`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  squall sink
+  squall sink --grpc 127.0.0.1:0 --for 30s --json
+
+Exit codes: 0 everything received was valid, 1 something was not")]
 pub struct Args {
     /// Where to receive OTLP over gRPC; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
@@ -36,7 +42,7 @@ pub struct Args {
     /// Stop after this time, in ms, s, m or h; without it, on Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     duration: Option<Duration>,
-    /// Print lines of JSON
+    /// Print JSON, one value a line
     #[arg(long)]
     json: bool,
 }

@@ -134,7 +134,13 @@ async fn during<T>(
                     return Err(RoleError::Failed(why));
                 }
             },
-            _ = ticks.tick() => stdio::report(&Report::Client(sample(client, clock))),
+            _ = ticks.tick() => {
+                stdio::report(&Report::Client(sample(client, clock)));
+                if let Some(why) = client.recorder.failure() {
+                    stdio::report(&Report::Failed { why: why.to_owned() });
+                    return Err(RoleError::Failed(why.to_owned()));
+                }
+            }
             command = commands.recv() => match command {
                 Some(Command::StopLoad) => client.stop.store(true, Ordering::Relaxed),
                 Some(Command::Finish) | None => return Ok(None),

@@ -28,6 +28,7 @@ pub struct Recorder {
     requests: AtomicU64,
     signals: [SignalRecord; 3],
     notes: Mutex<BTreeSet<String>>,
+    failure: OnceLock<String>,
     /// Values that a peer may echo and nobody may read.
     secrets: Vec<Secret>,
 }
@@ -98,6 +99,7 @@ impl Recorder {
             requests: AtomicU64::new(0),
             signals,
             notes: Mutex::default(),
+            failure: OnceLock::new(),
             secrets,
         })
     }
@@ -151,11 +153,18 @@ impl Recorder {
         self.next_point.fetch_add(count, Ordering::Relaxed)
     }
 
-    /// Appends to the journal. A failure is kept as a note: the run goes on, and is inconclusive.
+    /// Appends to the journal. The first failure is kept: nobody can judge the run any more.
     pub(super) fn journal(&self, line: &BatchLine) {
         if let Err(error) = self.journal.append(line) {
-            self.note(format!("cannot write {BATCHES_FILE}: {error}"));
+            let _ = self
+                .failure
+                .set(format!("cannot write {BATCHES_FILE}: {error}"));
         }
+    }
+
+    /// Why the evidence is incomplete, if it is.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     /// The text without the secrets that a peer may have echoed.

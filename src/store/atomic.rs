@@ -30,14 +30,11 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     File::open(folder)?.sync_all()
 }
 
-/// The system's own error: that of a temporary file names a path that nobody knows.
+/// The error without the path of the temporary file, which tells nobody anything.
 fn without_path(error: io::Error) -> io::Error {
-    let system = error
-        .get_ref()
-        .and_then(|inner| inner.source())
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .and_then(io::Error::raw_os_error);
-    system.map_or(error, io::Error::from_raw_os_error)
+    let text = error.to_string();
+    let plain = text.split(" at path ").next().unwrap_or(&text);
+    io::Error::new(error.kind(), plain)
 }
 
 #[cfg(test)]
@@ -56,6 +53,15 @@ mod tests {
         assert_eq!(error.unwrap_err().to_string(), "disk full");
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nowhere/a.json");
+        let error = write(&path, |_| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(UNFINISHED), "{error}");
     }
 
     #[test]
