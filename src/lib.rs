@@ -1,4 +1,26 @@
 //! squall: a benchmark and chaos harness for OpenTelemetry (OTLP) pipelines.
+//!
+//! The executable is the product; this library is its inside, for its tests and benches. A map, in
+//! the order in which a run goes through it (ARCHITECTURE.md tells more):
+//!
+//! | module | go there for |
+//! |---|---|
+//! | [`scenario`] | what a scenario file may say, and every problem that it can have |
+//! | [`plan`] | what a run needs to know, made explicit; the schedule; the windows |
+//! | [`topology`], [`drive`] | starting the roles, conducting the run, gathering the evidence |
+//! | [`role`] | the child processes and what they say to their controller |
+//! | [`load`], [`sdk`] | when and what is sent; the official SDK, watched |
+//! | [`link`] | the proxy between client and sink, and its faults |
+//! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
+//! | [`observe`] | samples of processes and of the machine |
+//! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
+//! | [`ledger`], [`judge`] | where every item went; the verdict |
+//! | [`record`], [`store`], [`report`] | what is kept of a run, and what is shown |
+//! | [`metric`] | the registry of everything that an expectation can name |
+//! | [`cli`] | the commands |
+
+// The documentation is for those who work on squall, private items included.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cli;
 pub mod clock;

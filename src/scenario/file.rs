@@ -168,8 +168,8 @@ pub struct TracesFile {
     pub shape: Option<ShapeFile>,
     /// Instead of a rate.
     pub closed_loop: Option<ClosedLoopFile>,
-    /// Spans of one trace, all made at one arrival, 1 to 1000. Default 1.
-    #[schemars(range(min = 1, max = 1000))]
+    /// Spans of one trace, all made at one arrival, 1 to 10000. Default 1.
+    #[schemars(range(min = 1, max = 10000))]
     pub spans_per_trace: Option<u32>,
     /// Distinct span names, 1 to 10000. Default 8.
     #[schemars(range(min = 1, max = 10000))]

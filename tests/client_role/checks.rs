@@ -118,8 +118,16 @@ fn text(value: &AnyValue) -> String {
         Value::IntValue(value) => value.to_string(),
         Value::DoubleValue(value) => value.to_string(),
         Value::ArrayValue(array) => {
-            let texts: Vec<String> = array.values.iter().map(text).collect();
-            texts.join("\u{1f}")
+            // As the API's own values print: texts in quotes, other values bare.
+            let texts: Vec<String> = array
+                .values
+                .iter()
+                .map(|value| match &value.value {
+                    Some(Value::StringValue(text)) => format!("\"{text}\""),
+                    _ => text(value),
+                })
+                .collect();
+            format!("[{}]", texts.join(","))
         }
         other => panic!("{other:?}"),
     }

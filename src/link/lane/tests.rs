@@ -1,3 +1,5 @@
+//! The lane, chunk by chunk.
+
 use super::*;
 use crate::plan::LinkFault;
 

@@ -1,0 +1,54 @@
+//! The harness's own overhead: 20,000 spans a second through the SDK to a healthy sink, as a
+//! recorded run of `scenarios/overhead.yaml`. Prints the figures and stores the run like any other.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use squall::store;
+
+/// Figures that are printed, from `metrics` of the result.
+const FIGURES: [&str; 9] = [
+    "generated.rate",
+    "missed",
+    "lateness.p50",
+    "lateness.p99",
+    "lateness.max",
+    "delivery.latency.p50",
+    "client.cpu.per_item",
+    "sink.cpu.per_item",
+    "link.cpu.per_byte",
+];
+
+fn main() -> ExitCode {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let runs = home.join(store::RUNS);
+    let status = Command::new(env!("CARGO_BIN_EXE_squall"))
+        .args(["run", "--quiet", "--results"])
+        .arg(&runs)
+        .arg(home.join("scenarios/overhead.yaml"))
+        .status();
+    if let Err(error) = status {
+        eprintln!("overhead: squall cannot be run: {error}");
+        return ExitCode::FAILURE;
+    }
+    match store::open("latest", &runs) {
+        Ok(record) => {
+            println!("\noverhead at 20,000 spans/s, run {}", record.run);
+            for name in FIGURES {
+                let metrics = &record.result.metrics;
+                let value = metrics.get(name).map(|value| format!("{value:e}"));
+                let unit = record.result.units.get(name);
+                println!(
+                    "  {name:<24} {} {}",
+                    value.as_deref().unwrap_or("not measured"),
+                    unit.map_or(String::new(), |unit| format!("{unit:?}").to_lowercase()),
+                );
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("overhead: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
