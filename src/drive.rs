@@ -138,8 +138,9 @@ impl<'a> Run<'a> {
                 }
                 _ = tick.tick() => {
                     self.sample();
+                    let wish = on_tick(&self.live);
                     if self.stopped.is_none()
-                        && let Some(stopped) = on_tick(&self.live)
+                        && let Some(stopped) = wish
                     {
                         self.stop(stopped).await;
                     }
@@ -204,6 +205,7 @@ impl<'a> Run<'a> {
     /// Ends the load now, heals every fault, and shortens the drain.
     async fn stop(&mut self, stopped: Stopped) {
         self.stopped = Some(stopped);
+        self.live.stopped = true;
         self.timeline.clear();
         self.faults.end_all(&mut self.topology, self.clock).await;
         if self.load_ended_ns.is_none()

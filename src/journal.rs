@@ -161,6 +161,18 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
 mod tests {
     use super::*;
 
+    /// A device that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nothing_is_appended_after_a_failure() {
+        let journal = Journal::open(Path::new("/dev/full")).unwrap();
+        let line = BatchLine::Sent { batch: 7, at_ns: 9 };
+        let error = journal.append(&line).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let error = journal.append(&line).unwrap_err();
+        assert!(error.to_string().contains("earlier"), "{error}");
+    }
+
     #[test]
     fn a_torn_last_line_is_left_out() {
         let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::{Outcome, live_state, print, report};
 use crate::drive::drive;
@@ -35,6 +36,9 @@ once. Either way what was measured is saved and reported.
 Exit codes:
   0 pass, 1 an expectation failed, 2 the run could not begin, 3 inconclusive,
   5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
+
+/// How long after a failed start a signal may come that explains it.
+const SIGNAL_GRACE: Duration = Duration::from_millis(50);
 
 /// Arguments of `squall run`.
 #[derive(Debug, clap::Args)]
@@ -158,8 +162,18 @@ async fn observe_run(
     quiet: bool,
 ) -> Result<Ended, TopologyError> {
     let topology = tokio::select! {
-        topology = Topology::up(plan, folder.path()) => topology?,
+        topology = Topology::up(plan, folder.path()) => topology,
         Some(signal) = stop.recv() => return Ok(Ended::BeforeStart(signal)),
+    };
+    let topology = match topology {
+        Ok(topology) => topology,
+        // A Ctrl-C may reach a role that is being born before it reaches us.
+        Err(error) => {
+            return match timeout(SIGNAL_GRACE, stop.recv()).await {
+                Ok(Some(signal)) => Ok(Ended::BeforeStart(signal)),
+                _ => Err(error),
+            };
+        }
     };
     let total = Duration::from_nanos(plan.run.duration_ns);
     let mut view = (!quiet).then(|| LiveView::new(std::io::stderr().is_terminal(), total));
@@ -194,4 +208,39 @@ fn signals() -> std::io::Result<mpsc::Receiver<i32>> {
         });
     }
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk_full() -> Vec<StoreError> {
+        vec![StoreError::Io {
+            action: "write",
+            path: "result.json".into(),
+            error: std::io::ErrorKind::StorageFull.into(),
+        }]
+    }
+
+    #[test]
+    fn a_result_that_was_not_saved_settles_nothing() {
+        for (judged, ended) in [
+            (Exit::Pass, Exit::Inconclusive),
+            (Exit::Fail, Exit::Inconclusive),
+            (Exit::Aborted, Exit::Aborted),
+            (Exit::Interrupted(2), Exit::Interrupted(2)),
+        ] {
+            let error = end(judged, disk_full(), Ok(true)).unwrap_err();
+            assert_eq!(error.exit, ended);
+            assert_eq!(error.reports.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_result_that_was_saved_counts_even_if_it_cannot_be_shown() {
+        assert_eq!(end(Exit::Pass, Vec::new(), Ok(false)).unwrap(), Exit::Pass);
+        let hidden = Err(CliError::usage(miette::miette!("no room")));
+        let error = end(Exit::Fail, Vec::new(), hidden).unwrap_err();
+        assert_eq!(error.exit, Exit::Fail);
+    }
 }
