@@ -34,7 +34,7 @@ const LEAD: Duration = Duration::from_millis(300);
 const STOPPED_DRAIN_NS: u64 = 3_000_000_000;
 /// How long after the drain's deadline receipts are still looked for, to tell what came late.
 const LATE_NS: u64 = 2_000_000_000;
-/// How long after its planned end a client may take to say that the load has ended.
+/// How long after the load's planned end, or after a stop, the client may take to say that the load has ended.
 const LOAD_END_GRACE_NS: u64 = 5_000_000_000;
 /// How long a role may take to say what is left and exit.
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
@@ -69,6 +69,8 @@ struct Run<'a> {
     stopped: Option<Stopped>,
     /// Killed by a fault, or dead of itself.
     client_killed: bool,
+    /// When the load is to end: as planned, or when the run was stopped.
+    load_must_end_ns: u64,
     load_ended_ns: Option<u64>,
     client_done_ns: Option<u64>,
     quiescent_ns: Option<u64>,
@@ -100,6 +102,7 @@ impl<'a> Run<'a> {
             incidents,
             stopped: None,
             client_killed: false,
+            load_must_end_ns: plan.run.duration_ns,
             load_ended_ns: None,
             client_done_ns: None,
             quiescent_ns: None,
@@ -123,26 +126,24 @@ impl<'a> Run<'a> {
                 .next_at_ns()
                 .map_or(Duration::from_secs(3600), |at_ns| self.clock.until(at_ns));
             tokio::select! {
-                said = self.topology.reports.recv() => {
-                    if let Some(said) = said {
-                        self.hear(said);
-                    }
-                }
+                Some(said) = self.topology.reports.recv() => self.hear(said),
                 () = sleep(next_step) => self.act().await,
-                signal = stop.recv() => {
-                    let Some(signal) = signal else { continue };
+                Some(signal) = stop.recv() => {
+                    let signal = Stopped::Signal(signal);
                     if self.stopped.is_some() {
+                        // Who interrupts an aborted run has interrupted it.
+                        self.stopped = Some(signal);
                         return;
                     }
-                    self.stop(Stopped::Signal(signal)).await;
+                    self.stop(signal).await;
                 }
                 _ = tick.tick() => {
                     self.sample();
-                    let wish = on_tick(&self.live);
-                    if self.stopped.is_none()
-                        && let Some(stopped) = wish
-                    {
-                        self.stop(stopped).await;
+                    let abort = on_tick(&self.live);
+                    // Without load every rate falls to nothing, and nothing is left to stop.
+                    let under_load = self.load_ended_ns.is_none();
+                    if let Some(abort) = abort.filter(|_| under_load && self.stopped.is_none()) {
+                        self.stop(abort).await;
                     }
                     self.watch_roles();
                     if self.is_over() {
@@ -206,6 +207,7 @@ impl<'a> Run<'a> {
     async fn stop(&mut self, stopped: Stopped) {
         self.stopped = Some(stopped);
         self.live.stopped = true;
+        self.load_must_end_ns = self.clock.now_ns().min(self.load_must_end_ns);
         self.timeline.clear();
         self.faults.end_all(&mut self.topology, self.clock).await;
         if self.load_ended_ns.is_none()
@@ -249,11 +251,11 @@ impl<'a> Run<'a> {
                 self.client_is_dead();
             }
         }
-        let overdue_ns = self.plan.run.duration_ns + LOAD_END_GRACE_NS;
+        let overdue_ns = self.load_must_end_ns.saturating_add(LOAD_END_GRACE_NS);
         if self.load_ended_ns.is_none() && self.clock.now_ns() > overdue_ns {
             self.incidents
                 .push("the client did not end the load when it should have".to_owned());
-            self.load_ended_ns = Some(self.plan.run.duration_ns);
+            self.load_ended_ns = Some(self.load_must_end_ns);
         }
     }
 
@@ -263,7 +265,7 @@ impl<'a> Run<'a> {
             // Without its sink or link a load tells nothing; the client is stopped with the rest.
             return self.live.dead.iter().any(|role| *role != RoleName::Client);
         };
-        if self.client_done_ns.is_some() && self.quiescence.is_quiet(now_ns) {
+        if self.client_done_ns.is_some() && self.quiescence.is_quiet() {
             self.quiescent_ns = Some(now_ns);
             return true;
         }

@@ -13,6 +13,10 @@ use crate::stats::histogram::Latencies;
 pub struct Evidence {
     pub producers: Vec<Producer>,
     pub batches: Vec<Batch>,
+    /// What each producer of metrics recorded: the items of metrics are the points that the SDK
+    /// makes of it, but its generator has a schedule to keep as the others have.
+    #[serde(default)]
+    pub measurements: Vec<Measurements>,
     /// What the metrics of each series should add up to and did.
     pub sums: Vec<SeriesSum>,
     pub sink: SinkEvidence,
@@ -111,6 +115,15 @@ impl Producer {
             Signal::Metrics | Signal::Logs => index,
         }
     }
+}
+
+/// When one producer of metrics recorded what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurements {
+    /// When each measurement was due, in order.
+    pub due_ns: Vec<u64>,
+    /// When each was recorded; 0 for one that never was.
+    pub released_ns: Vec<u64>,
 }
 
 /// A consecutive run of sequences of one producer, both ends included.

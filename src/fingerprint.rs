@@ -14,8 +14,10 @@ const SHOWN_BYTES: usize = 8;
 /// does not change a measurement (names, paths, checks), the schedule, the versions and the machine.
 pub fn of(plan: &Plan) -> BTreeMap<String, String> {
     let mut measured = plan.clone();
+    measured.scenario.clear();
     measured.description.clear();
     measured.source.clear();
+    measured.sink.oracle = None;
     measured.expect.clear();
     measured.steady_state.clear();
     measured.abort_if.clear();

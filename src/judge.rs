@@ -12,6 +12,8 @@ use crate::record::{FaultResult, Histograms, PhaseResult, RESULT_FORMAT, RunResu
 mod causes;
 mod expectations;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod format;
 mod harness;
 pub mod live;
@@ -20,6 +22,8 @@ mod recovery;
 mod resources;
 mod series;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use facts::Facts;

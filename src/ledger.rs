@@ -78,6 +78,8 @@ pub struct ProducerLedger {
     pub recovered: RoaringTreemap,
     /// Overlay: received after the drain's deadline.
     pub late: RoaringTreemap,
+    /// The four classes of loss together.
+    pub lost: RoaringTreemap,
     pub extra_copies: u64,
     /// Received with an identity that was never generated.
     pub unexpected: u64,
@@ -89,6 +91,24 @@ impl ProducerLedger {
     /// The items of one class.
     pub fn class(&self, class: Class) -> &RoaringTreemap {
         &self.classes[&class]
+    }
+
+    /// The items behind a ledger name; `None` for a name that has no set of items.
+    pub fn items(&self, name: &str) -> Option<&RoaringTreemap> {
+        match name {
+            "offered" => Some(&self.offered),
+            "missed" => Some(&self.missed),
+            "sampled_out" => Some(&self.sampled_out),
+            "generated" => Some(&self.generated),
+            "received" => Some(&self.received),
+            "recovered" => Some(&self.recovered),
+            "late" => Some(&self.late),
+            "lost" => Some(&self.lost),
+            _ => Class::ALL
+                .into_iter()
+                .find(|class| class.as_str() == name)
+                .map(|class| self.class(class)),
+        }
     }
 }
 
@@ -108,7 +128,7 @@ impl Ledger {
             .iter()
             .map(|producer| classify::classify(producer, evidence))
             .collect();
-        let mut why_not = consistency::sink_totals(evidence, &producers);
+        let mut why_not = consistency::sink_totals(evidence);
         let mut unexpected = BTreeMap::new();
         for ledger in &producers {
             why_not
@@ -133,6 +153,16 @@ impl Ledger {
             .into_iter()
             .filter(|signal| self.producers.iter().any(|p| p.signal == *signal))
             .collect()
+    }
+
+    /// Items that the sink received and nobody generated; of every signal when `signal` is `None`,
+    /// those that are not sent included.
+    pub fn unexpected(&self, signal: Option<Signal>) -> u64 {
+        self.unexpected
+            .iter()
+            .filter(|(seen, _)| signal.is_none_or(|signal| **seen == signal))
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// One signal's totals, as they are stored.
@@ -184,21 +214,23 @@ impl Ledger {
         totals
     }
 
-    /// How many items of `pick`'s set were due within `[start_ns, end_ns)`, over all producers of
-    /// `signal` (`None`: of every signal).
+    /// How many items behind a ledger name were due within `[start_ns, end_ns)`, over all producers
+    /// of `signal` (`None`: of every signal). `None` for a name that has no set of items.
     pub fn count_due_within(
         &self,
         evidence: &Evidence,
         signal: Option<Signal>,
         (start_ns, end_ns): (u64, u64),
-        pick: impl Fn(&ProducerLedger) -> RoaringTreemap,
-    ) -> u64 {
+        name: &str,
+    ) -> Option<u64> {
         evidence
             .producers
             .iter()
             .zip(&self.producers)
             .filter(|(producer, _)| signal.is_none_or(|signal| producer.signal == signal))
-            .map(|(producer, ledger)| due_within(producer, &pick(ledger), start_ns, end_ns))
+            .map(|(producer, ledger)| {
+                Some(due_within(producer, ledger.items(name)?, start_ns, end_ns))
+            })
             .sum()
     }
 }

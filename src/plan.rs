@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 
 pub mod expectation;
+#[cfg(test)]
+pub mod fixture;
 pub mod schedule;
 pub mod secret;
 pub mod windows;

@@ -8,7 +8,8 @@ use roaring::RoaringTreemap;
 
 use super::{Run, sums};
 use crate::evidence::{
-    Answer, Attempt, Batch, Evidence, Outcome, Producer, RoleEvidence, SinkSignal, Times,
+    Answer, Attempt, Batch, Evidence, Measurements, Outcome, Producer, RoleEvidence, SinkSignal,
+    Times,
 };
 use crate::ids::PointKey;
 use crate::journal::{self, BATCHES_FILE, BatchLine, POINTS_FILE, Point, PointsLine};
@@ -69,7 +70,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
             if let Some(mut producer) = or_incident(read.map(Some), &what, &mut incidents) {
                 producer.killed = run.client_killed;
                 if producer.killed {
-                    truncate_after_last_release(&mut producer);
+                    truncate_after_last_release(&mut producer.due_ns, &mut producer.released_ns);
                 }
                 producer.received_by_deadline = run
                     .by_deadline
@@ -82,7 +83,17 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     }
     let mut sink = run.sink;
     let mut sums = Vec::new();
-    if run.plan.load.metrics.is_some() {
+    let mut made = Vec::new();
+    if let Some(metrics) = &run.plan.load.metrics {
+        for index in 0..metrics.arrivals.producers.max(1) {
+            let read = measurements(folder, index, &metrics.arrivals, load_ended_ns);
+            let what = format!("the measurements of metrics producer {index}");
+            let mut read = or_incident(read, &what, &mut incidents);
+            if run.client_killed {
+                truncate_after_last_release(&mut read.due_ns, &mut read.released_ns);
+            }
+            made.push(read);
+        }
         let receipts: Vec<PointsLine> = or_incident(
             journal::read(&folder.join(POINTS_FILE)),
             "the sink's journal of data points",
@@ -122,6 +133,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     Evidence {
         producers,
         batches,
+        measurements: made,
         sums,
         sink,
         faults: run.faults.into_evidence(),
@@ -157,22 +169,7 @@ fn scheduled_producer(
 ) -> io::Result<Producer> {
     let set = |name: String| Bitmap::open(&folder.join(name)).map(|bitmap| bitmap.to_set());
     let arrivals = Arrivals::open(&folder.join(names::arrivals(signal, producer)))?;
-    let closed_loop = matches!(plan.process, ArrivalProcess::ClosedLoop { .. });
-    let mut due_ns = Vec::new();
-    let mut released_ns = Vec::new();
-    for index in 0..arrivals.len() {
-        let (due, released) = (arrivals.due_ns(index), arrivals.released_ns(index));
-        let offered = if closed_loop {
-            released != 0
-        } else {
-            due < load_ended_ns || released != 0
-        };
-        if !offered {
-            break;
-        }
-        due_ns.push(due);
-        released_ns.push(released);
-    }
+    let (due_ns, released_ns) = offered(&arrivals, plan, load_ended_ns);
     let received = set(names::received(signal, producer))?;
     let extra_copies = Words::open(&folder.join(names::extra_copies(signal, producer)))?;
     Ok(Producer {
@@ -192,15 +189,38 @@ fn scheduled_producer(
     })
 }
 
+fn measurements(
+    folder: &Path,
+    producer: u16,
+    plan: &ArrivalPlan,
+    load_ended_ns: u64,
+) -> io::Result<Measurements> {
+    let arrivals = Arrivals::open(&folder.join(names::arrivals(Signal::Metrics, producer)))?;
+    let (due_ns, released_ns) = offered(&arrivals, plan, load_ended_ns);
+    Ok(Measurements {
+        due_ns,
+        released_ns,
+    })
+}
+
+/// Due and release times of the arrivals that came due before the load ended. A closed loop has
+/// only those that it released.
+fn offered(arrivals: &Arrivals, plan: &ArrivalPlan, load_ended_ns: u64) -> (Vec<u64>, Vec<u64>) {
+    let closed_loop = matches!(plan.process, ArrivalProcess::ClosedLoop { .. });
+    (0..arrivals.len())
+        .map(|index| (arrivals.due_ns(index), arrivals.released_ns(index)))
+        .take_while(|(due_ns, released_ns)| {
+            *released_ns != 0 || (!closed_loop && *due_ns < load_ended_ns)
+        })
+        .unzip()
+}
+
 /// A killed generator owed nothing after its last release.
-fn truncate_after_last_release(producer: &mut Producer) {
-    let kept = producer
-        .released_ns
-        .iter()
-        .rposition(|at| *at != 0)
-        .map_or(0, |last| last + 1);
-    producer.due_ns.truncate(kept);
-    producer.released_ns.truncate(kept);
+fn truncate_after_last_release(due_ns: &mut Vec<u64>, released_ns: &mut Vec<u64>) {
+    let last = released_ns.iter().rposition(|at| *at != 0);
+    let kept = last.map_or(0, |last| last + 1);
+    due_ns.truncate(kept);
+    released_ns.truncate(kept);
 }
 
 /// The journal's lines as batches, in the order of their numbers.
@@ -332,3 +352,6 @@ fn points_producer(
     };
     (producer, strangers)
 }
+
+#[cfg(test)]
+mod tests;

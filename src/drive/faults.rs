@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::live::Live;
 use crate::clock::RunClock;
-use crate::evidence::{FaultEvidence, Series};
+use crate::evidence::{FaultEvidence, LinkSample, Series};
 use crate::plan::{FaultKind, FaultPlan, LinkFault, Plan, ProcessFault, RoleName};
 use crate::role::control::{Command, FaultProof};
 use crate::topology::Topology;
@@ -15,12 +15,17 @@ use crate::topology::Topology;
 const PROXY: &str = "proxy";
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
+/// Longest time for which a line that is wide enough holds a chunk: a limit that never held one
+/// for longer never bit.
+const BITE_NS: u64 = 1_000_000;
 
 #[derive(Debug)]
 struct Entry {
     plan: FaultPlan,
     evidence: FaultEvidence,
     active: bool,
+    /// The link has been told to end it.
+    ending: bool,
     seen_stopped: bool,
 }
 
@@ -51,6 +56,7 @@ impl FaultLog {
                     healed: None,
                 },
                 active: false,
+                ending: false,
                 seen_stopped: false,
             })
             .collect();
@@ -128,11 +134,15 @@ impl FaultLog {
         clock: RunClock,
     ) -> io::Result<()> {
         let entry = &mut self.entries[fault];
-        if !entry.active {
+        if !entry.active || entry.ending {
             return Ok(());
         }
         match entry.plan.kind {
-            FaultKind::Link { .. } => topology.link.send_line(&Command::EndFault { fault }).await,
+            FaultKind::Link { .. } => {
+                // Once: a link takes it amiss to be told to end what it has ended.
+                entry.ending = true;
+                topology.link.send_line(&Command::EndFault { fault }).await
+            }
             FaultKind::Process { role, .. } => {
                 topology.role_mut(role).signal(Signal::CONT)?;
                 entry.active = false;
@@ -192,39 +202,31 @@ impl FaultLog {
         }
     }
 
-    /// A link has healed when bytes passed after the fault's end. Where none were left to pass
-    /// there is nothing to tell.
+    /// A link has healed when bytes passed after the fault's end, the way in which it lay. Where
+    /// nothing was sent any more, or another fault was still to end, there is nothing to tell.
     pub fn judge_healing(&mut self, series: &Series) {
-        let total = series.link.last().map_or(0, |s| s.up_bytes);
+        let ends_ns: Vec<Option<u64>> = self.entries.iter().map(|e| e.evidence.ended_ns).collect();
         for entry in &mut self.entries {
-            let (FaultKind::Link { .. }, Some(end_ns)) =
+            let (FaultKind::Link { direction, .. }, Some(end_ns)) =
                 (&entry.plan.kind, entry.evidence.ended_ns)
             else {
                 continue;
             };
-            let sent_after = series
-                .client
-                .iter()
-                .filter(|s| s.at_ns > end_ns)
-                .map(|s| s.requests)
-                .max()
-                .zip(
-                    series
-                        .client
-                        .iter()
-                        .filter(|s| s.at_ns <= end_ns)
-                        .map(|s| s.requests)
-                        .max(),
-                )
-                .is_some_and(|(after, before)| after > before);
-            let before = series
-                .link
-                .iter()
-                .rfind(|s| s.at_ns <= end_ns)
-                .map_or(0, |s| s.up_bytes);
-            if total > before {
+            let passed = |bytes: fn(&LinkSample) -> u64| {
+                let before = series.link.iter().rfind(|s| s.at_ns <= end_ns);
+                let last = series.link.last();
+                last.map_or(0, bytes) > before.map_or(0, bytes)
+            };
+            let healed = (!direction.covers_up() || passed(|s| s.up_bytes))
+                && (!direction.covers_down() || passed(|s| s.down_bytes));
+            // A request that the first sample after the end knows may have been sent before it.
+            let first = series.client.iter().find(|s| s.at_ns > end_ns);
+            let last = series.client.last();
+            let sent = last.map_or(0, |s| s.requests) > first.map_or(u64::MAX, |s| s.requests);
+            let others = ends_ns.iter().flatten().any(|other| *other > end_ns);
+            if healed {
                 entry.evidence.healed = Some(true);
-            } else if sent_after {
+            } else if sent && !others {
                 entry.evidence.healed = Some(false);
             }
         }
@@ -257,7 +259,7 @@ fn prove(fault: LinkFault, proof: &FaultProof) -> Option<String> {
                 )
             })
         }
-        LinkFault::Bandwidth { .. } => (proof.held_total_ns > 0).then(|| {
+        LinkFault::Bandwidth { .. } => (proof.held_max_ns >= BITE_NS).then(|| {
             format!(
                 "{} bytes paced in {} chunks, held up to {}",
                 proof.bytes,
@@ -284,3 +286,6 @@ fn prove(fault: LinkFault, proof: &FaultProof) -> Option<String> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,14 +46,13 @@ impl Live {
         self.processes.get(role)?.last().map(|s| s.rss_bytes)
     }
 
-    /// Increase of a cumulative counter over the last second, per second.
+    /// Increase of a cumulative counter over the last second, per second; `None` before there is one.
     fn rate<S>(samples: &[S], at_ns: impl Fn(&S) -> u64, value: impl Fn(&S) -> u64) -> Option<f64> {
         let last = samples.last()?;
         let first = samples
             .iter()
             .rev()
-            .find(|s| at_ns(s) + RATE_WINDOW_NS <= at_ns(last))
-            .or(samples.first())?;
+            .find(|s| at_ns(s) + RATE_WINDOW_NS <= at_ns(last))?;
         let elapsed_ns = at_ns(last).saturating_sub(at_ns(first));
         (elapsed_ns > 0)
             .then(|| value(last).saturating_sub(value(first)) as f64 * 1e9 / elapsed_ns as f64)
@@ -93,7 +92,11 @@ impl Live {
             "generated.rate" => Self::rate(client, |s| s.at_ns, |s| pick(&s.generated)),
             "acknowledged.rate" => Self::rate(client, |s| s.at_ns, |s| pick(&s.acknowledged)),
             "received.rate" => Self::rate(sink, |s| s.at_ns, |s| pick(&s.received)),
-            "delivery.latency.p99" => sink.last().map(|s| s.delivery_p99_ns as f64 / 1e9),
+            // Zero stands for a second without a receipt, which has no latency.
+            "delivery.latency.p99" => sink
+                .last()
+                .filter(|s| s.delivery_p99_ns > 0)
+                .map(|s| s.delivery_p99_ns as f64 / 1e9),
             "lateness.max" => largest(&|s| s.lateness_max_ns).map(|ns| ns / 1e9),
             "client.queue.max" => largest(&|s| pick(&s.generated).saturating_sub(pick(&s.handed))),
             "client.in_flight.max" => {

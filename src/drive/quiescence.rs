@@ -10,6 +10,8 @@ const QUIET_NS: u64 = 2_000_000_000;
 pub struct Quiescence {
     last_state: Option<(u64, u64)>,
     moved_ns: u64,
+    /// Up to when both link and sink have told how they are.
+    seen_ns: u64,
 }
 
 impl Quiescence {
@@ -24,11 +26,15 @@ impl Quiescence {
             self.moved_ns = now_ns;
         }
         self.last_state = state;
+        let link_ns = series.link.last().map_or(0, |s| s.at_ns);
+        let sink_ns = series.sink.last().map_or(0, |s| s.at_ns);
+        self.seen_ns = link_ns.min(sink_ns);
     }
 
-    /// Whether nothing has moved for two seconds.
-    pub fn is_quiet(&self, now_ns: u64) -> bool {
-        self.last_state.is_some() && now_ns.saturating_sub(self.moved_ns) >= QUIET_NS
+    /// Whether nothing has moved for two seconds. A link or sink that says nothing may be anything
+    /// but quiet.
+    pub fn is_quiet(&self) -> bool {
+        self.last_state.is_some() && self.seen_ns.saturating_sub(self.moved_ns) >= QUIET_NS
     }
 }
 
@@ -39,13 +45,15 @@ mod tests {
 
     const SECOND_NS: u64 = 1_000_000_000;
 
-    fn series(requests: u64, held_bytes: u64) -> Series {
+    fn series(at_ns: u64, requests: u64, held_bytes: u64) -> Series {
         Series {
             link: vec![LinkSample {
+                at_ns,
                 held_bytes,
                 ..LinkSample::default()
             }],
             sink: vec![SinkSample {
+                at_ns,
                 requests,
                 ..SinkSample::default()
             }],
@@ -56,15 +64,32 @@ mod tests {
     #[test]
     fn quiet_is_two_seconds_without_a_receipt_and_nothing_held() {
         let mut quiescence = Quiescence::default();
-        assert!(!quiescence.is_quiet(9 * SECOND_NS));
-        quiescence.observe(SECOND_NS, &series(5, 0));
-        quiescence.observe(2 * SECOND_NS, &series(5, 0));
-        assert!(!quiescence.is_quiet(2 * SECOND_NS));
-        quiescence.observe(3 * SECOND_NS, &series(5, 0));
-        assert!(quiescence.is_quiet(3 * SECOND_NS));
-        quiescence.observe(3 * SECOND_NS, &series(6, 0));
-        assert!(!quiescence.is_quiet(4 * SECOND_NS));
-        quiescence.observe(9 * SECOND_NS, &series(6, 100));
-        assert!(!quiescence.is_quiet(9 * SECOND_NS));
+        assert!(!quiescence.is_quiet());
+        // Each step: the second, the sink's requests, the link's bytes held, and whether it is quiet.
+        let steps = [
+            (1, 5, 0, false),
+            (2, 5, 0, false),
+            (3, 5, 0, true),
+            (4, 6, 0, false),
+            (6, 6, 0, true),
+            (9, 6, 100, false),
+            (10, 6, 0, false),
+            (11, 6, 0, true),
+        ];
+        for (second, requests, held_bytes, quiet) in steps {
+            let now_ns = second * SECOND_NS;
+            quiescence.observe(now_ns, &series(now_ns, requests, held_bytes));
+            assert_eq!(quiescence.is_quiet(), quiet, "at {second} s");
+        }
+    }
+
+    #[test]
+    fn silence_of_link_or_sink_is_not_quiet() {
+        let mut quiescence = Quiescence::default();
+        let stale = series(SECOND_NS, 5, 0);
+        for second in 1..20 {
+            quiescence.observe(second * SECOND_NS, &stale);
+            assert!(!quiescence.is_quiet());
+        }
     }
 }

@@ -99,3 +99,6 @@ pub(super) fn read(
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

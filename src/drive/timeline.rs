@@ -59,3 +59,37 @@ impl Timeline {
         self.steps.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ProcessFault;
+    use crate::plan::fixture::{SECOND_NS, client_fault, cut, plan};
+
+    #[test]
+    fn steps_come_in_order_and_ends_before_starts() {
+        let plan = Plan {
+            faults: vec![
+                cut("second", 5, 7),
+                cut("first", 3, 5),
+                client_fault("kill", 6, None, ProcessFault::Kill),
+            ],
+            ..plan()
+        };
+        let mut timeline = Timeline::of(&plan);
+        assert_eq!(timeline.next_at_ns(), Some(3 * SECOND_NS));
+        assert_eq!(timeline.due(SECOND_NS), []);
+        assert_eq!(
+            timeline.due(5 * SECOND_NS),
+            [Step::Start(1), Step::End(1), Step::Start(0)]
+        );
+        assert_eq!(
+            timeline.due(100 * SECOND_NS),
+            [Step::Start(2), Step::End(0)]
+        );
+        assert_eq!(timeline.next_at_ns(), None);
+        let mut timeline = Timeline::of(&plan);
+        timeline.clear();
+        assert_eq!(timeline.due(u64::MAX), []);
+    }
+}

@@ -22,43 +22,83 @@ struct Key {
     during: Vec<String>,
 }
 
+/// What all that is said about an item of one producer and class follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness {
+    batch: Option<u64>,
+    /// It entered after everything that was ever handed over.
+    held: bool,
+    segment: Option<usize>,
+}
+
 #[derive(Debug, Default)]
-struct Group {
+struct Group<'a> {
+    items: u64,
+    first_due_ns: Option<u64>,
+    last_due_ns: Option<u64>,
+    /// Sequence, batch and due time of a few.
+    examples: Vec<(u64, Option<&'a Batch>, Option<u64>)>,
+}
+
+/// Groups that are told in the same words.
+#[derive(Debug, Default)]
+struct Told {
     items: u64,
     first_due_ns: Option<u64>,
     last_due_ns: Option<u64>,
     examples: Vec<ItemStory>,
 }
 
+impl Told {
+    fn join(&mut self, group: Group<'_>, producer: &Producer, ledger: &ProducerLedger) {
+        self.items += group.items;
+        self.first_due_ns = min(self.first_due_ns, group.first_due_ns);
+        self.last_due_ns = self.last_due_ns.max(group.last_due_ns);
+        let room = EXAMPLES.saturating_sub(self.examples.len());
+        let examples = group.examples.into_iter().take(room);
+        self.examples.extend(
+            examples
+                .map(|(sequence, batch, due_ns)| story(producer, ledger, sequence, batch, due_ns)),
+        );
+    }
+}
+
 /// Groups of every class but `delivered`, the largest first.
 pub(super) fn causes(facts: &Facts<'_>) -> Vec<Cause> {
-    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, Told> = BTreeMap::new();
     for (producer, ledger) in facts.evidence.producers.iter().zip(&facts.ledger.producers) {
         let batches = BatchIndex::of(facts, producer);
         let last_handed = batches.last_handed_order(producer);
         for class in Class::ALL.into_iter().filter(|c| *c != Class::Delivered) {
+            // Words are made once per likeness, not per item: there may be millions of items.
+            let mut alike: BTreeMap<Likeness, Group> = BTreeMap::new();
             for sequence in ledger.class(class) {
                 let batch = batches.find(sequence);
                 let due_ns = producer.due_of(sequence);
-                let key = Key {
-                    signal: producer.signal,
-                    class,
-                    what: what(class, batch, producer, sequence, last_handed),
-                    during: due_ns.map_or_else(Vec::new, |due_ns| {
-                        facts.segments[segment_at(&facts.segments, due_ns)]
-                            .during
-                            .clone()
-                    }),
+                let likeness = Likeness {
+                    batch: batch.map(|batch| batch.batch),
+                    held: last_handed.is_none_or(|last| producer.entry_order(sequence) > last),
+                    segment: due_ns.map(|due_ns| segment_at(&facts.segments, due_ns)),
                 };
-                let group = groups.entry(key).or_default();
+                let group = alike.entry(likeness).or_default();
                 group.items += 1;
                 group.first_due_ns = min(group.first_due_ns, due_ns);
                 group.last_due_ns = group.last_due_ns.max(due_ns);
                 if group.examples.len() < EXAMPLES {
-                    group
-                        .examples
-                        .push(story(producer, ledger, sequence, batch, due_ns));
+                    group.examples.push((sequence, batch, due_ns));
                 }
+            }
+            for (likeness, group) in alike {
+                let batch = group.examples.first().and_then(|(_, batch, _)| *batch);
+                let key = Key {
+                    signal: producer.signal,
+                    class,
+                    what: what(class, batch, likeness.held),
+                    during: likeness
+                        .segment
+                        .map_or_else(Vec::new, |segment| facts.segments[segment].during.clone()),
+                };
+                groups.entry(key).or_default().join(group, producer, ledger);
             }
         }
     }
@@ -71,7 +111,7 @@ fn min(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     a.into_iter().chain(b).min()
 }
 
-fn cause((key, group): (Key, Group)) -> Cause {
+fn cause((key, group): (Key, Told)) -> Cause {
     let mut text = key.what;
     if let (Some(first), Some(last)) = (group.first_due_ns, group.last_due_ns) {
         text.push_str(&format!(
@@ -92,19 +132,12 @@ fn cause((key, group): (Key, Group)) -> Cause {
     }
 }
 
-fn what(
-    class: Class,
-    batch: Option<&Batch>,
-    producer: &Producer,
-    sequence: u64,
-    last_handed: Option<u64>,
-) -> String {
+fn what(class: Class, batch: Option<&Batch>, held: bool) -> String {
     let attempts = batch.map_or(0, |batch| batch.attempts.len());
     let last_answer = batch
         .and_then(|batch| batch.attempts.last())
         .and_then(|attempt| attempt.answer.as_ref())
         .map_or("no answer", |answer| answer.text.as_str());
-    let held = last_handed.is_none_or(|last| producer.entry_order(sequence) > last);
     match class {
         Class::Delivered => "delivered".to_owned(),
         Class::Duplicated if attempts > 1 => {
@@ -232,5 +265,47 @@ impl<'a> BatchIndex<'a> {
             .flat_map(|(first, last, _)| *first..=*last)
             .map(|sequence| producer.entry_order(sequence))
             .max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::run;
+    use super::*;
+    use crate::plan::fixture::{SECOND_NS, cut, plan};
+
+    /// Causes of a run whose every record after 8 s was lost, each second in another way.
+    fn told() -> Vec<String> {
+        let mut plan = plan();
+        plan.faults.push(cut("cut", 8, 10));
+        let mut evidence = run(&plan, |due| (due < 8 * SECOND_NS).then_some(1));
+        for batch in &mut evidence.batches {
+            let outcome = batch.outcome.as_mut().unwrap();
+            match batch.handed_ns / SECOND_NS {
+                9 => {
+                    outcome.result = OutcomeKind::GivenUp;
+                    let answer = batch.attempts[0].answer.as_mut().unwrap();
+                    answer.text = "grpc UNAVAILABLE".to_owned();
+                }
+                10 => outcome.result = OutcomeKind::Refused,
+                11 => outcome.rejected = 10,
+                _ => {}
+            }
+        }
+        // What was due from 12 s to 13 s met a full queue; what was due from 19 s on stayed in it.
+        evidence
+            .batches
+            .retain(|batch| !matches!(batch.handed_ns / SECOND_NS, 12 | 19));
+        let causes = causes(&Facts::of(&plan, &evidence));
+        assert!(causes.iter().all(|cause| cause.examples.len() <= EXAMPLES));
+        causes
+            .iter()
+            .map(|cause| format!("{} {}: {}", cause.items, cause.class, cause.text))
+            .collect()
+    }
+
+    #[test]
+    fn each_fate_is_told_in_words_the_largest_first() {
+        insta::assert_snapshot!(told().join("\n"));
     }
 }

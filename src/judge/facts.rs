@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Batch, Evidence, Producer};
+use crate::evidence::{Batch, Evidence};
 use crate::ledger::Ledger;
-use crate::plan::Plan;
 use crate::plan::expectation::{Phase, Window};
 use crate::plan::windows::{Segment, segment_at, segments};
+use crate::plan::{FaultKind, Plan, ProcessFault, RoleName};
 use crate::record::Histograms;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
@@ -81,6 +81,30 @@ impl<'a> Facts<'a> {
         signal: Option<Signal>,
         window: &Window,
     ) -> Latencies {
+        self.latencies_where(distribution, signal, |segment| segment.is_in(window))
+    }
+
+    /// What an undisturbed pipeline is like: the steady phase before the first fault, for a fault
+    /// from which the pipeline did not recover spoils the rest. All of the steady phase where the
+    /// run begins with a fault.
+    pub fn undisturbed(&self, distribution: Distribution, signal: Signal) -> Latencies {
+        let disturbed = self.segments.iter().find(|s| !s.during.is_empty());
+        let disturbed_ns = disturbed.map_or(u64::MAX, |segment| segment.start_ns);
+        let before = self.latencies_where(distribution, Some(signal), |segment| {
+            segment.phase == Phase::Steady && segment.end_ns <= disturbed_ns
+        });
+        if before.count() > 0 {
+            return before;
+        }
+        self.latencies(distribution, Some(signal), &Window::In(Phase::Steady))
+    }
+
+    fn latencies_where(
+        &self,
+        distribution: Distribution,
+        signal: Option<Signal>,
+        wanted: impl Fn(&Segment) -> bool,
+    ) -> Latencies {
         let mut merged = Latencies::default();
         for ((_, _), by_segment) in self
             .latencies
@@ -88,7 +112,7 @@ impl<'a> Facts<'a> {
             .filter(|((d, s), _)| *d == distribution && signal.is_none_or(|wanted| *s == wanted))
         {
             for (segment, latencies) in self.segments.iter().zip(by_segment) {
-                if segment.is_in(window) {
+                if wanted(segment) {
                     merged.merge(latencies);
                 }
             }
@@ -123,14 +147,60 @@ impl<'a> Facts<'a> {
         histograms
     }
 
-    /// The parts of the clock's time that a window covers, clipped to the run.
+    /// The parts of the clock's time that a window covers, clipped to the run. Segments that touch
+    /// are one interval.
     pub fn intervals(&self, window: &Window) -> Vec<(u64, u64)> {
-        let end_ns = self.evidence.times.ended_ns;
+        let run_end_ns = self.evidence.times.ended_ns;
+        let mut intervals: Vec<(u64, u64)> = Vec::new();
+        for segment in self.segments.iter().filter(|s| s.is_in(window)) {
+            let end_ns = segment.end_ns.min(run_end_ns);
+            match intervals.last_mut() {
+                _ if segment.start_ns >= run_end_ns => break,
+                Some((_, last_end_ns)) if *last_end_ns == segment.start_ns => *last_end_ns = end_ns,
+                _ => intervals.push((segment.start_ns, end_ns)),
+            }
+        }
+        intervals
+    }
+
+    /// Segments in which the generator was free to keep its schedule: a fault that pauses the client
+    /// pauses its generator with it.
+    pub fn generating(&self) -> impl Iterator<Item = (usize, &Segment)> {
+        let pauses: Vec<&str> = self
+            .plan
+            .faults
+            .iter()
+            .filter(|fault| {
+                matches!(
+                    fault.kind,
+                    FaultKind::Process {
+                        role: RoleName::Client,
+                        fault: ProcessFault::Pause
+                    }
+                )
+            })
+            .map(|fault| fault.name.as_str())
+            .collect();
+        let paused =
+            move |segment: &Segment| segment.during.iter().any(|n| pauses.contains(&n.as_str()));
         self.segments
             .iter()
-            .filter(|segment| segment.is_in(window) && segment.start_ns < end_ns)
-            .map(|segment| (segment.start_ns, segment.end_ns.min(end_ns)))
-            .collect()
+            .enumerate()
+            .filter(move |(_, segment)| !paused(segment))
+    }
+
+    /// The p99 of how late the generator was, of the signal where it was worst; `None` when it
+    /// released nothing.
+    pub fn worst_lateness_p99_ns(&self) -> Option<u64> {
+        let by_signal = Signal::ALL.into_iter().filter_map(|signal| {
+            let by_segment = self.latencies.get(&(Distribution::Lateness, signal))?;
+            let mut merged = Latencies::default();
+            for (index, _) in self.generating() {
+                merged.merge(&by_segment[index]);
+            }
+            merged.quantile_ns(0.99)
+        });
+        by_signal.max()
     }
 
     /// The batches of one signal, or of all.
@@ -139,14 +209,6 @@ impl<'a> Facts<'a> {
             .batches
             .iter()
             .filter(move |batch| signal.is_none_or(|signal| batch.signal == signal))
-    }
-
-    /// The producer that made an item.
-    pub fn producer(&self, signal: Signal, producer: u16) -> Option<&Producer> {
-        self.evidence
-            .producers
-            .iter()
-            .find(|p| p.signal == signal && p.producer == producer)
     }
 
     fn slot(&mut self, distribution: Distribution, signal: Signal, at_ns: u64) -> &mut Latencies {
@@ -201,15 +263,20 @@ impl<'a> Facts<'a> {
 
     fn collect_lateness(&mut self) {
         let evidence = self.evidence;
-        // A data point is due when it is collected; only items with a schedule can be late.
-        for producer in evidence
+        // A data point is due when it is collected; of metrics it is measurements that can be late.
+        let items = evidence
             .producers
             .iter()
-            .filter(|p| p.signal != Signal::Metrics)
-        {
-            for (due_ns, released_ns) in producer.due_ns.iter().zip(&producer.released_ns) {
+            .filter(|producer| producer.signal != Signal::Metrics)
+            .map(|producer| (producer.signal, &producer.due_ns, &producer.released_ns));
+        let measurements = evidence
+            .measurements
+            .iter()
+            .map(|made| (Signal::Metrics, &made.due_ns, &made.released_ns));
+        for (signal, due_ns, released_ns) in items.chain(measurements) {
+            for (due_ns, released_ns) in due_ns.iter().zip(released_ns) {
                 if *released_ns != 0 {
-                    self.slot(Distribution::Lateness, producer.signal, *due_ns)
+                    self.slot(Distribution::Lateness, signal, *due_ns)
                         .record_ns(released_ns.saturating_sub(*due_ns), 1);
                 }
             }

@@ -6,13 +6,14 @@ use crate::metric;
 use crate::plan::expectation::{Comparison, Expectation, Limit};
 use crate::signal::Signal;
 
-/// Gives the present value of a live metric, for one signal or for all, in its base unit; `None`
-/// while it is not known.
-pub trait LiveValue: Fn(&str, Option<Signal>) -> Option<f64> {}
-impl<F: Fn(&str, Option<Signal>) -> Option<f64>> LiveValue for F {}
-
 /// The first abort condition that holds now. What is not known yet does not hold.
-pub fn abort(conditions: &[Expectation], live: &impl LiveValue) -> Option<Stopped> {
+///
+/// `live` gives the present value of a live metric, for one signal or for all, in its base unit;
+/// `None` while it is not known.
+pub fn abort(
+    conditions: &[Expectation],
+    live: &impl Fn(&str, Option<Signal>) -> Option<f64>,
+) -> Option<Stopped> {
     conditions.iter().find_map(|condition| {
         let observed: Option<Vec<String>> = condition
             .all_of
@@ -26,12 +27,19 @@ pub fn abort(conditions: &[Expectation], live: &impl LiveValue) -> Option<Stoppe
     })
 }
 
-fn holds(comparison: &Comparison, live: &impl LiveValue) -> Option<String> {
+fn holds(
+    comparison: &Comparison,
+    live: &impl Fn(&str, Option<Signal>) -> Option<f64>,
+) -> Option<String> {
     let signal = comparison.metric.signal;
     let value = live(&comparison.metric.name, signal)?;
     let limit = match comparison.limit {
         Limit::Absolute { value, .. } => value,
-        Limit::ShareOfGenerated { share } => share * live("generated", signal)?,
+        Limit::ShareOfGenerated { share } => {
+            // Of nothing there is no share.
+            let generated = live("generated", signal).filter(|generated| *generated > 0.0)?;
+            share * generated
+        }
     };
     let unit = metric::find(&comparison.metric.name)?.unit;
     comparison

@@ -1,11 +1,9 @@
 //! The value of every registered metric, over a window.
 
-use roaring::RoaringTreemap;
-
 use super::facts::{Distribution, Facts};
 use super::{recovery, resources};
 use crate::evidence::ClientSample;
-use crate::ledger::{Class, ProducerLedger};
+use crate::ledger::ProducerLedger;
 use crate::metric::{Metric, Windows};
 use crate::plan::expectation::Window;
 use crate::signal::Signal;
@@ -17,6 +15,28 @@ pub type Measured = Result<f64, String>;
 impl Facts<'_> {
     /// Measures `metric` for one signal, or over all that were sent, within `window`.
     pub fn measure(&self, metric: &Metric, signal: Option<Signal>, window: &Window) -> Measured {
+        let fits = match (metric.windows, window) {
+            (Windows::Any, _) | (_, Window::Whole) => true,
+            (Windows::AfterFault, window) => matches!(window, Window::After(_)),
+            (Windows::WholeRun, _) => false,
+        };
+        if !fits {
+            return Err("it is not known for this part of the run".to_owned());
+        }
+        let value = self.measure_unchecked(metric, signal, window)?;
+        if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(format!("its value, {value}, is not a number"))
+        }
+    }
+
+    fn measure_unchecked(
+        &self,
+        metric: &Metric,
+        signal: Option<Signal>,
+        window: &Window,
+    ) -> Measured {
         if metric.windows == Windows::AfterFault {
             return recovery::measure(self, metric.name, signal, window);
         }
@@ -34,48 +54,37 @@ impl Facts<'_> {
 
     /// Items of a ledger name that were due within the window.
     pub fn ledger_count(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
-        if name == "unexpected" {
-            return Ok(self.sum_of_totals(signal, |totals| totals.unexpected));
-        }
-        if name == "extra_copies" {
-            if *window != Window::Whole {
-                return Err("extra copies are counted for the whole run only".to_owned());
+        match name {
+            "unexpected" => return Ok(self.ledger.unexpected(signal) as f64),
+            "extra_copies" => {
+                let of_signal = |p: &&ProducerLedger| signal.is_none_or(|s| p.signal == s);
+                let producers = self.ledger.producers.iter().filter(of_signal);
+                return Ok(producers.map(|p| p.extra_copies).sum::<u64>() as f64);
             }
-            return Ok(self.sum_of_totals(signal, |totals| totals.extra_copies));
+            _ => {}
         }
-        let pick = |ledger: &ProducerLedger| items(ledger, name);
-        let count: u64 = match window {
-            Window::Whole => {
-                self.ledger
-                    .count_due_within(self.evidence, signal, (0, u64::MAX), pick)
-            }
-            _ => self
-                .segments
-                .iter()
-                .filter(|segment| segment.is_in(window))
-                .map(|segment| {
-                    let span = (segment.start_ns, segment.end_ns);
-                    self.ledger
-                        .count_due_within(self.evidence, signal, span, pick)
-                })
-                .sum(),
+        let count = |name: &str| {
+            self.due_within(signal, window, name)
+                .ok_or_else(|| format!("squall has no items by the name of {name}"))
         };
-        Ok(count as f64)
+        // Nothing can be lost where nothing was due: that is no measurement.
+        if *window != Window::Whole && count("offered")? == 0 {
+            return Err("no item was due in the window".to_owned());
+        }
+        count(name).map(|count| count as f64)
     }
 
-    fn sum_of_totals(
-        &self,
-        signal: Option<Signal>,
-        pick: impl Fn(&crate::record::SignalLedger) -> u64,
-    ) -> f64 {
-        let sum: u64 = self
-            .ledger
-            .signals()
-            .into_iter()
-            .filter(|s| signal.is_none_or(|wanted| *s == wanted))
-            .map(|s| pick(&self.ledger.totals(s)))
-            .sum();
-        sum as f64
+    /// Items behind a ledger name that were due within the window's segments.
+    fn due_within(&self, signal: Option<Signal>, window: &Window, name: &str) -> Option<u64> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.is_in(window))
+            .map(|segment| {
+                let span = (segment.start_ns, segment.end_ns);
+                self.ledger
+                    .count_due_within(self.evidence, signal, span, name)
+            })
+            .sum()
     }
 
     fn rate_or_ratio(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
@@ -114,7 +123,7 @@ impl Facts<'_> {
             }),
             "delivery.gap" => recovery::longest_gap_ns(self, signal, &self.intervals(window))
                 .map(|gap_ns| gap_ns as f64 / 1e9)
-                .ok_or_else(|| "nothing was received in the window".to_owned()),
+                .ok_or_else(|| "nothing was received, or the window has no load".to_owned()),
             "client.queue.max" => self.client_max(window, |s| {
                 pick(&s.generated, signal).saturating_sub(pick(&s.handed, signal))
             }),
@@ -151,11 +160,15 @@ impl Facts<'_> {
         }
     }
 
-    /// Increase of a cumulative counter over the window's time, per second.
+    /// Increase of a cumulative counter over the window's time, per second. Without a window it is
+    /// the time of the load: what trickles in while the run drains says nothing about a rate.
     fn counter_rate(&self, window: &Window, at: impl Fn(u64) -> Option<u64>) -> Measured {
         let mut gained = 0;
         let mut length_ns = 0;
-        for (start_ns, end_ns) in self.intervals(window) {
+        for (start_ns, mut end_ns) in self.intervals(window) {
+            if *window == Window::Whole {
+                end_ns = end_ns.min(self.evidence.times.load_ended_ns);
+            }
             let (Some(before), Some(after)) = (at(start_ns), at(end_ns)) else {
                 continue;
             };
@@ -180,29 +193,6 @@ impl Facts<'_> {
             .max()
             .map(|max| max as f64)
             .ok_or_else(|| "the window has no samples".to_owned())
-    }
-}
-
-/// The set behind a ledger name.
-pub(super) fn items(ledger: &ProducerLedger, name: &str) -> RoaringTreemap {
-    match name {
-        "offered" => ledger.offered.clone(),
-        "missed" => ledger.missed.clone(),
-        "sampled_out" => ledger.sampled_out.clone(),
-        "generated" => ledger.generated.clone(),
-        "received" => ledger.received.clone(),
-        "recovered" => ledger.recovered.clone(),
-        "late" => ledger.late.clone(),
-        "lost" => Class::ALL
-            .into_iter()
-            .filter(|class| class.is_loss())
-            .fold(RoaringTreemap::new(), |lost, class| {
-                lost | ledger.class(class)
-            }),
-        _ => Class::ALL
-            .into_iter()
-            .find(|class| class.as_str() == name)
-            .map_or_else(RoaringTreemap::new, |class| ledger.class(class).clone()),
     }
 }
 
@@ -260,4 +250,79 @@ fn quantile(latencies: &Latencies, name: &str) -> Measured {
         other => return Err(format!("there is no percentile {other}")),
     };
     value_ns.map(|ns| ns as f64 / 1e9).ok_or_else(nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{healthy, run};
+    use super::*;
+    use crate::metric::METRICS;
+    use crate::plan::Plan;
+    use crate::plan::expectation::Phase;
+    use crate::plan::fixture::{SECOND_NS, cut, plan};
+
+    fn with_cut() -> Plan {
+        Plan {
+            faults: vec![cut("cut", 8, 10)],
+            ..plan()
+        }
+    }
+
+    #[test]
+    fn items_and_latencies_belong_to_the_window_of_their_due_time() {
+        let plan = with_cut();
+        let evidence = run(&plan, |due| match due / SECOND_NS {
+            8 => None,
+            9 => Some(SECOND_NS),
+            _ => Some(5_000_000),
+        });
+        let facts = Facts::of(&plan, &evidence);
+        let value = |name: &str, window: &Window| {
+            facts.measure(crate::metric::find(name).unwrap(), None, window)
+        };
+        let during = Window::During("cut".to_owned());
+        let steady = Window::In(Phase::Steady);
+        let recovery = Window::In(Phase::Recovery);
+        assert_eq!(value("lost", &during), Ok(100.0));
+        assert_eq!(value("lost_silently", &Window::Whole), Ok(100.0));
+        assert_eq!(value("lost", &steady), Ok(0.0));
+        assert_eq!(value("generated", &during), Ok(200.0));
+        assert_eq!(value("generated", &recovery), Ok(500.0));
+        assert!(value("delivery.latency.p99", &during).unwrap() > 0.9);
+        assert!(value("delivery.latency.p99", &recovery).unwrap() < 0.006);
+        assert!(value("lost", &Window::In(Phase::Drain)).is_err());
+        assert!(value("retry.amplification", &steady).is_err());
+    }
+
+    #[test]
+    fn rates_are_of_the_load_and_not_of_the_drain() {
+        let plan = with_cut();
+        let evidence = healthy(&plan);
+        let facts = Facts::of(&plan, &evidence);
+        for name in [
+            "offered.rate",
+            "generated.rate",
+            "received.rate",
+            "acknowledged.rate",
+        ] {
+            let metric = crate::metric::find(name).unwrap();
+            for window in [Window::Whole, Window::During("cut".to_owned())] {
+                let rate = facts.measure(metric, None, &window).unwrap();
+                assert!((rate - 100.0).abs() < 1.0, "{name}: {rate} in {window:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_registered_metric_is_known_and_a_number() {
+        let plan = with_cut();
+        let evidence = healthy(&plan);
+        let facts = Facts::of(&plan, &evidence);
+        for metric in METRICS {
+            match facts.measure(metric, None, &Window::Whole) {
+                Ok(value) => assert!(value.is_finite(), "{}", metric.name),
+                Err(why) => assert!(!why.starts_with("squall has no"), "{}: {why}", metric.name),
+            }
+        }
+    }
 }

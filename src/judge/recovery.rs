@@ -8,7 +8,7 @@ use crate::signal::Signal;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Bins in a row that must be healthy.
-const HEALTHY_BINS: u64 = 3;
+const HEALTHY_BINS: usize = 3;
 /// Share of the offered items at which a bin counts as healthy.
 const HEALTHY_SHARE: f64 = 0.95;
 /// A bin's p99 may be this many times the steady one.
@@ -31,25 +31,30 @@ pub(super) fn measure(
                 .iter()
                 .find(|evidence| evidence.name == *fault)
                 .ok_or_else(|| format!("there was no fault {fault}"))?;
+            if !ends_under_load(facts, fault) {
+                return Err(format!("{} did not end while there was load", fault.name));
+            }
             of_fault(facts, name, signal, fault)
         }
-        _ => {
-            let ended: Vec<&FaultEvidence> = facts
-                .evidence
-                .faults
-                .iter()
-                .filter(|fault| fault.ended_ns.is_some_and(|end| end < load_end_ns(facts)))
-                .collect();
-            if ended.is_empty() {
-                return Err("no fault ended while there was load".to_owned());
-            }
-            ended
-                .into_iter()
-                .map(|fault| of_fault(facts, name, signal, fault))
-                .reduce(|worst, next| Ok(worst?.max(next?)))
-                .unwrap_or_else(|| Err("no fault was measured".to_owned()))
-        }
+        _ => facts
+            .evidence
+            .faults
+            .iter()
+            .filter(|fault| ends_under_load(facts, fault))
+            .map(|fault| of_fault(facts, name, signal, fault))
+            .reduce(|worst, next| Ok(worst?.max(next?)))
+            .unwrap_or_else(|| Err("no fault ended while there was load".to_owned())),
     }
+}
+
+/// Whether there was anything to recover: the fault was to end before the load, and did. A kill has
+/// no end, and a fault that ends with the load ends a moment before or after it by chance.
+fn ends_under_load(facts: &Facts<'_>, fault: &FaultEvidence) -> bool {
+    let planned = facts.plan.faults.iter().find(|p| p.name == fault.name);
+    planned
+        .and_then(|planned| planned.end_ns)
+        .is_some_and(|end_ns| end_ns < facts.plan.run.duration_ns)
+        && fault.ended_ns.is_some_and(|end| end < load_end_ns(facts))
 }
 
 fn load_end_ns(facts: &Facts<'_>) -> u64 {
@@ -86,8 +91,9 @@ fn of_fault(
 /// worst over the signals.
 ///
 /// Items belong to the bin of their due time, as they belong to phases. A bin is healthy when at
-/// least 95 % of what was due in it was received and the p99 of their delivery latency is at most
-/// twice the steady one. Counting receipts by their arrival instead would make a client that
+/// least 95 % of what was due in it, and not sampled out, was received and the p99 of their delivery
+/// latency is at most twice the steady one before the first fault. A bin in which nothing was due tells nothing and is
+/// passed over. Counting receipts by their arrival instead would make a client that
 /// flushes five times a second look ill in every bin that happens to see four flushes. The bins
 /// are those of the run's clock, so the resolution is one second.
 fn recovery_time(facts: &Facts<'_>, signal: Option<Signal>, end_ns: u64) -> Measured {
@@ -114,11 +120,7 @@ fn judged_signals(facts: &Facts<'_>, signal: Option<Signal>) -> Vec<Signal> {
 
 fn recovery_of_signal(facts: &Facts<'_>, signal: Signal, end_ns: u64) -> Measured {
     let steady_p99_ns = facts
-        .latencies(
-            Distribution::Delivery,
-            Some(signal),
-            &Window::In(Phase::Steady),
-        )
+        .undisturbed(Distribution::Delivery, signal)
         .quantile_ns(0.99)
         .ok_or_else(|| format!("{signal}: nothing was received in the steady phase"))?;
     let Some(seen) = facts
@@ -133,30 +135,33 @@ fn recovery_of_signal(facts: &Facts<'_>, signal: Signal, end_ns: u64) -> Measure
     // A fault that ends a few milliseconds late still leaves its bin to recover in.
     let first_bin = end_ns.saturating_sub(BIN_TOLERANCE_NS).div_ceil(SECOND_NS);
     let bins_of_load = load_end_ns(facts) / SECOND_NS;
-    let mut healthy = 0;
+    let mut healthy = Vec::new();
     for bin in first_bin..bins_of_load {
         let start_ns = bin * SECOND_NS;
-        let offered: u64 = facts
-            .evidence
-            .producers
-            .iter()
-            .filter(|producer| producer.signal == signal)
-            .map(|producer| {
-                producer.first_sequence_due_at(start_ns + SECOND_NS)
-                    - producer.first_sequence_due_at(start_ns)
-            })
-            .sum();
-        let (received, p99_ns) = usize::try_from(bin)
+        let due = |name: &str| {
+            let span = (start_ns, start_ns + SECOND_NS);
+            let count = facts
+                .ledger
+                .count_due_within(facts.evidence, Some(signal), span, name);
+            count.unwrap_or(0)
+        };
+        let wanted = due("offered").saturating_sub(due("sampled_out"));
+        if wanted == 0 {
+            continue;
+        }
+        let p99_ns = usize::try_from(bin)
             .ok()
-            .and_then(|bin| seen.by_due_bin.get(bin))
-            .map_or((0, None), |bin| (bin.count(), bin.quantile_ns(0.99)));
-        let arrived = received as f64 >= HEALTHY_SHARE * offered as f64;
+            .and_then(|bin| seen.by_due_bin.get(bin)?.quantile_ns(0.99));
+        let arrived = due("received") as f64 >= HEALTHY_SHARE * wanted as f64;
         let fast =
             p99_ns.is_none_or(|p99_ns| p99_ns as f64 <= HEALTHY_P99_FACTOR * steady_p99_ns as f64);
-        healthy = if arrived && fast { healthy + 1 } else { 0 };
-        if healthy == HEALTHY_BINS {
-            let since_ns = (bin + 1 - HEALTHY_BINS) * SECOND_NS;
-            return Ok(seconds(since_ns.saturating_sub(end_ns)));
+        if !(arrived && fast) {
+            healthy.clear();
+            continue;
+        }
+        healthy.push(start_ns);
+        if healthy.len() == HEALTHY_BINS {
+            return Ok(seconds(healthy[0].saturating_sub(end_ns)));
         }
     }
     Err(format!(
@@ -199,15 +204,15 @@ pub(super) fn longest_gap_ns(
     let mut longest = None;
     for (start_ns, end_ns) in intervals {
         // Only what could still be sent can be missing.
-        let end_ns = (*end_ns).min(load_end_ns(facts).max(*start_ns));
+        let end_ns = (*end_ns).min(load_end_ns(facts));
+        if *start_ns >= end_ns || receipts.is_empty() {
+            continue;
+        }
         let inside: Vec<u64> = receipts
             .iter()
             .copied()
             .filter(|at| (*start_ns..=end_ns).contains(at))
             .collect();
-        if inside.is_empty() && receipts.is_empty() {
-            continue;
-        }
         let edges = std::iter::once(*start_ns)
             .chain(inside)
             .chain(std::iter::once(end_ns));
@@ -251,4 +256,136 @@ fn first_receipt_after(facts: &Facts<'_>, at_ns: u64) -> Option<u64> {
 
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::Facts;
+    use super::super::fixture::{healthy, held_between, run};
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::metric;
+    use crate::plan::fixture::{client_fault, cut, plan};
+    use crate::plan::{Plan, ProcessFault};
+
+    fn measured(plan: &Plan, evidence: &Evidence, name: &str, window: Window) -> Measured {
+        let facts = Facts::of(plan, evidence);
+        facts.measure(metric::find(name).unwrap(), None, &window)
+    }
+
+    fn recovery(plan: &Plan, evidence: &Evidence) -> Measured {
+        measured(plan, evidence, "recovery.time", Window::Whole)
+    }
+
+    fn with_cut(end_s: u64) -> Plan {
+        Plan {
+            faults: vec![cut("cut", 8, end_s)],
+            ..plan()
+        }
+    }
+
+    #[test]
+    fn recovery_ends_with_the_first_of_three_healthy_seconds() {
+        let plan = with_cut(10);
+        let at_once = run(&plan, |due| held_between(due, 8, 10));
+        assert_eq!(recovery(&plan, &at_once), Ok(0.0));
+        let in_two_seconds = run(&plan, |due| held_between(due, 8, 12));
+        assert_eq!(recovery(&plan, &in_two_seconds), Ok(2.0));
+        // Two healthy seconds and a relapse are no recovery.
+        let relapse = run(&plan, |due| match due / SECOND_NS {
+            12 => None,
+            _ => held_between(due, 8, 10),
+        });
+        assert_eq!(recovery(&plan, &relapse), Ok(3.0));
+        let never = run(&plan, |due| held_between(due, 8, 19));
+        assert!(recovery(&plan, &never).is_err());
+    }
+
+    #[test]
+    fn losing_six_in_a_hundred_is_no_recovery_and_losing_five_is() {
+        let plan = with_cut(10);
+        let losing = |share: u64| {
+            run(&plan, move |due| {
+                let lost = due >= 10 * SECOND_NS && (due / 10_000_000) % 100 < share;
+                (!lost).then_some(5_000_000)
+            })
+        };
+        assert!(recovery(&plan, &losing(6)).is_err());
+        assert_eq!(recovery(&plan, &losing(5)), Ok(0.0));
+    }
+
+    #[test]
+    fn what_the_sampler_left_out_is_not_waited_for() {
+        let plan = with_cut(10);
+        let kept = |sequence: u64| sequence.is_multiple_of(10);
+        let mut evidence = run(&plan, |due| kept(due / 10_000_000 + 1).then_some(5_000_000));
+        let producer = &mut evidence.producers[0];
+        producer.sampled_out = (1..=2000).filter(|s| !kept(*s)).collect();
+        producer.entered = (1..=2000).filter(|s| kept(*s)).collect();
+        assert_eq!(recovery(&plan, &evidence), Ok(0.0));
+    }
+
+    #[test]
+    fn seconds_in_which_nothing_was_due_prove_nothing() {
+        let plan = with_cut(10);
+        let mut evidence = healthy(&plan);
+        let producer = &mut evidence.producers[0];
+        producer.due_ns.truncate(1000);
+        producer.released_ns.truncate(1000);
+        assert!(recovery(&plan, &evidence).is_err());
+    }
+
+    #[test]
+    fn kills_and_faults_that_end_with_the_load_have_no_recovery() {
+        let mut plan = with_cut(20);
+        // It may end a moment before the client says so.
+        let mut evidence = healthy(&plan);
+        evidence.times.load_ended_ns += 5_000_000;
+        assert!(recovery(&plan, &evidence).is_err());
+        plan.faults = vec![client_fault("crash", 12, None, ProcessFault::Kill)];
+        let mut evidence = healthy(&plan);
+        evidence.faults[0].ended_ns = Some(12 * SECOND_NS + 1);
+        assert!(recovery(&plan, &evidence).is_err());
+        // They do not hide the recovery of another fault.
+        plan.faults.push(cut("cut", 4, 6));
+        assert_eq!(recovery(&plan, &healthy(&plan)), Ok(0.0));
+    }
+
+    #[test]
+    fn the_worst_fault_counts_without_a_window() {
+        let mut plan = with_cut(10);
+        plan.faults.push(cut("first", 3, 4));
+        let evidence = run(&plan, |due| held_between(due, 8, 11));
+        assert_eq!(recovery(&plan, &evidence), Ok(1.0));
+        let first = Window::After("first".to_owned());
+        assert_eq!(measured(&plan, &evidence, "recovery.time", first), Ok(0.0));
+    }
+
+    #[test]
+    fn a_gap_spans_the_fault_and_what_comes_after() {
+        let plan = with_cut(10);
+        let evidence = run(&plan, |due| held_between(due, 8, 13));
+        let gap = |window| measured(&plan, &evidence, "delivery.gap", window).unwrap();
+        let near = |seen: f64, truth: f64| assert!((seen - truth).abs() <= 0.2, "{seen}");
+        near(gap(Window::Whole), 5.0);
+        near(gap(Window::During("cut".to_owned())), 2.0);
+        near(gap(Window::After("cut".to_owned())), 3.0);
+        near(gap(Window::In(Phase::Steady)), 0.1);
+        // After the load nothing can be missing, so there is nothing to measure.
+        let drain = Window::In(Phase::Drain);
+        assert!(measured(&plan, &evidence, "delivery.gap", drain).is_err());
+        let after = || Window::After("cut".to_owned());
+        near(
+            measured(&plan, &evidence, "delivery.gap.outage", after()).unwrap(),
+            2.0,
+        );
+        near(
+            measured(&plan, &evidence, "delivery.gap.backoff", after()).unwrap(),
+            3.0,
+        );
+        near(
+            measured(&plan, &evidence, "backlog.drain.time", after()).unwrap(),
+            3.0,
+        );
+    }
 }

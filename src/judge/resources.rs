@@ -166,3 +166,68 @@ fn machine(samples: &[MachineSample], what: &str, intervals: &[(u64, u64)]) -> O
 fn no_samples() -> String {
     "the window has no samples".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::Facts;
+    use super::super::fixture::healthy;
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::metric;
+    use crate::plan::fixture::{SECOND_NS, cut, plan};
+
+    fn measured(evidence: &Evidence, name: &str, window: Window) -> Measured {
+        let mut plan = plan();
+        plan.faults.push(cut("cut", 8, 10));
+        let facts = Facts::of(&plan, evidence);
+        facts.measure(metric::find(name).unwrap(), None, &window)
+    }
+
+    #[test]
+    fn use_is_that_of_the_window() {
+        let mut evidence = healthy(&plan());
+        for sample in &mut evidence.roles[0].samples {
+            if (8 * SECOND_NS..10 * SECOND_NS).contains(&sample.at_ns) {
+                sample.rss_bytes = 5 << 20;
+            }
+            // A whole core from 8 s on.
+            sample.cpu_user_ns += sample.at_ns.saturating_sub(8 * SECOND_NS);
+        }
+        let during = || Window::During("cut".to_owned());
+        let steady = || Window::In(crate::plan::expectation::Phase::Warmup);
+        let mib = f64::from(1 << 20);
+        assert_eq!(
+            measured(&evidence, "client.rss.max", during()),
+            Ok(5.0 * mib)
+        );
+        assert_eq!(measured(&evidence, "client.rss.max", steady()), Ok(mib));
+        assert_eq!(measured(&evidence, "client.threads.max", during()), Ok(3.0));
+        let near = |name, window, truth: f64| {
+            let seen = measured(&evidence, name, window).unwrap();
+            assert!(
+                (seen / truth - 1.0).abs() < 0.01,
+                "{name}: {seen}, not {truth}"
+            );
+        };
+        near("client.cpu", during(), 1.02);
+        near("client.cpu", steady(), 0.02);
+        near("sink.cpu", Window::Whole, 0.02);
+        near("sink.cpu.per_item", Window::Whole, 22.5 * 0.02 / 2000.0);
+        near("link.up.rate", during(), 10_000.0);
+        near("link.cpu.per_byte", Window::Whole, 22.5 * 0.02 / 202_000.0);
+    }
+
+    #[test]
+    fn what_was_not_sampled_has_no_value() {
+        let mut evidence = healthy(&plan());
+        evidence.roles.clear();
+        for name in [
+            "client.cpu",
+            "sink.rss.max",
+            "machine.steal.max",
+            "machine.busy.mean",
+        ] {
+            assert!(measured(&evidence, name, Window::Whole).is_err(), "{name}");
+        }
+    }
+}

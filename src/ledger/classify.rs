@@ -79,6 +79,10 @@ pub(super) fn classify(producer: &Producer, evidence: &Evidence) -> ProducerLedg
     take(Class::LostSilently, batches.acknowledged.clone());
     take(Class::GivenUp, batches.attempted.clone());
     take(Class::DroppedByClient, &generated - &batches.attempted);
+    let lost = classes
+        .iter()
+        .filter(|(class, _)| class.is_loss())
+        .fold(RoaringTreemap::new(), |lost, (_, items)| lost | items);
 
     let offered = offered(producer);
     let missed = &(&offered - &generated) - &producer.sampled_out;
@@ -91,6 +95,7 @@ pub(super) fn classify(producer: &Producer, evidence: &Evidence) -> ProducerLedg
         sampled_out: producer.sampled_out.clone(),
         recovered: thought_failed,
         late: &received - &producer.received_by_deadline,
+        lost,
         extra_copies: producer.extra_copies,
         unexpected: (&producer.received - &generated).len(),
         offered,

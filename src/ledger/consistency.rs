@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
 
-use super::{BatchSets, ProducerLedger};
+use super::BatchSets;
 use crate::evidence::{Evidence, Producer};
 use crate::signal::Signal;
 
@@ -26,6 +26,10 @@ pub(super) fn producer(
         (
             &producer.received - &producer.entered,
             "received and never generated",
+        ),
+        (
+            &producer.received - &batches.attempted,
+            "received and never sent",
         ),
         (
             &producer.received_again - &producer.received,
@@ -78,28 +82,23 @@ fn released(producer: &Producer) -> RoaringTreemap {
 }
 
 /// The sink counts every copy that it accepts, apart from its bitmaps: both must agree.
-pub(super) fn sink_totals(
-    evidence: &Evidence,
-    producers: &[ProducerLedger],
-) -> BTreeMap<Signal, Vec<String>> {
+pub(super) fn sink_totals(evidence: &Evidence) -> BTreeMap<Signal, Vec<String>> {
     let mut why_not = BTreeMap::new();
-    for seen in &evidence.sink.signals {
+    for signal in Signal::ALL {
         let marked: u64 = evidence
             .producers
             .iter()
-            .filter(|producer| producer.signal == seen.signal)
+            .filter(|producer| producer.signal == signal)
             .map(|producer| producer.received.len() + producer.extra_copies)
             .sum();
-        if producers.iter().all(|ledger| ledger.signal != seen.signal) && seen.copies == 0 {
-            continue;
-        }
-        if marked + seen.unexpected != seen.copies {
+        let seen = evidence.sink.signals.iter().find(|s| s.signal == signal);
+        let (copies, unexpected) = seen.map_or((0, 0), |seen| (seen.copies, seen.unexpected));
+        if marked + unexpected != copies {
             why_not.insert(
-                seen.signal,
+                signal,
                 vec![format!(
-                    "the sink accepted {} copies, its marks account for {}",
-                    seen.copies,
-                    marked + seen.unexpected
+                    "the sink accepted {copies} copies, its marks account for {}",
+                    marked + unexpected
                 )],
             );
         }

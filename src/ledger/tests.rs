@@ -246,7 +246,7 @@ proptest! {
         let evidence = run_with(&fates);
         let ledger = Ledger::of(&evidence);
         for class in Class::ALL {
-            let count = |span| ledger.count_due_within(&evidence, None, span, |p| p.class(class).clone());
+            let count = |span| ledger.count_due_within(&evidence, None, span, class.as_str()).unwrap();
             prop_assert_eq!(count((0, cut_ns)) + count((cut_ns, u64::MAX)), ledger.producers[0].class(class).len());
         }
     }

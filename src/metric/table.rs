@@ -41,7 +41,7 @@ impl Metric {
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Metric] = &[
-    m("acknowledged.rate", PerSecond, Higher, Any, "Items acknowledged per second.").per_signal().live(),
+    m("acknowledged.rate", PerSecond, Higher, Any, "Items acknowledged per second; without a window, per second of load.").per_signal().live(),
     m("attempts", Count, Lower, WholeRun, "Requests put on the wire, retries included.").per_signal(),
     m("backlog.drain.time", Seconds, Lower, AfterFault, "From a fault's end until the client's backlog (generated and unfinished) is back at its steady level."),
     m("batch.items.mean", Count, Neither, WholeRun, "Mean number of items in a batch.").per_signal(),
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("export.service.p90", Seconds, Lower, Any, "Export service time (answer minus sending of the batch's first attempt), p90 over batches. Hides waiting: see export.response.").per_signal(),
     m("export.service.p99", Seconds, Lower, Any, "Export service time (answer minus sending of the batch's first attempt), p99 over batches. Hides waiting: see export.response.").per_signal(),
     m("export.service.p999", Seconds, Lower, Any, "Export service time (answer minus sending of the batch's first attempt), p999 over batches. Hides waiting: see export.response.").per_signal(),
-    m("extra_copies", Count, Lower, Any, "Copies received beyond each item's first.").per_signal().ledger(),
+    m("extra_copies", Count, Lower, WholeRun, "Copies received beyond each item's first.").per_signal().ledger(),
     m("generated", Count, Neither, Any, "Items that the client really created.").per_signal().ledger().live(),
     m("generated.rate", PerSecond, Higher, Any, "Items generated per second.").per_signal().live(),
     m("given_up", Count, Lower, Any, "Items not received, attempted until the client's retries ended.").per_signal().ledger(),
@@ -108,7 +108,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("offered", Count, Neither, Any, "Items that the schedule made due.").per_signal().ledger().live(),
     m("offered.rate", PerSecond, Higher, Any, "Items due per second.").per_signal().live(),
     m("received", Count, Higher, Any, "Items whose identity the sink saw at least once.").per_signal().ledger().live(),
-    m("received.rate", PerSecond, Higher, Any, "Items received per second (first copies).").per_signal().live(),
+    m("received.rate", PerSecond, Higher, Any, "Items received per second (first copies); without a window, per second of load.").per_signal().live(),
     m("recovered", Count, Neither, Any, "Items received although the client thought them failed or never learnt.").per_signal().ledger(),
     m("recovery.time", Seconds, Lower, AfterFault, "From a fault's end to the first of three one-second bins of due time with at least 95 % of what was due received and a p99 of at most twice the steady one.").per_signal(),
     m("refused", Count, Lower, Any, "Items not received, answered with a permanent error or rejected by a partial success.").per_signal().ledger(),

@@ -8,6 +8,9 @@ use crate::signal::Signal;
 
 /// Resolution with which a profile that is not constant is integrated.
 const STEP_NS: u64 = 1_000_000;
+/// Part of an arrival by which the integral may be off: sums of doubles are not exact, and an arrival
+/// on the border of two steps, or of the run, belongs to the later one.
+const ROUNDING: f64 = 1e-6;
 
 /// Due times of one producer's arrivals within `[0, duration_ns)`, in order.
 ///
@@ -43,7 +46,8 @@ pub fn due_times_ns(
         // The midpoint is exact for constant and linear rates.
         let rate = per_ns(at_ns + step_ns / 2);
         let gained = rate * step_ns as f64;
-        while target < integral + gained {
+        while target < integral + gained - ROUNDING {
+            // Negative, and then 0, for an arrival that was left over from the step before.
             let into_step = (target - integral) / rate;
             due.push(at_ns + (into_step as u64).min(step_ns - 1));
             target += gaps.next();
@@ -150,6 +154,14 @@ mod tests {
         let due = due_times_ns(&plan, 0, 1, 10 * SECOND_NS);
         assert_eq!(due.len(), 10_000);
         assert_eq!(due[0], 0);
+        for rate in [3.0, 7.0, 100.0, 300.0, 333.0] {
+            let plan = ArrivalPlan {
+                profile: RateProfile::Constant { rate },
+                ..plan.clone()
+            };
+            let due = due_times_ns(&plan, 0, 1, 10 * SECOND_NS);
+            assert_eq!(due.len() as f64, rate * 10.0);
+        }
         assert!(
             due.windows(2)
                 .all(|pair| pair[1].abs_diff(pair[0] + 1_000_000) <= 1)

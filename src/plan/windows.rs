@@ -112,3 +112,114 @@ pub fn segment_at(segments: &[Segment], at_ns: u64) -> usize {
         .partition_point(|segment| segment.end_ns <= at_ns)
         .min(segments.len().saturating_sub(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixture::{SECOND_NS, cut, link_fault, plan};
+    use crate::plan::{FaultPlan, LinkFault};
+    use proptest::prelude::*;
+
+    /// `0..2 warmup` and so on, in seconds.
+    fn shown(faults: Vec<FaultPlan>) -> Vec<String> {
+        let plan = Plan { faults, ..plan() };
+        segments(&plan)
+            .iter()
+            .map(|segment| {
+                let end = match segment.end_ns {
+                    u64::MAX => String::new(),
+                    end_ns => (end_ns / SECOND_NS).to_string(),
+                };
+                let names = [segment.during.join("+"), segment.after.join("+")];
+                let words = format!(
+                    "{} during {} after {}",
+                    segment.phase.as_str(),
+                    names[0],
+                    names[1]
+                );
+                format!("{}..{end} {}", segment.start_ns / SECOND_NS, words.trim())
+                    .replace(" during  ", " ")
+                    .trim_end_matches(" after")
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_fault_has_its_window_its_recovery_and_what_comes_after() {
+        assert_eq!(
+            shown(vec![cut("a", 5, 7), cut("b", 16, 18)]),
+            [
+                "0..2 warmup",
+                "2..5 steady",
+                "5..7 fault during a",
+                "7..12 recovery after a",
+                "12..16 steady after a",
+                "16..18 fault during b",
+                "18..20 recovery after b",
+                "20.. drain",
+            ]
+        );
+    }
+
+    #[test]
+    fn faults_may_overlap_begin_with_the_run_and_end_with_the_load() {
+        assert_eq!(
+            shown(vec![cut("a", 0, 4), cut("b", 3, 20)]),
+            [
+                "0..2 fault during a",
+                "2..3 fault during a",
+                "3..4 fault during a+b",
+                "4..9 fault during b after a",
+                "9..20 fault during b after a",
+                "20.. drain",
+            ]
+        );
+    }
+
+    #[test]
+    fn weather_of_the_whole_run_opens_no_window() {
+        let rain = link_fault("rain", 0, None, LinkFault::SlowClose { delay_ns: 1 });
+        assert_eq!(
+            shown(vec![rain]),
+            ["0..2 warmup", "2..20 steady", "20.. drain"]
+        );
+        let late = link_fault("late", 9, None, LinkFault::SlowClose { delay_ns: 1 });
+        assert_eq!(
+            shown(vec![late]),
+            [
+                "0..2 warmup",
+                "2..9 steady",
+                "9..20 fault during late",
+                "20.. drain"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn segments_have_no_gap_and_no_overlap(
+            faults in prop::collection::vec((0_u64..19, 1_u64..10), 0..5), at_ns: u64,
+        ) {
+            let faults = faults
+                .iter()
+                .enumerate()
+                .map(|(index, (start, length))| cut(&index.to_string(), *start, (start + length).min(20)))
+                .collect();
+            let plan = Plan { faults, ..plan() };
+            let segments = segments(&plan);
+            prop_assert_eq!(segments[0].start_ns, 0);
+            prop_assert_eq!(segments[segments.len() - 1].end_ns, u64::MAX);
+            prop_assert!(segments.iter().all(|s| s.start_ns < s.end_ns));
+            prop_assert!(segments.windows(2).all(|pair| pair[0].end_ns == pair[1].start_ns));
+            let found = &segments[segment_at(&segments, at_ns)];
+            prop_assert!(found.start_ns <= at_ns && at_ns <= found.end_ns);
+            for fault in &plan.faults {
+                for segment in &segments {
+                    let inside = fault.start_ns <= segment.start_ns && Some(segment.end_ns) <= fault.end_ns;
+                    prop_assert_eq!(segment.is_in(&Window::During(fault.name.clone())), inside);
+                }
+            }
+        }
+    }
+}

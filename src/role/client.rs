@@ -97,7 +97,7 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) -> Resul
     };
     let mut errors = client.recorder.notes();
     errors.extend(failures);
-    stdio::report(&Report::Client(sample(&client, clock)));
+    tell(&client, clock);
     stdio::report(&Report::ClientDone {
         at_ns: clock.now_ns(),
         errors,
@@ -134,19 +134,21 @@ async fn during<T>(
                     return Err(RoleError::Failed(why));
                 }
             },
-            _ = ticks.tick() => {
-                stdio::report(&Report::Client(sample(client, clock)));
-                if let Some(why) = client.recorder.failure() {
-                    stdio::report(&Report::Failed { why: why.to_owned() });
-                    return Err(RoleError::Failed(why.to_owned()));
-                }
-            }
+            _ = ticks.tick() => tell(client, clock),
             command = commands.recv() => match command {
                 Some(Command::StopLoad) => client.stop.store(true, Ordering::Relaxed),
                 Some(Command::Finish) | None => return Ok(None),
                 Some(_) => {}
             },
         }
+    }
+}
+
+/// Reports the counters, and that evidence is being lost if it is.
+fn tell(client: &Client, clock: RunClock) {
+    stdio::report(&Report::Client(sample(client, clock)));
+    if let Some(why) = client.recorder.take_failure() {
+        stdio::report(&Report::Failed { why });
     }
 }
 

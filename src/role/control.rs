@@ -133,7 +133,7 @@ pub enum Report {
     SinkDone(Box<SinkEvidence>),
     /// From the link, as the answer to [`Command::Finish`].
     LinkDone(LinkSample),
-    /// The role cannot go on.
+    /// The role cannot go on, or not do all of its work: the run cannot be judged.
     Failed {
         why: String,
     },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::SdkError;
@@ -28,7 +28,9 @@ pub struct Recorder {
     requests: AtomicU64,
     signals: [SignalRecord; 3],
     notes: Mutex<BTreeSet<String>>,
-    failure: OnceLock<String>,
+    /// Why the journal is not whole: the first failure, until it was told.
+    failure: Mutex<Option<String>>,
+    failed: AtomicBool,
     /// Values that a peer may echo and nobody may read.
     secrets: Vec<Secret>,
 }
@@ -99,7 +101,8 @@ impl Recorder {
             requests: AtomicU64::new(0),
             signals,
             notes: Mutex::default(),
-            failure: OnceLock::new(),
+            failure: Mutex::default(),
+            failed: AtomicBool::new(false),
             secrets,
         })
     }
@@ -153,18 +156,20 @@ impl Recorder {
         self.next_point.fetch_add(count, Ordering::Relaxed)
     }
 
-    /// Appends to the journal. The first failure is kept: nobody can judge the run any more.
+    /// Appends to the journal. The first failure is kept for [`Self::take_failure`].
     pub(super) fn journal(&self, line: &BatchLine) {
-        if let Err(error) = self.journal.append(line) {
-            let _ = self
-                .failure
-                .set(format!("cannot write {BATCHES_FILE}: {error}"));
+        if let Err(error) = self.journal.append(line)
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            *failure = Some(format!("cannot write {BATCHES_FILE}: {error}"));
         }
     }
 
-    /// Why the evidence is incomplete, if it is.
-    pub fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+    /// Why the journal is not whole, once: the load goes on, but nobody can judge the run.
+    pub fn take_failure(&self) -> Option<String> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take()
     }
 
     /// The text without the secrets that a peer may have echoed.
@@ -191,5 +196,26 @@ impl Recorder {
     pub fn notes(&self) -> Vec<String> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         notes.iter().cloned().collect()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_cannot_be_written_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        // A disk that is always full.
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(BATCHES_FILE)).unwrap();
+        let recorder = Recorder::open(folder.path(), &LoadPlan::default(), Vec::new()).unwrap();
+        assert_eq!(recorder.take_failure(), None);
+        for batch in 1..4 {
+            recorder.journal(&BatchLine::Sent { batch, at_ns: 0 });
+        }
+        let why = recorder.take_failure().unwrap();
+        assert!(why.starts_with("cannot write batches.jsonl: "), "{why}");
+        recorder.journal(&BatchLine::Sent { batch: 4, at_ns: 0 });
+        assert_eq!(recorder.take_failure(), None);
     }
 }

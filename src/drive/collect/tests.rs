@@ -1,0 +1,135 @@
+//! Evidence out of journal lines and mapped files.
+
+use super::*;
+use crate::evidence::{ItemRange, OutcomeKind};
+use crate::journal::PointKind;
+use crate::plan::fixture::plan;
+
+fn point(time_unix_ns: u64) -> Point {
+    Point {
+        key: PointKey {
+            series: 7,
+            time_unix_ns,
+        },
+        value: 1.0,
+        kind: PointKind::Delta,
+    }
+}
+
+fn handed(batch: u64, at_ns: u64, points: &[u64]) -> BatchLine {
+    BatchLine::Handed {
+        batch,
+        signal: Signal::Metrics,
+        at_ns,
+        items: vec![ItemRange {
+            producer: 0,
+            first: 1,
+            last: 1,
+        }],
+        points: points.iter().map(|at| point(*at)).collect(),
+    }
+}
+
+fn received(at_ns: u64, points: &[u64]) -> PointsLine {
+    PointsLine {
+        at_ns,
+        points: points.iter().map(|at| point(*at)).collect(),
+    }
+}
+
+#[test]
+fn a_batch_is_what_its_lines_say() {
+    let answered = |batch, at_ns, ok| BatchLine::Answered {
+        batch,
+        at_ns,
+        ok,
+        text: "said".to_owned(),
+    };
+    let lines = [
+        handed(2, 10, &[]),
+        handed(1, 5, &[]),
+        BatchLine::Sent { batch: 1, at_ns: 6 },
+        answered(1, 7, false),
+        BatchLine::Sent { batch: 1, at_ns: 8 },
+        answered(1, 9, true),
+        BatchLine::Ended {
+            batch: 1,
+            at_ns: 9,
+            result: OutcomeKind::Acknowledged,
+            rejected: 3,
+            message: String::new(),
+        },
+        BatchLine::Sent {
+            batch: 2,
+            at_ns: 11,
+        },
+        // Of a batch that nobody handed over nothing is believed.
+        BatchLine::Sent {
+            batch: 99,
+            at_ns: 1,
+        },
+    ];
+    let batches = batches(&lines);
+    let numbers: Vec<u64> = batches.iter().map(|batch| batch.batch).collect();
+    assert_eq!(numbers, [1, 2]);
+    let answers = |batch: &Batch| -> Vec<Option<bool>> {
+        let answer = |attempt: &Attempt| attempt.answer.as_ref().map(|answer| answer.ok);
+        batch.attempts.iter().map(answer).collect()
+    };
+    assert_eq!(answers(&batches[0]), [Some(false), Some(true)]);
+    let outcome = batches[0].outcome.as_ref().unwrap();
+    assert_eq!((outcome.at_ns, outcome.rejected), (9, 3));
+    // The second was in flight when the client was killed.
+    assert_eq!(answers(&batches[1]), [None]);
+    assert_eq!(batches[1].outcome, None);
+}
+
+#[test]
+fn points_are_known_by_series_and_time() {
+    let lines = [handed(1, 100, &[1, 2]), handed(2, 200, &[3, 4])];
+    let receipts = [
+        received(110, &[1]),
+        received(120, &[1, 2, 77]),
+        received(130, &[1]),
+        received(900, &[3]),
+    ];
+    let (producer, strangers) = points_producer(&lines, &receipts, Some(500));
+    let members = |set: &RoaringTreemap| set.iter().collect::<Vec<_>>();
+    assert_eq!(producer.due_ns, [100, 100, 200, 200]);
+    assert_eq!(members(&producer.entered), [1, 2, 3, 4]);
+    assert_eq!(members(&producer.received), [1, 2, 3]);
+    assert_eq!(members(&producer.received_again), [1]);
+    assert_eq!((producer.extra_copies, producer.third_copies), (2, 1));
+    assert_eq!(members(&producer.received_by_deadline), [1, 2]);
+    assert_eq!(strangers, 1);
+    let (nothing, strangers) = points_producer(&[], &receipts[..1], None);
+    assert!(nothing.entered.is_empty() && nothing.received.is_empty());
+    assert_eq!(strangers, 1);
+}
+
+#[test]
+fn what_came_due_before_the_end_was_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let arrivals = Arrivals::create(&path, &[0, 10, 20, 30, 40]).unwrap();
+    arrivals.release(0, 1);
+    arrivals.release(2, 21);
+    let mut plan = plan().load.logs.unwrap().arrivals;
+    let scheduled = (vec![0, 10, 20, 30], vec![1, 0, 21, 0]);
+    assert_eq!(offered(&arrivals, &plan, 35), scheduled);
+    assert_eq!(offered(&arrivals, &plan, 5).0, [0]);
+
+    // A client that was killed owes nothing after its last release.
+    let (mut due_ns, mut released_ns) = scheduled;
+    truncate_after_last_release(&mut due_ns, &mut released_ns);
+    assert_eq!((due_ns, released_ns), (vec![0, 10, 20], vec![1, 0, 21]));
+    let (mut due_ns, mut released_ns) = (vec![5], vec![0]);
+    truncate_after_last_release(&mut due_ns, &mut released_ns);
+    assert!(due_ns.is_empty() && released_ns.is_empty());
+
+    plan.process = ArrivalProcess::ClosedLoop { outstanding: 1 };
+    let unscheduled = Arrivals::create_unscheduled(&path, 5).unwrap();
+    unscheduled.release_unscheduled(0, 3);
+    unscheduled.release_unscheduled(1, 9);
+    assert_eq!(offered(&unscheduled, &plan, 4), (vec![3, 9], vec![3, 9]));
+}

@@ -1,0 +1,131 @@
+//! A small plan for unit tests: 20 s of 100 log records a second.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// One second in nanoseconds.
+pub const SECOND_NS: u64 = 1_000_000_000;
+
+/// Warm-up until 2 s, load until 20 s, five seconds of recovery after each fault.
+pub fn plan() -> Plan {
+    Plan {
+        format: PLAN_FORMAT,
+        scenario: "made up".to_owned(),
+        description: String::new(),
+        source: String::new(),
+        seed: 1,
+        run: RunPlan {
+            warmup_ns: 2 * SECOND_NS,
+            duration_ns: 20 * SECOND_NS,
+            recovery_ns: 5 * SECOND_NS,
+            drain_ns: 10 * SECOND_NS,
+            miss_after_ns: 100_000_000,
+            lateness_limit_ns: 50_000_000,
+        },
+        load: LoadPlan {
+            logs: Some(SignalLoad {
+                arrivals: arrivals(100.0),
+                payload: LogPayload {
+                    body_bytes: 10,
+                    attributes: attributes(),
+                },
+            }),
+            ..LoadPlan::default()
+        },
+        client: ClientPlan {
+            kind: ClientKind::Sdk,
+            protocol: Protocol::Grpc,
+            compression: Compression::None,
+            service: "unit".to_owned(),
+            sdk: BTreeMap::new(),
+            retry: RetryPlan {
+                max_retries: 0,
+                initial_delay_ns: 0,
+                max_delay_ns: 0,
+                max_jitter_ns: 0,
+            },
+            shutdown_timeout_ns: SECOND_NS,
+            headers: BTreeMap::new(),
+            tls: TlsPlan::Off,
+            temporality: Temporality::Cumulative,
+        },
+        link: LinkPlan {
+            via: LinkBackend::Proxy,
+            buffer_bytes: 1 << 20,
+        },
+        sink: SinkPlan {
+            max_request_bytes: 1 << 20,
+            plant: Vec::new(),
+            oracle: None,
+        },
+        faults: Vec::new(),
+        expect: Vec::new(),
+        steady_state: Vec::new(),
+        abort_if: Vec::new(),
+    }
+}
+
+/// A load of metrics beside, or instead of, the log records.
+pub fn metrics() -> SignalLoad<MetricPayload> {
+    SignalLoad {
+        arrivals: arrivals(10.0),
+        payload: MetricPayload {
+            series: 1,
+            instruments: vec![InstrumentKind::Sum],
+            attributes: attributes(),
+        },
+    }
+}
+
+fn arrivals(rate: f64) -> ArrivalPlan {
+    ArrivalPlan {
+        process: ArrivalProcess::Constant,
+        profile: RateProfile::Constant { rate },
+        items_per_arrival: 1,
+        producers: 1,
+    }
+}
+
+fn attributes() -> AttributePlan {
+    AttributePlan {
+        count: 0,
+        value_bytes: 0,
+        cardinality: 1,
+        types: Vec::new(),
+    }
+}
+
+/// A fault of the link; times in seconds.
+pub fn link_fault(name: &str, start_s: u64, end_s: Option<u64>, fault: LinkFault) -> FaultPlan {
+    FaultPlan {
+        name: name.to_owned(),
+        start_ns: start_s * SECOND_NS,
+        end_ns: end_s.map(|end_s| end_s * SECOND_NS),
+        kind: FaultKind::Link {
+            direction: Direction::Up,
+            fault,
+        },
+    }
+}
+
+/// A silent partition towards the sink; times in seconds.
+pub fn cut(name: &str, start_s: u64, end_s: u64) -> FaultPlan {
+    link_fault(name, start_s, Some(end_s), LinkFault::PartitionSilence)
+}
+
+/// What happens to the client; times in seconds.
+pub fn client_fault(
+    name: &str,
+    start_s: u64,
+    end_s: Option<u64>,
+    fault: ProcessFault,
+) -> FaultPlan {
+    FaultPlan {
+        kind: FaultKind::Process {
+            role: RoleName::Client,
+            fault,
+        },
+        ..link_fault(name, start_s, end_s, LinkFault::PartitionSilence)
+    }
+}
