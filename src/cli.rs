@@ -1,8 +1,11 @@
 //! The command line: one file per command.
 
+use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use miette::miette;
 
 use crate::error::{CliError, Exit};
 
@@ -20,7 +23,12 @@ mod sink;
 
 /// Benchmark and chaos harness for OpenTelemetry (OTLP) pipelines.
 #[derive(Debug, Parser)]
-#[command(name = "squall", version, propagate_version = true)]
+#[command(
+    name = "squall",
+    bin_name = "squall",
+    version,
+    after_help = AFTER_HELP
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,9 +59,30 @@ enum Command {
     Role(role::Args),
 }
 
+const AFTER_HELP: &str = "\
+Start here:
+  squall init && squall run scenario.yaml
+
+Exit codes:
+  0 pass, 1 an expectation failed, 2 wrong usage or scenario, 3 inconclusive,
+  5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
+
 /// Parses the command line, runs the command and turns its end into an exit code.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // The panic hook has said what happened; what is left is the exit code.
+    match catch_unwind(AssertUnwindSafe(|| run(command))) {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => fail(&error),
+        Err(_) => fail(&CliError::internal(miette!(
+            help = "please report it, with the lines above and the command",
+            "this is a bug in squall"
+        ))),
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    match command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
@@ -64,18 +93,32 @@ pub fn main() -> ExitCode {
         Command::Metrics(args) => metrics::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Role(args) => role::run(args),
-    };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(error) => fail(&error),
     }
 }
 
 fn fail(error: &CliError) -> ExitCode {
     for report in &error.reports {
-        eprintln!("{report:?}");
+        // Where nobody can be told, the exit code still tells.
+        let _ = writeln!(io::stderr(), "{report:?}");
     }
     error.exit.into()
+}
+
+/// Prints to standard output. A reader that has gone away, as `head` does, has read enough: that
+/// is no error. Returns whether anybody still reads.
+///
+/// # Errors
+/// When standard output cannot be written, for instance to a full disk.
+fn print(text: &str) -> Result<bool, CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CliError::usage(miette!(
+            help = "redirect it to where there is room",
+            "cannot write to standard output: {error}"
+        ))),
+    }
 }
 
 /// What every command returns.

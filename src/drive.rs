@@ -206,6 +206,7 @@ impl<'a> Run<'a> {
     /// Ends the load now, heals every fault, and shortens the drain.
     async fn stop(&mut self, stopped: Stopped) {
         self.stopped = Some(stopped);
+        self.live.stopped = true;
         self.load_must_end_ns = self.clock.now_ns().min(self.load_must_end_ns);
         self.timeline.clear();
         self.faults.end_all(&mut self.topology, self.clock).await;

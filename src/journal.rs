@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,8 @@ pub struct SeriesLine {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// Set by the first failure, after which nothing is appended: only a last line may be torn.
+    failed: AtomicBool,
 }
 
 impl Journal {
@@ -102,17 +105,27 @@ impl Journal {
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file })
+        Ok(Self {
+            file,
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// Appends one line.
     ///
     /// # Errors
-    /// When the file cannot be written, for instance on a full disk.
+    /// When the file cannot be written, for instance on a full disk, or could not be before.
     pub fn append(&self, line: &impl Serialize) -> io::Result<()> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(io::Error::other("an earlier line could not be written"));
+        }
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
-        (&self.file).write_all(&bytes)
+        let written = (&self.file).write_all(&bytes);
+        if written.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        written
     }
 }
 
@@ -147,6 +160,18 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A device that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nothing_is_appended_after_a_failure() {
+        let journal = Journal::open(Path::new("/dev/full")).unwrap();
+        let line = BatchLine::Sent { batch: 7, at_ns: 9 };
+        let error = journal.append(&line).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let error = journal.append(&line).unwrap_err();
+        assert!(error.to_string().contains("earlier"), "{error}");
+    }
 
     #[test]
     fn a_torn_last_line_is_left_out() {

@@ -53,11 +53,23 @@ pub struct Words {
 }
 
 impl Words {
-    /// Makes a sparse file of `len` zero words, at least one.
+    /// Makes a file of `len` zero words, at least one, with its room on the disk taken at once:
+    /// a mapped page for which there is none would kill whoever touches it.
+    ///
+    /// # Errors
+    /// When the file cannot be made, sized or mapped, for instance on a full disk.
+    pub fn create(path: &Path, len: usize) -> io::Result<Self> {
+        let words = Self::create_sparse(path, len)?;
+        reserve(path, len.max(1) as u64 * 8)?;
+        Ok(words)
+    }
+
+    /// As [`Self::create`], and takes room only where something is written: for files of which
+    /// hardly anybody uses the whole.
     ///
     /// # Errors
     /// When the file cannot be made, sized or mapped.
-    pub fn create(path: &Path, len: usize) -> io::Result<Self> {
+    pub fn create_sparse(path: &Path, len: usize) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -106,6 +118,23 @@ impl Words {
     }
 }
 
+/// Takes the room of a whole file on its disk; where the file system cannot, nothing is taken.
+#[cfg(target_os = "linux")]
+fn reserve(path: &Path, bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    let file = OpenOptions::new().write(true).open(path)?;
+    match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_path: &Path, _bytes: u64) -> io::Result<()> {
+    Ok(())
+}
+
 /// One bit per sequence, from 1.
 #[derive(Debug)]
 pub struct Bitmap {
@@ -120,6 +149,15 @@ impl Bitmap {
     pub fn create(path: &Path, sequences: u64) -> io::Result<Self> {
         let len = usize::try_from(sequences / 64 + 1).map_err(io::Error::other)?;
         Words::create(path, len).map(|words| Self { words })
+    }
+
+    /// As [`Self::create`], without taking the room.
+    ///
+    /// # Errors
+    /// As [`Words::create_sparse`].
+    pub fn create_sparse(path: &Path, sequences: u64) -> io::Result<Self> {
+        let len = usize::try_from(sequences / 64 + 1).map_err(io::Error::other)?;
+        Words::create_sparse(path, len).map(|words| Self { words })
     }
 
     /// # Errors
@@ -176,9 +214,9 @@ impl Arrivals {
     /// Makes the file for a closed loop, where arrivals become due only when they are released.
     ///
     /// # Errors
-    /// As [`Words::create`].
+    /// As [`Words::create_sparse`].
     pub fn create_unscheduled(path: &Path, arrivals: usize) -> io::Result<Self> {
-        Words::create(path, arrivals * 2).map(|words| Self { words })
+        Words::create_sparse(path, arrivals * 2).map(|words| Self { words })
     }
 
     /// # Errors

@@ -27,10 +27,13 @@ const REPORTS_WAITING: usize = 4096;
 /// Why a topology did not come up.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum TopologyError {
-    #[error("cannot start the {role}: {source}")]
+    #[error("cannot start the {role}: {error}")]
+    #[diagnostic(help(
+        "squall runs itself as a child process: look at the limits on processes, memory and open files (`ulimit -a`)"
+    ))]
     Spawn {
         role: &'static str,
-        source: io::Error,
+        error: io::Error,
     },
     #[error("the {role} did not get ready: {why}")]
     #[diagnostic(help("its own words are in {log}"))]
@@ -39,9 +42,13 @@ pub enum TopologyError {
         why: String,
         log: String,
     },
-    #[error("cannot make the evidence files in {path}: {source}")]
-    Evidence { path: String, source: io::Error },
+    #[error("cannot make the evidence files in {path}: {error}")]
+    #[diagnostic(help(
+        "they need room for every arrival of the run: make room on that disk, name another with `--results DIR`, or lower the rate or the duration"
+    ))]
+    Evidence { path: String, error: io::Error },
     #[error("{0}")]
+    #[diagnostic(help("see `client.tls` in the scenario"))]
     Tls(String),
 }
 
@@ -70,9 +77,9 @@ impl Topology {
     pub async fn up(plan: &Plan, run_folder: &Path) -> Result<Self, TopologyError> {
         let evidence = run_folder.join("evidence");
         let expected =
-            evidence_files::create(plan, &evidence).map_err(|source| TopologyError::Evidence {
+            evidence_files::create(plan, &evidence).map_err(|error| TopologyError::Evidence {
                 path: evidence.display().to_string(),
-                source,
+                error,
             })?;
         let certificates = Certificates::of(&plan.client.tls).map_err(TopologyError::Tls)?;
         let (reports_in, mut reports) = mpsc::channel(REPORTS_WAITING);

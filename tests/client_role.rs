@@ -233,6 +233,21 @@ fn retries_that_end_without_success_are_given_up() {
     }
 }
 
+/// A device that is always full stands in for a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_cannot_be_written_is_told() {
+    let server = Server::start(always(Reply::Ok));
+    let endpoint = endpoint(&server, Protocol::Grpc);
+    let mut run = Run::new(Protocol::Grpc, only_logs(500.0), endpoint);
+    run.setup.duration_ns = 30_000_000_000;
+    run.put_the_journal_on_a_full_disk();
+    let mut running = run.start();
+    let why = running.until_failed();
+    assert!(why.contains("batches.jsonl"), "{why}");
+    assert!(why.contains("No space left"), "{why}");
+}
+
 #[test]
 fn where_nobody_listens_all_is_given_up() {
     // Bound, so that nobody else gets the port, and not listening.

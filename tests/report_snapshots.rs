@@ -66,6 +66,17 @@ fn explain_can_be_narrowed() {
 }
 
 #[test]
+fn explain_does_not_praise_a_run_that_generated_nothing() {
+    let mut record = fixture::passing();
+    for ledger in record.result.ledger.values_mut() {
+        *ledger = Default::default();
+        ledger.closes = true;
+    }
+    let text = explain::render(&record, &Filter::default());
+    assert!(text.contains("Nothing was generated"), "{text}");
+}
+
+#[test]
 fn explain_says_plainly_that_nothing_was_lost() {
     insta::assert_snapshot!(explain::render(&fixture::passing(), &Filter::default()));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::report::explain::{self, CLASSES, Filter};
 use crate::signal::Signal;
@@ -12,6 +12,11 @@ use crate::store;
 
 /// Arguments of `squall explain`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  squall explain latest
+  squall explain latest --signal traces --class dropped_by_client
+  squall explain latest --json")]
 pub struct Args {
     /// Which run: its folder, its name, a unique beginning or end of it, or `latest`
     run: String,
@@ -24,7 +29,7 @@ pub struct Args {
     /// As JSON: a list of causes with their examples
     #[arg(long)]
     json: bool,
-    /// Folder of the runs
+    /// Where runs are stored
     #[arg(long, value_name = "DIR", default_value = store::RUNS)]
     results: PathBuf,
 }
@@ -39,9 +44,9 @@ pub fn run(args: Args) -> Outcome {
         let causes = explain::select(&record, &filter);
         let json = serde_json::to_string_pretty(&causes)
             .map_err(|error| CliError::internal(miette::miette!("{error}")))?;
-        println!("{json}");
+        print(&format!("{json}\n"))?;
     } else {
-        print!("{}", explain::render(&record, &filter));
+        print(&explain::render(&record, &filter))?;
     }
     Ok(Exit::Pass)
 }

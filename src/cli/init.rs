@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use miette::miette;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::scenario;
 
@@ -28,7 +28,9 @@ pub fn run(args: Args) -> Outcome {
         .and_then(|mut file| file.write_all(scenario::STARTING.as_bytes()));
     match written {
         Ok(()) => {
-            println!("wrote {path}\nnext: squall check {path} && squall run {path}");
+            print(&format!(
+                "wrote {path}\nnext: squall check {path} && squall run {path}\n"
+            ))?;
             Ok(Exit::Pass)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(CliError::usage(miette!(

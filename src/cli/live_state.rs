@@ -5,6 +5,9 @@ use crate::plan::windows::{Segment, segment_at};
 use crate::plan::{Plan, RoleName};
 use crate::report::live::{LiveRole, LiveSignal, LiveState};
 
+/// The phase of a run that was stopped, by a signal or by an abort condition.
+const STOPPED: &str = "stopped (Ctrl-C again: end now)";
+
 /// The state to show now.
 pub fn of(live: &Live, plan: &Plan, segments: &[Segment]) -> LiveState {
     let value = |name: &str, signal| live.value(name, signal).unwrap_or(0.0);
@@ -30,10 +33,12 @@ pub fn of(live: &Live, plan: &Plan, segments: &[Segment]) -> LiveState {
     let total = |slots: &[u64; 3]| slots.iter().sum::<u64>();
     LiveState {
         at_ns: live.at_ns,
-        phase: segments[segment_at(segments, live.at_ns)]
-            .phase
-            .as_str()
-            .to_owned(),
+        phase: if live.stopped {
+            STOPPED.to_owned()
+        } else {
+            let phase = segments[segment_at(segments, live.at_ns)].phase;
+            phase.as_str().to_owned()
+        },
         signals,
         delivery_p99_ns: live
             .series

@@ -1,6 +1,6 @@
 //! `squall metrics`: the registry as a table.
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::Exit;
 use crate::metric::{Better, METRICS, Metric, Unit, Windows};
 
@@ -9,7 +9,7 @@ use crate::metric::{Better, METRICS, Metric, Unit, Windows};
 pub struct Args {}
 
 pub fn run(_args: Args) -> Outcome {
-    print!("{}", table());
+    print(&table())?;
     Ok(Exit::Pass)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use miette::IntoDiagnostic;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::scenario;
 
@@ -13,7 +13,7 @@ use crate::scenario;
 pub struct Args {
     /// A scenario file, or a stored plan.json
     file: PathBuf,
-    /// Override a value, such as `load.traces.rate=5k/s`
+    /// Override a value of the scenario, such as `load.traces.rate=5k/s`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// As JSON, the form in which runs store it, instead of YAML
@@ -28,10 +28,10 @@ pub fn run(args: Args) -> Outcome {
     })?;
     if args.json {
         let text = serde_json::to_string_pretty(&plan).into_diagnostic();
-        println!("{}", text.map_err(CliError::internal)?);
+        print(&(text.map_err(CliError::internal)? + "\n"))?;
     } else {
         let text = serde_saphyr::to_string(&plan).into_diagnostic();
-        print!("{}", text.map_err(CliError::internal)?);
+        print(&text.map_err(CliError::internal)?)?;
     }
     Ok(Exit::Pass)
 }

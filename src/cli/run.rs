@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-use super::{Outcome, live_state, report};
+use super::{Outcome, live_state, print, report};
 use crate::drive::drive;
 use crate::error::{CliError, Exit};
 use crate::evidence::{Evidence, Stopped};
@@ -16,25 +17,42 @@ use crate::plan::Plan;
 use crate::plan::windows::segments;
 use crate::record::Record;
 use crate::report::live::LiveView;
-use crate::store::{self, RunFolder};
+use crate::store::{self, RunFolder, StoreError};
 use crate::topology::{Topology, TopologyError};
 use crate::{fingerprint, observe, scenario};
 
 /// Signals that may wait to be obeyed: the first ends the load, the second ends the run.
 const SIGNALS_WAITING: usize = 4;
 
+const EXAMPLES: &str = "\
+Examples:
+  squall run scenarios/quickstart.yaml
+  squall run scenario.yaml --set load.traces.rate=5k/s --set faults.0.at=3s
+  squall run results/runs/NAME/plan.json     the same run again
+
+Ctrl-C ends the load and drains for three seconds; a second one ends the run at
+once. Either way what was measured is saved and reported.
+
+Exit codes:
+  0 pass, 1 an expectation failed, 2 the run could not begin, 3 inconclusive,
+  5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
+
+/// How long after a failed start a signal may come that explains it.
+const SIGNAL_GRACE: Duration = Duration::from_millis(50);
+
 /// Arguments of `squall run`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The scenario, or the plan.json of a stored run
+    /// A scenario file, or the plan.json of a stored run
     scenario: PathBuf,
-    /// Override a value of the scenario, such as load.traces.rate=5k/s
+    /// Override a value of the scenario, such as `load.traces.rate=5k/s`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Folder of the runs
+    /// Where runs are stored
     #[arg(long, value_name = "DIR", default_value = store::RUNS)]
     results: PathBuf,
-    /// Show nothing while the run goes on
+    /// Show no progress, only the summary
     #[arg(long, short)]
     quiet: bool,
 }
@@ -63,21 +81,38 @@ pub fn run(args: Args) -> Outcome {
     let started = SystemTime::now();
     let folder =
         RunFolder::create(&args.results, &plan.scenario, started).map_err(CliError::usage)?;
-    folder.save_plan(&plan).map_err(CliError::usage)?;
+    folder.save_plan(&plan).map_err(|error| {
+        folder.discard();
+        CliError::usage(error)
+    })?;
     let ended = runtime
         .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
-        .map_err(CliError::usage)?;
-    let evidence = match ended {
+        .map_err(|error| {
+            if let TopologyError::NotReady { .. } = error {
+                // The role's log tells why.
+                folder.discard_raw_evidence();
+            } else {
+                folder.discard();
+            }
+            CliError::usage(error)
+        })?;
+    let mut evidence = match ended {
         Ended::Observed(evidence) => *evidence,
         Ended::BeforeStart(signal) => Evidence {
             stopped: Some(Stopped::Signal(signal)),
             ..Evidence::default()
         },
     };
-    folder
-        .save_evidence(&evidence)
-        .map_err(CliError::internal)?;
-    folder.discard_raw_evidence();
+    // From here on nothing ends the command early: what can be saved and shown, is.
+    let mut unsaved = Vec::new();
+    match folder.save_evidence(&evidence) {
+        Ok(()) => folder.discard_raw_evidence(),
+        Err(error) => {
+            let why = format!("the evidence could not be saved: {error}");
+            evidence.incidents.push(why);
+            unsaved.push(error);
+        }
+    }
 
     let circumstances = Circumstances {
         started: chrono::DateTime::<chrono::Utc>::from(started)
@@ -87,9 +122,7 @@ pub fn run(args: Args) -> Outcome {
     };
     let (result, histograms) = judge(&plan, &evidence, circumstances);
     let series = stored_series(&evidence);
-    folder
-        .save_judgment(&result, &series, &histograms)
-        .map_err(CliError::internal)?;
+    unsaved.extend(folder.save_judgment(&result, &series, &histograms).err());
     let record = Record {
         run: folder.name(),
         plan,
@@ -97,12 +130,28 @@ pub fn run(args: Args) -> Outcome {
         series,
         histograms,
     };
-    let reports = report::save_all(&folder, &record).map_err(CliError::internal)?;
-    print!("{}", report::terminal_summary(&record));
-    for path in reports {
-        println!("  {}", path.display());
+    let paths = report::save_all(&folder, &record).unwrap_or_else(|error| {
+        unsaved.push(error);
+        Vec::new()
+    });
+    let shown = print(&(report::terminal_summary(&record) + &report::listed(&paths)));
+    end(Exit::from_code(record.result.exit_code), unsaved, shown)
+}
+
+/// The end of a run that was judged. A result that could not be kept settles nothing; one that
+/// was kept counts, whether or not it could be shown.
+fn end(judged: Exit, unsaved: Vec<StoreError>, shown: Result<bool, CliError>) -> Outcome {
+    let exit = match judged {
+        _ if unsaved.iter().any(StoreError::is_bug) => Exit::Internal,
+        Exit::Pass | Exit::Fail if !unsaved.is_empty() => Exit::Inconclusive,
+        judged => judged,
+    };
+    let mut reports: Vec<miette::Report> = unsaved.into_iter().map(Into::into).collect();
+    reports.extend(shown.err().into_iter().flat_map(|error| error.reports));
+    if reports.is_empty() {
+        return Ok(exit);
     }
-    Ok(Exit::from_code(record.result.exit_code))
+    Err(CliError { exit, reports })
 }
 
 /// Brings the roles up, conducts the run, and takes them down, whatever happens.
@@ -113,8 +162,18 @@ async fn observe_run(
     quiet: bool,
 ) -> Result<Ended, TopologyError> {
     let topology = tokio::select! {
-        topology = Topology::up(plan, folder.path()) => topology?,
+        topology = Topology::up(plan, folder.path()) => topology,
         Some(signal) = stop.recv() => return Ok(Ended::BeforeStart(signal)),
+    };
+    let topology = match topology {
+        Ok(topology) => topology,
+        // A Ctrl-C may reach a role that is being born before it reaches us.
+        Err(error) => {
+            return match timeout(SIGNAL_GRACE, stop.recv()).await {
+                Ok(Some(signal)) => Ok(Ended::BeforeStart(signal)),
+                _ => Err(error),
+            };
+        }
     };
     let total = Duration::from_nanos(plan.run.duration_ns);
     let mut view = (!quiet).then(|| LiveView::new(std::io::stderr().is_terminal(), total));
@@ -149,4 +208,39 @@ fn signals() -> std::io::Result<mpsc::Receiver<i32>> {
         });
     }
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk_full() -> Vec<StoreError> {
+        vec![StoreError::Io {
+            action: "write",
+            path: "result.json".into(),
+            error: std::io::ErrorKind::StorageFull.into(),
+        }]
+    }
+
+    #[test]
+    fn a_result_that_was_not_saved_settles_nothing() {
+        for (judged, ended) in [
+            (Exit::Pass, Exit::Inconclusive),
+            (Exit::Fail, Exit::Inconclusive),
+            (Exit::Aborted, Exit::Aborted),
+            (Exit::Interrupted(2), Exit::Interrupted(2)),
+        ] {
+            let error = end(judged, disk_full(), Ok(true)).unwrap_err();
+            assert_eq!(error.exit, ended);
+            assert_eq!(error.reports.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_result_that_was_saved_counts_even_if_it_cannot_be_shown() {
+        assert_eq!(end(Exit::Pass, Vec::new(), Ok(false)).unwrap(), Exit::Pass);
+        let hidden = Err(CliError::usage(miette::miette!("no room")));
+        let error = end(Exit::Fail, Vec::new(), hidden).unwrap_err();
+        assert_eq!(error.exit, Exit::Fail);
+    }
 }

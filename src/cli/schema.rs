@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::Exit;
 use crate::scenario::schema;
 
@@ -27,6 +27,6 @@ pub fn run(args: Args) -> Outcome {
         Format::Scenario => schema::scenario(),
         Format::Result => schema::result(),
     };
-    print!("{}", schema::printed(&schema));
+    print(&schema::printed(&schema))?;
     Ok(Exit::Pass)
 }

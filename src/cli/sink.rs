@@ -1,13 +1,13 @@
 //! `squall sink`: a receiver that counts and validates, for trying out any OTLP sender.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::sink::counts::Counts;
 use crate::sink::server::{Door, Limits, Server};
@@ -23,6 +23,12 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Arguments of `squall sink`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  squall sink
+  squall sink --grpc 127.0.0.1:0 --for 30s --json
+
+Exit codes: 0 everything received was valid, 1 something was not")]
 pub struct Args {
     /// Where to receive OTLP over gRPC; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
@@ -36,7 +42,7 @@ pub struct Args {
     /// Stop after this time, in ms, s, m or h; without it, on Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     duration: Option<Duration>,
-    /// Print lines of JSON
+    /// Print JSON, one value a line
     #[arg(long)]
     json: bool,
 }
@@ -44,16 +50,26 @@ pub struct Args {
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 enum SinkError {
     #[error("cannot listen on {address} for {protocol}: {error}")]
-    #[diagnostic(help(
-        "another process may be listening there; choose another address with --{protocol}, or port 0 for any free one"
-    ))]
+    #[diagnostic(help("{}", listen_help(error, protocol)))]
     Listen {
         protocol: &'static str,
         address: String,
         error: io::Error,
     },
-    #[error("standard output or signals: {0}")]
+    #[error("the system refuses what a receiver needs: {0}")]
     Io(#[from] io::Error),
+}
+
+fn listen_help(error: &io::Error, protocol: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            format!("write HOST:PORT, such as `--{protocol} 127.0.0.1:0`")
+        }
+        io::ErrorKind::AddrInUse => format!(
+            "another process listens there: choose another address with --{protocol}, or port 0 for any free one"
+        ),
+        _ => format!("choose an address of this machine with --{protocol}"),
+    }
 }
 
 /// Receives until it is told to stop. Passes when everything that came was valid.
@@ -70,7 +86,7 @@ async fn receive(args: Args) -> Outcome {
     let shown = Shown { json: args.json };
     for (protocol, listener) in [("grpc", &grpc), ("http", &http)] {
         let address = listener.local_addr().map_err(internal)?;
-        print(&shown.listening(protocol, address)).map_err(internal)?;
+        print(&shown.listening(protocol, address))?;
     }
     let server = Arc::new(Server {
         receiver: Arc::new(Counts::default()),
@@ -79,10 +95,8 @@ async fn receive(args: Args) -> Outcome {
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));
-    let tally = watch(&server, &shown, args.duration)
-        .await
-        .map_err(internal)?;
-    print(&shown.summary(&tally)).map_err(internal)?;
+    let tally = watch(&server, &shown, args.duration).await?;
+    print(&shown.summary(&tally))?;
     Ok(if tally.is_valid() {
         Exit::Pass
     } else {
@@ -105,9 +119,9 @@ async fn watch(
     server: &Server<Counts>,
     shown: &Shown,
     duration: Option<Duration>,
-) -> io::Result<Tally> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+) -> Result<Tally, CliError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let over = async {
         match duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -118,7 +132,7 @@ async fn watch(
     let mut ticks = tokio::time::interval(TICK);
     let mut last = Tally::of(&server.receiver, &server.traffic);
     loop {
-        let stop = tokio::select! {
+        let mut stop = tokio::select! {
             _ = ticks.tick() => false,
             () = &mut over => true,
             _ = interrupt.recv() => true,
@@ -126,19 +140,14 @@ async fn watch(
         };
         let tally = Tally::of(&server.receiver, &server.traffic);
         if tally != last {
-            print(&shown.change(&last, &tally))?;
+            // Without a reader there is nobody to receive for.
+            stop |= !print(&shown.change(&last, &tally))?;
         }
         if stop {
             return Ok(tally);
         }
         last = tally;
     }
-}
-
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 fn internal(error: io::Error) -> CliError {

@@ -13,6 +13,8 @@ const RATE_WINDOW_NS: u64 = 1_000_000_000;
 #[derive(Debug, Default)]
 pub struct Live {
     pub at_ns: u64,
+    /// Whether the run was stopped and only drains.
+    pub stopped: bool,
     pub series: Series,
     /// Samples of each role, and of the controller, by name.
     pub processes: BTreeMap<&'static str, Vec<ProcessSample>>,

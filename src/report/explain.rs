@@ -97,7 +97,7 @@ pub fn render(record: &Record, filter: &Filter) -> String {
         .collect();
     if lines.len() == 1 && open.is_empty() {
         lines.push(String::new());
-        lines.push(nothing(filter));
+        lines.push(nothing(record, filter));
     }
     if !open.is_empty() {
         lines.push(String::new());
@@ -126,7 +126,14 @@ fn tell(lines: &mut Vec<String>, cause: &Cause) {
     }
 }
 
-fn nothing(filter: &Filter) -> String {
+fn nothing(record: &Record, filter: &Filter) -> String {
+    let mut asked = record.result.ledger.iter();
+    let generated = asked.any(|(signal, ledger)| {
+        ledger.generated > 0 && filter.signal.is_none_or(|wanted| wanted == *signal)
+    });
+    if !generated {
+        return "Nothing was generated, so there is nothing to explain.".to_owned();
+    }
     let what = filter.signal.map_or("Nothing", |signal| match signal {
         Signal::Traces => "No span",
         Signal::Metrics => "No data point",

@@ -87,6 +87,8 @@ pub fn share(part: u64, whole: u64) -> String {
 pub fn metric(name: &str, unit: Option<Unit>, value: f64) -> String {
     match unit {
         _ if !value.is_finite() => UNKNOWN.to_owned(),
+        // The kernel counts CPU time in steps, and not one was seen.
+        Some(Unit::Seconds) if value == 0.0 && name.contains(".cpu.per_") => UNKNOWN.to_owned(),
         Some(Unit::Seconds) => seconds(value),
         Some(Unit::Bytes) => bytes(value),
         Some(Unit::PerSecond) => format!("{}/s", number(value)),
@@ -147,6 +149,13 @@ mod tests {
         assert_eq!(share(0, 10), "0 %");
         assert_eq!(share(10, 10), "100 %");
         assert_eq!(share(1, 0), UNKNOWN);
+    }
+
+    #[test]
+    fn cpu_time_too_short_to_be_counted_is_unknown() {
+        let unit = Some(Unit::Seconds);
+        assert_eq!(metric("link.cpu.per_byte", unit, 0.0), UNKNOWN);
+        assert_eq!(metric("recovery.time", unit, 0.0), "0 s");
     }
 
     #[test]

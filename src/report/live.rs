@@ -1,5 +1,6 @@
 //! The view while a run goes on: a block of bars on a terminal, plain lines elsewhere.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -80,7 +81,8 @@ impl LiveView {
             block.show(state);
         } else {
             for line in self.lines.next(state, self.total) {
-                eprintln!("{line}");
+                // A run goes on when nobody watches.
+                let _ = writeln!(std::io::stderr(), "{line}");
             }
         }
     }
@@ -112,7 +114,7 @@ impl Block {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REFRESH_HZ));
         let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
         let timeline = all.add(ProgressBar::new(total_ms));
-        timeline.set_style(style("{bar:40.cyan/black.bright} {msg}").progress_chars("━━─"));
+        timeline.set_style(style("{bar:30.cyan/black.bright} {wide_msg}").progress_chars("━━─"));
         Self {
             all,
             timeline,
@@ -127,7 +129,7 @@ impl Block {
         let lines = block_lines(state);
         while self.texts.len() < lines.len() {
             let text = self.all.add(ProgressBar::no_length());
-            text.set_style(style("{msg}"));
+            text.set_style(style("{wide_msg}"));
             self.texts.push(text);
         }
         for (index, text) in self.texts.iter().enumerate() {
@@ -189,15 +191,16 @@ impl PlainLines {
     }
 }
 
-/// `12.0 of 20 s  fault  cut`
+/// `12.0 of 20 s  fault  cut`, and `20 + 1.5 s  drain` once the load is over.
 fn headline(state: &LiveState, total: Duration) -> String {
     let faults = state.active_faults.join(", ");
     let at_s = state.at_ns as f64 / 1e9;
-    let head = format!(
-        "{at_s:5.1} of {:.0} s  {}",
-        total.as_secs_f64(),
-        state.phase
-    );
+    let total_s = total.as_secs_f64();
+    let head = if at_s > total_s && state.phase == "drain" {
+        format!("{total_s} + {:.1} s  {}", at_s - total_s, state.phase)
+    } else {
+        format!("{at_s:5.1} of {total_s} s  {}", state.phase)
+    };
     if faults.is_empty() {
         head
     } else {
@@ -247,7 +250,14 @@ fn block_lines(state: &LiveState) -> Vec<String> {
             .map(str::to_owned)
             .to_vec(),
     ];
-    let cell = |items: u64, rate: f64| format!("{} ({rate:.0}/s)", format::count(items));
+    let cell = |items: u64, rate: f64| match rate {
+        rate if rate < 9_999.5 => format!("{} ({rate:.0}/s)", format::count(items)),
+        rate => format!(
+            "{} ({}k/s)",
+            format::count(items),
+            format::number(rate / 1e3)
+        ),
+    };
     for signal in &state.signals {
         rows.push(vec![
             signal.signal.to_string(),

@@ -3,7 +3,7 @@
 use crate::record::{Record, Verdict};
 
 use super::format;
-use super::text::{Align, Paint, columns, table, wrap};
+use super::text::{Align, Paint, columns, fitted_table, hang, table, wrap};
 use super::view::{View, mark};
 
 /// Least width that the summary is laid out for.
@@ -27,6 +27,15 @@ pub fn summary(record: &Record, colour: bool, width: usize) -> String {
     page.causes(&mut lines);
     page.read_on(&mut lines);
     lines.join("\n") + "\n"
+}
+
+/// What did not hold comes first.
+const fn urgency(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Fail => 0,
+        Verdict::Inconclusive => 1,
+        Verdict::Pass => 2,
+    }
 }
 
 struct Page<'a> {
@@ -78,6 +87,8 @@ impl Page<'_> {
     fn checks(&self, lines: &mut Vec<String>) {
         for (title, checks) in &self.view.groups {
             self.heading(lines, title);
+            let mut checks: Vec<_> = checks.iter().collect();
+            checks.sort_by_key(|check| urgency(check.verdict));
             let rows: Vec<Vec<String>> = checks
                 .iter()
                 .map(|check| {
@@ -88,8 +99,10 @@ impl Page<'_> {
                     ]
                 })
                 .collect();
-            let texts = table(&rows, &[Align::Left, Align::Right, Align::Left]);
-            for (check, text) in checks.iter().zip(texts) {
+            let aligns = [Align::Left, Align::Right, Align::Left];
+            let texts = fitted_table(&rows, &aligns, self.width - 4);
+            for ((check, row), text) in checks.iter().zip(&rows).zip(texts) {
+                let text = text.unwrap_or_else(|| self.check_on_lines(row));
                 let sign = self.by_verdict(check.verdict, mark(check.verdict));
                 lines.push(format!("  {sign} {text}"));
                 if check.verdict != Verdict::Pass {
@@ -98,6 +111,14 @@ impl Page<'_> {
                 }
             }
         }
+    }
+
+    /// A check that is too long for the table: its name, and what was seen below it.
+    fn check_on_lines(&self, row: &[String]) -> String {
+        let room = self.width - 6;
+        let seen = format!("{} (limit: {})", row[1], row[2]);
+        let name = wrap(&row[0], room, "      ");
+        format!("{name}\n      {}", wrap(&seen, room, "      "))
     }
 
     fn ledger(&self, lines: &mut Vec<String>) {
@@ -176,8 +197,11 @@ impl Page<'_> {
                 ]
             })
             .collect();
+        let indent = rows.iter().map(|row| columns(&row[0])).max().unwrap_or(0)
+            + rows.iter().map(|row| columns(&row[1])).max().unwrap_or(0)
+            + 6;
         for line in table(&rows, &[Align::Left, Align::Right, Align::Left]) {
-            lines.push(format!("  {line}"));
+            lines.push(hang(&format!("  {line}"), self.width, indent));
         }
         if let Some(cost) = &self.view.own_cost {
             lines.push(format!("  harness: {cost}"));
@@ -192,11 +216,17 @@ impl Page<'_> {
         for view in &self.view.faults {
             let fault = view.fault;
             let name = self.paint.bold(&fault.name);
-            lines.push(format!(
-                "  {name}  {} on {}, {}, {}",
+            let text = format!(
+                "{} on {}, {}, {}",
                 fault.kind, fault.backend, view.when, view.healed
-            ));
-            let proof = wrap(&format!("proof: {}", view.proof), self.width - 4, "      ");
+            );
+            if columns(&fault.name) + columns(&text) + 4 <= self.width {
+                lines.push(format!("  {name}  {text}"));
+            } else {
+                lines.push(format!("  {name}"));
+                lines.push(format!("    {}", wrap(&text, self.width - 6, "      ")));
+            }
+            let proof = wrap(&format!("proof: {}", view.proof), self.width - 6, "      ");
             lines.push(match fault.proof {
                 Some(_) => format!("    {proof}"),
                 None => format!("    {}", self.paint.bad(&proof)),

@@ -70,6 +70,41 @@ pub fn table(rows: &[Vec<String>], aligns: &[Align]) -> Vec<String> {
         .collect()
 }
 
+/// As [`table`], in lines of at most `room` columns: the longest rows are left out of the table,
+/// so that they do not push the others apart, and come back as `None`.
+pub fn fitted_table(rows: &[Vec<String>], aligns: &[Align], room: usize) -> Vec<Option<String>> {
+    let length = |row: &[String]| row.iter().map(|cell| columns(cell)).sum::<usize>();
+    let mut kept: Vec<usize> = (0..rows.len()).collect();
+    loop {
+        let tight: Vec<Vec<String>> = kept.iter().map(|index| rows[*index].clone()).collect();
+        let lines = table(&tight, aligns);
+        if lines.iter().all(|line| columns(line) <= room) {
+            let mut texts = vec![None; rows.len()];
+            for (index, line) in kept.into_iter().zip(lines) {
+                texts[index] = Some(line);
+            }
+            return texts;
+        }
+        let longest = (0..kept.len()).max_by_key(|at| length(&rows[kept[*at]]));
+        if let Some(longest) = longest {
+            kept.remove(longest);
+        }
+    }
+}
+
+/// A line of a table whose last column, `indent` columns in, goes on below itself where it is
+/// longer than `width`.
+pub fn hang(line: &str, width: usize, indent: usize) -> String {
+    if columns(line) <= width || indent >= width {
+        return line.to_owned();
+    }
+    let head: String = line.chars().take(indent).collect();
+    let tail: String = line.chars().skip(indent).collect();
+    let space = " ".repeat(indent);
+    let lines = wrap(&tail, width - indent, "");
+    head + &lines.replace('\n', &format!("\n{space}"))
+}
+
 /// Breaks a text at spaces so that no line is longer than `width`, where its words allow it. Lines
 /// after the first begin with `indent`.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
@@ -106,6 +141,25 @@ mod tests {
             &[Align::Left, Align::Right],
         );
         assert_eq!(lines, ["a       1", "long  234"]);
+    }
+
+    #[test]
+    fn long_rows_are_left_out_of_a_table_that_must_fit() {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        let rows = [row("a", "1"), row("quite a long one", "2"), row("bc", "34")];
+        let aligns = [Align::Left, Align::Right];
+        let texts = fitted_table(&rows, &aligns, 8);
+        assert_eq!(texts, [Some("a    1".into()), None, Some("bc  34".into())]);
+        assert!(fitted_table(&rows, &aligns, 0).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_last_column_goes_on_below_itself() {
+        assert_eq!(
+            hang("name  one two three", 13, 6),
+            "name  one two\n      three"
+        );
+        assert_eq!(hang("name  one", 13, 6), "name  one");
     }
 
     #[test]

@@ -57,7 +57,7 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         setup.segments,
         &setup.evidence,
     )
-    .map_err(|error| RoleError::Failed(format!("evidence in {:?}: {error}", setup.evidence)))?;
+    .map_err(|error| RoleError::Failed(format!("cannot open the run's files: {error}")))?;
     let acceptor = setup
         .tls
         .map(|tls| tls::acceptor(&tls.cert, &tls.key, tls.client_ca.as_deref()))

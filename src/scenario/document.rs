@@ -292,6 +292,10 @@ fn set(
             start,
             len: step.len().max(1),
         };
+        if step.is_empty() {
+            return Err(Finding::new(span, "a key is missing here")
+                .help("an override is `key=value`, such as `load.traces.rate=5k/s`"));
+        }
         node = child(node, step, span, next_id)?;
         start += step.len() + 1;
     }
@@ -313,7 +317,17 @@ fn child<'a>(
     next_id: &mut usize,
 ) -> Result<&'a mut Node, Finding> {
     if let Kind::Null = node.kind {
-        node.kind = Kind::Mapping(Vec::new());
+        node.kind = if step == "0" {
+            // The first element of a list that is not there yet.
+            *next_id += 1;
+            Kind::Sequence(vec![Node {
+                id: *next_id,
+                span,
+                kind: Kind::Null,
+            }])
+        } else {
+            Kind::Mapping(Vec::new())
+        };
     }
     match &mut node.kind {
         Kind::Sequence(items) => {
@@ -321,8 +335,13 @@ fn child<'a>(
             let index = step.parse::<usize>().ok().filter(|index| *index < count);
             match index {
                 Some(index) => Ok(&mut items[index]),
-                None => Err(Finding::new(span, format!("there is no element `{step}`"))
-                    .help(format!("the list has {count} elements, counted from 0"))),
+                None => Err(
+                    Finding::new(span, format!("there is no element `{step}`")).help(match count {
+                        0 => "the list is empty: set it whole".to_owned(),
+                        1 => "the list has one element, `0`".to_owned(),
+                        _ => format!("the list has elements `0` to `{}`", count - 1),
+                    }),
+                ),
             }
         }
         Kind::Mapping(entries) => {
@@ -376,11 +395,13 @@ mod tests {
     #[test]
     fn an_override_replaces_or_adds_and_is_pointed_at() {
         let text = "a:\n  b: 1\nlist: [{x: 1}]\n";
-        let (document, findings) = document(text, &["a.b=2", "a.c.d=[5]", "list.0.x=7"]);
+        let overrides = ["a.b=2", "a.c.d=[5]", "list.0.x=7", "new.0.y=8"];
+        let (document, findings) = document(text, &overrides);
         assert!(findings.is_empty());
         assert_eq!(document.texts.slice(document.span_of("a.b")), "2");
         assert_eq!(document.texts.slice(document.span_of("a.c.d.0")), "5");
         assert_eq!(document.texts.slice(document.span_of("list.0.x")), "7");
+        assert_eq!(document.texts.slice(document.span_of("new.0.y")), "8");
         assert_eq!(document.texts.slice(document.key_span("a.c.d")), "d");
     }
 

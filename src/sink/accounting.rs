@@ -63,7 +63,11 @@ impl Accounting {
         };
         let oracle = plan.oracle.as_ref().map(|path| {
             let mut options = OpenOptions::new();
-            options.create(true).append(true).open(path)
+            let opened = options.create(true).append(true).open(path);
+            opened.map_err(|error| {
+                let text = format!("sink.oracle, {path}: {error}");
+                io::Error::new(error.kind(), text)
+            })
         });
         Ok(Self {
             clock: OnceLock::new(),

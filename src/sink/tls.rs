@@ -13,6 +13,8 @@ use tokio_rustls::TlsAcceptor;
 pub enum TlsError {
     #[error("the {what} is not PEM: {why}")]
     Pem { what: &'static str, why: String },
+    #[error("the key does not belong to the certificate")]
+    KeyMismatch,
     #[error("certificate and key: {0}")]
     Config(#[from] rustls::Error),
     #[error("the authority for client certificates: {0}")]
@@ -46,7 +48,12 @@ pub fn acceptor(cert: &str, key: &str, client_ca: Option<&str>) -> Result<TlsAcc
         what: "key",
         why: error.to_string(),
     })?;
-    let mut config = builder.with_single_cert(chain, key)?;
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch,
+            error => TlsError::Config(error),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -85,6 +92,6 @@ mod tests {
         assert!(error("nothing", &key, None).contains("certificate is not PEM"));
         assert!(error(&cert, "nothing", None).contains("key is not PEM"));
         assert!(error(&cert, &key, Some("")).contains("client authority is not PEM"));
-        assert!(error(&cert, &made().1, None).contains("certificate and key"));
+        assert!(error(&cert, &made().1, None).contains("does not belong"));
     }
 }

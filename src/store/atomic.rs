@@ -19,7 +19,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     // Results are for sharing; the umask still applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let unfinished = builder.tempfile_in(folder)?;
+    let unfinished = builder.tempfile_in(folder).map_err(without_path)?;
     let mut writer = BufWriter::new(unfinished.as_file());
     fill(&mut writer)?;
     writer.flush()?;
@@ -28,6 +28,13 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
     unfinished.persist(path)?;
     // The rename itself must survive as well.
     File::open(folder)?.sync_all()
+}
+
+/// The error without the path of the temporary file, which tells nobody anything.
+fn without_path(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    let plain = text.split(" at path ").next().unwrap_or(&text);
+    io::Error::new(error.kind(), plain)
 }
 
 #[cfg(test)]
@@ -46,6 +53,15 @@ mod tests {
         assert_eq!(error.unwrap_err().to_string(), "disk full");
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_does_not_name_the_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nowhere/a.json");
+        let error = write(&path, |_| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(UNFINISHED), "{error}");
     }
 
     #[test]

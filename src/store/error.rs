@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
+use super::PLAN_FILE;
+
 /// Why a run could not be stored or read back.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum StoreError {
@@ -16,6 +18,10 @@ pub enum StoreError {
         /// The nearest names, best first; empty where the folder holds no run.
         nearest: Vec<String>,
     },
+
+    #[error("the folder {} holds no run", path.display())]
+    #[diagnostic(help("a run's folder has a {PLAN_FILE}; name another folder, or `latest`"))]
+    NoRun { path: PathBuf },
 
     #[error("`{reference}` could be any of {} runs", names.len())]
     #[diagnostic(help("write more of the name of one of them: {}", names.join(", ")))]
@@ -30,7 +36,7 @@ pub enum StoreError {
     ))]
     Incomplete { path: PathBuf },
 
-    #[error("{} is {}: {source}", path.display(), if source.is_eof() { "truncated" } else { "malformed" })]
+    #[error("{} is {}: {error}", path.display(), if error.is_eof() { "truncated" } else { "malformed" })]
     #[diagnostic(help(
         "squall writes its files whole or not at all, so something else changed this one at line {line}: restore it, or run the scenario again"
     ))]
@@ -38,12 +44,12 @@ pub enum StoreError {
         path: PathBuf,
         /// Line in the (decompressed) file, from 1.
         line: usize,
-        source: serde_json::Error,
+        error: serde_json::Error,
     },
 
-    #[error("{} cannot be decompressed: {source}", path.display())]
+    #[error("{} cannot be decompressed: {error}", path.display())]
     #[diagnostic(help("the file is truncated or damaged: restore it, or run the scenario again"))]
-    Damaged { path: PathBuf, source: io::Error },
+    Damaged { path: PathBuf, error: io::Error },
 
     #[error("{} has format {found}, and this squall reads formats up to {ours}", path.display())]
     #[diagnostic(help("a later squall wrote it: update squall, or use the one that made the run"))]
@@ -53,30 +59,48 @@ pub enum StoreError {
         ours: u32,
     },
 
-    #[error("{} would not be readable: {source}", path.display())]
+    #[error("{} would not be readable: {error}", path.display())]
     #[diagnostic(help("a bug in squall: a number in it is probably not finite; please report it"))]
     NotStorable {
         path: PathBuf,
-        source: serde_json::Error,
+        error: serde_json::Error,
     },
 
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {error}", path.display())]
+    #[diagnostic(help("{}", io_help(error)))]
     Io {
         action: &'static str,
         path: PathBuf,
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 impl StoreError {
+    /// Whether squall is to blame, and neither the disk nor the user.
+    pub const fn is_bug(&self) -> bool {
+        matches!(self, Self::NotStorable { .. })
+    }
+
     /// For `map_err` on an I/O call: what was tried on which path.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
+        move |error| Self::Io {
             action,
             path,
-            source,
+            error,
         }
+    }
+}
+
+fn io_help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            "the disk is full: make room, or name a folder on another disk"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a file stands where a folder should be: name another path"
+        }
+        _ => "name a path in a folder that you can write to",
     }
 }
 

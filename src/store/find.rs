@@ -42,6 +42,9 @@ pub fn find(reference: &str, root: &Path) -> Result<PathBuf, StoreError> {
         .cloned()
         .collect();
     match fitting.as_slice() {
+        [] if !reference.is_empty() && as_path.is_dir() => Err(StoreError::NoRun {
+            path: as_path.to_owned(),
+        }),
         [] => Err(missing(nearest(reference, names))),
         [name] => Ok(root.join(name)),
         _ => Err(StoreError::Ambiguous {

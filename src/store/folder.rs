@@ -45,8 +45,12 @@ impl RunFolder {
             match fs::create_dir(&path) {
                 Ok(()) => {
                     let logs = path.join(LOGS_FOLDER);
-                    fs::create_dir(&logs).map_err(StoreError::io("make the folder", &logs))?;
-                    return Ok(Self { path });
+                    let folder = Self { path };
+                    fs::create_dir(&logs).map_err(|error| {
+                        folder.discard();
+                        StoreError::io("make the folder", &logs)(error)
+                    })?;
+                    return Ok(folder);
                 }
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && tried < NAMES_TRIED => {}
@@ -74,6 +78,11 @@ impl RunFolder {
     /// they held. Without success nothing is lost but room on the disk.
     pub fn discard_raw_evidence(&self) {
         let _ = std::fs::remove_dir_all(self.path.join("evidence"));
+    }
+
+    /// Removes the folder of a run that could not begin. What cannot be removed stays.
+    pub fn discard(&self) {
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 
     /// Where a role's standard error goes.
@@ -131,9 +140,9 @@ impl RunFolder {
         T: Serialize + serde::de::DeserializeOwned,
     {
         let path = self.path.join(name);
-        let not_storable = |source| StoreError::NotStorable {
+        let not_storable = |error| StoreError::NotStorable {
             path: path.clone(),
-            source,
+            error,
         };
         let mut json = serde_json::to_value(value).map_err(not_storable)?;
         sort_keys(&mut json);
@@ -214,6 +223,14 @@ mod tests {
                 .iter()
                 .all(|name| name.starts_with("19700101T000000Z-a-b-c-"))
         );
+    }
+
+    #[test]
+    fn a_run_that_could_not_begin_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(root.path(), "a", SystemTime::UNIX_EPOCH).unwrap();
+        folder.discard();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -79,9 +79,9 @@ fn versioned<T: DeserializeOwned>(path: &Path, ours: u32) -> Result<T, StoreErro
 }
 
 fn compressed<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let text = zstd::decode_all(bytes(path)?.as_slice()).map_err(|source| StoreError::Damaged {
+    let text = zstd::decode_all(bytes(path)?.as_slice()).map_err(|error| StoreError::Damaged {
         path: path.to_owned(),
-        source,
+        error,
     })?;
     parse(path, &text)
 }
@@ -96,9 +96,9 @@ fn bytes(path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(text).map_err(|source| StoreError::Malformed {
+    serde_json::from_slice(text).map_err(|error| StoreError::Malformed {
         path: path.to_owned(),
-        line: source.line(),
-        source,
+        line: error.line(),
+        error,
     })
 }

@@ -1,6 +1,8 @@
 //! Certificates for an encrypted line: made for one run and kept in memory, or read from files.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::plan::TlsPlan;
 use crate::role::control::{ClientTls, SinkTls};
@@ -27,7 +29,7 @@ impl Certificates {
                 key,
                 client,
             } => Ok(Some(Self {
-                ca: read(ca)?,
+                ca: authority(ca)?,
                 sink: (read(cert)?, read(key)?),
                 client: match client {
                     Some(pair) => Some((read(&pair.cert)?, read(&pair.key)?)),
@@ -55,6 +57,15 @@ impl Certificates {
 
 fn read(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
+}
+
+/// A client that is given no authority at all trusts nobody, and does not say why.
+fn authority(path: &str) -> Result<String, String> {
+    let text = read(path)?;
+    match CertificateDer::pem_slice_iter(text.as_bytes()).next() {
+        Some(Ok(_)) => Ok(text),
+        _ => Err(format!("{path} holds no PEM certificate")),
+    }
 }
 
 fn generate(mutual: bool) -> Result<Certificates, rcgen::Error> {

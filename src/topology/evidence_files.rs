@@ -26,6 +26,7 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
         };
         for producer in 0..arrivals.producers.max(1) {
             let path = folder.join(names::arrivals(signal, producer));
+            let sparse = matches!(arrivals.process, ArrivalProcess::ClosedLoop { .. });
             let count = match arrivals.process {
                 ArrivalProcess::ClosedLoop { .. } => {
                     let seconds = plan.run.duration_ns.div_ceil(1_000_000_000);
@@ -51,7 +52,12 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
                 names::received(signal, producer),
                 names::received_again(signal, producer),
             ] {
-                Bitmap::create(&folder.join(name), sequences)?;
+                let path = folder.join(name);
+                if sparse {
+                    Bitmap::create_sparse(&path, sequences)?;
+                } else {
+                    Bitmap::create(&path, sequences)?;
+                }
             }
             Words::create(&folder.join(names::extra_copies(signal, producer)), 2)?;
             expected.push(ExpectedProducer {

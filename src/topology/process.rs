@@ -40,7 +40,9 @@ pub struct RoleProcess {
 
 /// Where a role's standard error goes.
 pub(super) fn log_path(run_folder: &Path, role: RoleName) -> PathBuf {
-    run_folder.join(format!("{}.log", role.as_str()))
+    run_folder
+        .join("logs")
+        .join(format!("{}.log", role.as_str()))
 }
 
 impl RoleProcess {
@@ -82,9 +84,9 @@ impl RoleProcess {
                 .ok_or_else(|| io::Error::other("it has ended already"))?;
             Ok((child, pid))
         };
-        let (mut child, pid) = spawn().map_err(|source| TopologyError::Spawn {
+        let (mut child, pid) = spawn().map_err(|error| TopologyError::Spawn {
             role: role.as_str(),
-            source,
+            error,
         })?;
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(listen(role, stdout, reports));

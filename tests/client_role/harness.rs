@@ -199,6 +199,10 @@ impl Run {
         }
     }
 
+    pub fn put_the_journal_on_a_full_disk(&self) {
+        std::os::unix::fs::symlink("/dev/full", self.path(BATCHES_FILE)).unwrap();
+    }
+
     /// Starts the role and its load.
     pub fn start(&self) -> Running {
         self.make_files();
@@ -357,6 +361,17 @@ impl Running {
     pub fn next(&mut self) -> Report {
         let line = self.output.next().expect("a report").unwrap();
         serde_json::from_str(&line).unwrap()
+    }
+
+    /// Why the client failed.
+    pub fn until_failed(&mut self) -> String {
+        loop {
+            match self.next() {
+                Report::Failed { why } => return why,
+                Report::Client(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     pub fn until_done(&mut self) -> Told {

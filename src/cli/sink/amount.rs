@@ -10,7 +10,11 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         ("GiB", 1 << 30),
         ("B", 1),
     ];
-    parse(text, &units, "a size in B, KiB, MiB or GiB, such as 64MiB")
+    let wanted = "a size in B, KiB, MiB or GiB, such as 64MiB";
+    parse(text, &units, wanted).and_then(|bytes| match bytes {
+        0 => Err("expected more than nothing".to_owned()),
+        bytes => Ok(bytes),
+    })
 }
 
 /// A time such as `500ms`.
@@ -44,5 +48,6 @@ mod tests {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
         assert!(parse_bytes("99999999999999GiB").is_err());
+        assert!(parse_bytes("0B").is_err());
     }
 }
