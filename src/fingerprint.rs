@@ -11,8 +11,9 @@ use crate::plan::schedule::{due_times_ns, schedule_seed};
 const SHOWN_BYTES: usize = 8;
 
 /// The fingerprint of a run of `plan` with this executable on this machine: the plan without what
-/// does not change a measurement (names, paths, checks), the schedule, the versions and the machine.
-pub fn of(plan: &Plan) -> BTreeMap<String, String> {
+/// does not change a measurement (names, paths, checks), the schedule, the payload (whose digest the
+/// load knows how to make), the versions and the machine.
+pub fn of(plan: &Plan, payload: String) -> BTreeMap<String, String> {
     let mut measured = plan.clone();
     measured.scenario.clear();
     measured.description.clear();
@@ -28,6 +29,7 @@ pub fn of(plan: &Plan) -> BTreeMap<String, String> {
         ("seed".to_owned(), plan.seed.to_string()),
         ("plan".to_owned(), digest([plan_bytes])),
         ("schedule".to_owned(), schedule(plan)),
+        ("payload".to_owned(), payload),
         ("squall".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("architecture".to_owned(), std::env::consts::ARCH.to_owned()),
         ("os".to_owned(), std::env::consts::OS.to_owned()),

@@ -14,7 +14,6 @@ mod expectations;
 mod facts;
 #[cfg(test)]
 mod fixture;
-mod format;
 mod harness;
 pub mod live;
 mod measure;

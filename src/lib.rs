@@ -16,7 +16,7 @@
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
 //! | [`ledger`], [`judge`] | where every item went; the verdict |
 //! | [`record`], [`store`], [`report`] | what is kept of a run, and what is shown |
-//! | [`metric`] | the registry of everything that an expectation can name |
+//! | [`metric`], [`units`] | the registry of everything that an expectation can name; how values are shown |
 //! | [`cli`] | the commands |
 
 // The documentation is for those who work on squall, private items included.
@@ -49,3 +49,4 @@ pub mod sink;
 pub mod stats;
 pub mod store;
 pub mod topology;
+pub mod units;

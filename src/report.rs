@@ -11,7 +11,6 @@
 //! | [`live`] | the view while a run goes on |
 
 pub mod explain;
-mod format;
 pub mod html;
 pub mod junit;
 pub mod live;

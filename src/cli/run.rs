@@ -13,6 +13,7 @@ use crate::drive::drive;
 use crate::error::{CliError, Exit};
 use crate::evidence::{Evidence, Stopped};
 use crate::judge::{Circumstances, judge, live, stored_series};
+use crate::load::payload;
 use crate::plan::Plan;
 use crate::plan::windows::segments;
 use crate::record::Record;
@@ -118,7 +119,7 @@ pub fn run(args: Args) -> Outcome {
         started: chrono::DateTime::<chrono::Utc>::from(started)
             .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         environment: observe::environment(),
-        fingerprint: fingerprint::of(&plan),
+        fingerprint: fingerprint::of(&plan, payload::fingerprint(&plan.load, plan.seed)),
     };
     let (result, histograms) = judge(&plan, &evidence, circumstances);
     let series = stored_series(&evidence);

@@ -1,11 +1,11 @@
 //! The user's checks: expectations, steady state, abort conditions.
 
 use super::facts::Facts;
-use super::format;
 use crate::evidence::{Evidence, Stopped};
 use crate::metric::{self, Unit};
 use crate::plan::expectation::{Comparison, Expectation, Limit, Phase, Window};
 use crate::record::{CheckGroup, CheckResult, Verdict};
+use crate::units;
 
 /// Every line of `expect`.
 pub(super) fn expectations(facts: &Facts<'_>) -> Vec<CheckResult> {
@@ -106,10 +106,18 @@ fn compare(facts: &Facts<'_>, comparison: &Comparison, window: &Window) -> Compa
     };
     let signal = comparison.metric.signal;
     let op = comparison.op.as_str();
+    let name = metric.name;
+    let shown = |value: f64| units::metric(name, Some(metric.unit), value);
     let (limit, limit_text) = match comparison.limit {
-        Limit::Absolute { value, unit } => (value, format!("{op} {}", format::value(value, unit))),
+        Limit::Absolute { value, unit } => (
+            value,
+            format!("{op} {}", units::metric(name, Some(unit), value)),
+        ),
         Limit::ShareOfGenerated { share } => {
-            let text = format!("{op} {} of generated", format::value(share, Unit::Ratio));
+            let text = format!(
+                "{op} {} of generated",
+                units::metric("share", Some(Unit::Ratio), share)
+            );
             match facts.ledger_count("generated", signal, window) {
                 Ok(generated) if generated > 0.0 => (share * generated, text),
                 Ok(_) => return undecided("nothing was generated".to_owned(), text),
@@ -120,12 +128,17 @@ fn compare(facts: &Facts<'_>, comparison: &Comparison, window: &Window) -> Compa
     match facts.measure(metric, signal, window) {
         Ok(value) if comparison.op.holds(value, limit) => Compared {
             verdict: Verdict::Pass,
-            observed: format::value(value, metric.unit),
+            observed: shown(value),
             limit: limit_text,
             why: None,
         },
         Ok(value) => {
-            let observed = format::value(value, metric.unit);
+            // Values that read alike are told in full: `250 ms` was not below `250 ms`.
+            let observed = if shown(value) == shown(limit) && value != limit {
+                format!("{value}")
+            } else {
+                shown(value)
+            };
             Compared {
                 verdict: Verdict::Fail,
                 why: Some(format!(

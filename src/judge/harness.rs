@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::facts::Facts;
-use super::format;
-use crate::metric::{self, Unit};
+use crate::metric;
 use crate::plan::expectation::Window;
 use crate::plan::windows::segment_at;
 use crate::plan::{InstrumentKind, Plan};
 use crate::record::{CheckGroup, CheckResult, Verdict};
+use crate::units;
 
 /// Share of the machine's cores that the sink may use before it counts as saturated.
 const SINK_CPU_LIMIT: f64 = 0.8;
@@ -66,10 +66,7 @@ fn roles(facts: &Facts<'_>) -> CheckResult {
 
 fn lateness(facts: &Facts<'_>) -> CheckResult {
     let limit_ns = facts.plan.run.lateness_limit_ns;
-    let limit = format!(
-        "p99 <= {}",
-        format::value(limit_ns as f64 / 1e9, Unit::Seconds)
-    );
+    let limit = format!("p99 <= {}", units::seconds(limit_ns as f64 / 1e9));
     match facts.worst_lateness_p99_ns() {
         None => check(
             "the generator kept its schedule",
@@ -79,7 +76,7 @@ fn lateness(facts: &Facts<'_>) -> CheckResult {
             "the generator released nothing",
         ),
         Some(p99_ns) => {
-            let observed = format::value(p99_ns as f64 / 1e9, Unit::Seconds);
+            let observed = units::seconds(p99_ns as f64 / 1e9);
             check(
                 "the generator kept its schedule",
                 p99_ns <= limit_ns,
@@ -237,10 +234,7 @@ fn drained(facts: &Facts<'_>) -> CheckResult {
     let observed = match times.quiescent_ns {
         Some(at_ns) => format!(
             "quiescent {} after the load",
-            format::value(
-                at_ns.saturating_sub(times.load_ended_ns) as f64 / 1e9,
-                Unit::Seconds
-            )
+            units::seconds(at_ns.saturating_sub(times.load_ended_ns) as f64 / 1e9)
         ),
         None => "items were still under way".to_owned(),
     };
@@ -250,7 +244,7 @@ fn drained(facts: &Facts<'_>) -> CheckResult {
         observed,
         format!(
             "within {}",
-            format::value(facts.plan.run.drain_ns as f64 / 1e9, Unit::Seconds)
+            units::seconds(facts.plan.run.drain_ns as f64 / 1e9)
         ),
         "items were still under way at the drain's deadline; a longer run.drain would tell what became of them",
     )

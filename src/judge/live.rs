@@ -1,10 +1,10 @@
 //! Abort conditions, looked at while the run goes on.
 
-use super::format;
 use crate::evidence::Stopped;
 use crate::metric;
 use crate::plan::expectation::{Comparison, Expectation, Limit};
 use crate::signal::Signal;
+use crate::units;
 
 /// The first abort condition that holds now. What is not known yet does not hold.
 ///
@@ -45,5 +45,5 @@ fn holds(
     comparison
         .op
         .holds(value, limit)
-        .then(|| format::value(value, unit))
+        .then(|| units::metric(&comparison.metric.name, Some(unit), value))
 }

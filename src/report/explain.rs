@@ -3,8 +3,8 @@
 use crate::record::{Cause, Record};
 use crate::signal::Signal;
 
-use super::format;
 use super::text::wrap;
+use crate::units;
 
 /// Columns that the text is laid out for.
 const WIDTH: usize = 100;
@@ -67,7 +67,7 @@ pub fn render(record: &Record, filter: &Filter) -> String {
             lines.push(String::new());
             lines.push(format!(
                 "{} {} {}",
-                format::count(items),
+                units::count(items),
                 signal.items(),
                 class.replace('_', " ")
             ));
@@ -107,12 +107,12 @@ pub fn render(record: &Record, filter: &Filter) -> String {
 }
 
 fn tell(lines: &mut Vec<String>, cause: &Cause) {
-    let text = format!("{}: {}", format::count(cause.items), cause.text);
+    let text = format!("{}: {}", units::count(cause.items), cause.text);
     lines.push(format!("  {}", wrap(&text, WIDTH - 2, "    ")));
     for story in &cause.examples {
         let due = story
             .due_s
-            .map(|due_s| format!(", due at {}", format::moment(due_s)));
+            .map(|due_s| format!(", due at {}", units::moment(due_s)));
         let batch = story.batch.map(|batch| format!(", batch {batch}"));
         lines.push(format!(
             "    {}{}{}",

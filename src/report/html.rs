@@ -5,9 +5,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::record::{Record, Verdict};
 
-use super::format;
 use super::plot::Plots;
 use super::view::{View, mark};
+use crate::units;
 
 mod details;
 mod ledger;
@@ -112,7 +112,7 @@ fn banner(view: &View) -> Markup {
                     @if !view.record.plan.description.is_empty() { " · " (view.record.plan.description) }
                 }
                 p.facts {
-                    (result.started) " · " (format::seconds(result.duration_s))
+                    (result.started) " · " (units::seconds(result.duration_s))
                     " · seed " (result.seed)
                     " · " (passed) " of " (result.checks.len()) " checks passed"
                     " · exit code " (result.exit_code)

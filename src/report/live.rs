@@ -7,8 +7,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::signal::Signal;
 
-use super::format;
 use super::text::{Align, table};
+use crate::units;
 
 /// Refreshes per second on a terminal.
 const REFRESH_HZ: u8 = 5;
@@ -162,7 +162,7 @@ struct PlainLines {
 
 impl PlainLines {
     fn next(&mut self, state: &LiveState, total: Duration) -> Vec<String> {
-        let at = format::seconds(state.at_ns as f64 / 1e9);
+        let at = units::seconds(state.at_ns as f64 / 1e9);
         let mut lines = Vec::new();
         if self.phase != state.phase {
             lines.push(format!("{at}: phase {}", state.phase));
@@ -211,8 +211,8 @@ fn headline(state: &LiveState, total: Duration) -> String {
 fn p99(state: &LiveState) -> String {
     let known = state
         .delivery_p99_ns
-        .map(|p99_ns| format::seconds(p99_ns as f64 / 1e9));
-    known.unwrap_or_else(|| format::UNKNOWN.to_owned())
+        .map(|p99_ns| units::seconds(p99_ns as f64 / 1e9));
+    known.unwrap_or_else(|| units::UNKNOWN.to_owned())
 }
 
 fn plain_line(state: &LiveState, total: Duration) -> String {
@@ -221,23 +221,23 @@ fn plain_line(state: &LiveState, total: Duration) -> String {
         parts.push(format!(
             "{} offered {} acknowledged {} received {}",
             signal.signal,
-            format::count(signal.offered),
-            format::count(signal.acknowledged),
-            format::count(signal.received)
+            units::count(signal.offered),
+            units::count(signal.acknowledged),
+            units::count(signal.received)
         ));
     }
     parts.push(format!("p99 {}", p99(state)));
     parts.push(format!(
         "queue {} in flight {}",
-        format::count(state.queue),
-        format::count(state.in_flight)
+        units::count(state.queue),
+        units::count(state.in_flight)
     ));
     for role in &state.roles {
         parts.push(format!(
             "{} {:.2} cores {}",
             role.role,
             role.cpu,
-            format::bytes(role.rss_bytes as f64)
+            units::bytes(role.rss_bytes as f64)
         ));
     }
     parts.join(" | ")
@@ -251,12 +251,8 @@ fn block_lines(state: &LiveState) -> Vec<String> {
             .to_vec(),
     ];
     let cell = |items: u64, rate: f64| match rate {
-        rate if rate < 9_999.5 => format!("{} ({rate:.0}/s)", format::count(items)),
-        rate => format!(
-            "{} ({}k/s)",
-            format::count(items),
-            format::number(rate / 1e3)
-        ),
+        rate if rate < 9_999.5 => format!("{} ({rate:.0}/s)", units::count(items)),
+        rate => format!("{} ({}k/s)", units::count(items), units::number(rate / 1e3)),
     };
     for signal in &state.signals {
         rows.push(vec![
@@ -278,8 +274,8 @@ fn block_lines(state: &LiveState) -> Vec<String> {
     lines.push(format!(
         "delivery p99 {}   queue {}   in flight {}",
         p99(state),
-        format::count(state.queue),
-        format::count(state.in_flight)
+        units::count(state.queue),
+        units::count(state.in_flight)
     ));
     let roles: Vec<String> = state
         .roles
@@ -289,7 +285,7 @@ fn block_lines(state: &LiveState) -> Vec<String> {
                 "{} {:.2} cores {}",
                 role.role,
                 role.cpu,
-                format::bytes(role.rss_bytes as f64)
+                units::bytes(role.rss_bytes as f64)
             )
         })
         .collect();

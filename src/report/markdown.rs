@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::record::Record;
 
-use super::format;
 use super::view::{View, mark};
+use crate::units;
 
 /// The whole report.
 pub fn render(record: &Record) -> String {
@@ -46,7 +46,7 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
         out,
         "Started {}, {}, seed {}, exit code {}, run {}.\n",
         plain(&result.started),
-        format::seconds(result.duration_s),
+        units::seconds(result.duration_s),
         result.seed,
         result.exit_code,
         code(&view.record.run)
@@ -97,7 +97,7 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
         writeln!(
             out,
             "- {} {} {}: {}",
-            format::count(cause.items),
+            units::count(cause.items),
             cause.signal.items(),
             cause.class.replace('_', " "),
             plain(&cause.text)
@@ -112,7 +112,7 @@ fn ledger(out: &mut String, view: &View) -> std::fmt::Result {
         writeln!(out, "| {name} | {} |", cells.join(" | "))
     };
     let each = |of: &dyn Fn(&super::view::Flow) -> String| view.flows.iter().map(of).collect();
-    let counted = |of: &dyn Fn(&super::view::Flow) -> u64| each(&|flow| format::count(of(flow)));
+    let counted = |of: &dyn Fn(&super::view::Flow) -> u64| each(&|flow| units::count(of(flow)));
     row(out, "", each(&|flow| flow.signal.to_string()))?;
     row(out, "---", each(&|_| "---:".to_owned()))?;
     row(out, "offered", counted(&|flow| flow.ledger.offered))?;

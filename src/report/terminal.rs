@@ -2,9 +2,9 @@
 
 use crate::record::{Record, Verdict};
 
-use super::format;
 use super::text::{Align, Paint, columns, fitted_table, hang, table, wrap};
 use super::view::{View, mark};
+use crate::units;
 
 /// Least width that the summary is laid out for.
 const NARROWEST: usize = 60;
@@ -71,7 +71,7 @@ impl Page<'_> {
             self.paint.faint(&format!(
                 "{}, {}, seed {}",
                 result.scenario,
-                format::seconds(result.duration_s),
+                units::seconds(result.duration_s),
                 result.seed
             ))
         ));
@@ -129,7 +129,7 @@ impl Page<'_> {
         rows[0].extend(flows.iter().map(|flow| flow.signal.to_string()));
         let mut row = |name: &str, items: Vec<u64>| {
             let mut cells = vec![name.to_owned()];
-            cells.extend(items.into_iter().map(format::count));
+            cells.extend(items.into_iter().map(units::count));
             rows.push(cells);
         };
         row(
@@ -244,10 +244,7 @@ impl Page<'_> {
             lines.push("  Nothing was lost and nothing was duplicated.".to_owned());
         }
         let told = &causes[..causes.len().min(CAUSES)];
-        let counts: Vec<String> = told
-            .iter()
-            .map(|cause| format::count(cause.items))
-            .collect();
+        let counts: Vec<String> = told.iter().map(|cause| units::count(cause.items)).collect();
         let widest = counts.iter().map(|text| columns(text)).max().unwrap_or(0);
         for (cause, items) in told.iter().zip(counts) {
             let indent = " ".repeat(widest + 3);

@@ -4,7 +4,7 @@ use crate::metric::{self, Unit};
 use crate::record::{CheckGroup, CheckResult, FaultResult, Record, SignalLedger, Verdict};
 use crate::signal::Signal;
 
-use super::format::{self, UNKNOWN};
+use crate::units::{self, UNKNOWN};
 
 /// A record, arranged for reading.
 #[derive(Debug)]
@@ -63,11 +63,11 @@ impl Flow<'_> {
         let terms: Vec<String> = self
             .classes
             .iter()
-            .map(|class| format!("{} {}", format::count(class.items), class.title))
+            .map(|class| format!("{} {}", units::count(class.items), class.title))
             .collect();
         format!(
             "{} generated = {}",
-            format::count(self.ledger.generated),
+            units::count(self.ledger.generated),
             terms.join(" + ")
         )
     }
@@ -80,7 +80,7 @@ impl Flow<'_> {
         let sum: u64 = self.classes.iter().map(|class| class.items).sum();
         match sum.abs_diff(self.ledger.generated) {
             0 => "✗ does not close".to_owned(),
-            off => format!("✗ does not close: off by {}", format::count(off)),
+            off => format!("✗ does not close: off by {}", units::count(off)),
         }
     }
 
@@ -182,7 +182,7 @@ pub fn unit_of(record: &Record, name: &str) -> Option<Unit> {
 fn metric_text(record: &Record, name: &str) -> String {
     let value = record.result.metrics.get(name);
     value.map_or(UNKNOWN.to_owned(), |value| {
-        format::metric(name, unit_of(record, name), *value)
+        units::metric(name, unit_of(record, name), *value)
     })
 }
 
@@ -193,7 +193,7 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
             .filter_map(|flow| {
                 let full = format!("{}.{name}", flow.signal);
                 let value = record.result.metrics.get(&full)?;
-                let text = format::metric(&full, unit_of(record, &full), *value);
+                let text = units::metric(&full, unit_of(record, &full), *value);
                 Some(format!("{} {text}", flow.signal))
             })
             .collect()
@@ -211,7 +211,7 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
     };
     let recoveries = record.result.faults.iter().filter_map(|fault| {
         let time = fault.metrics.get("recovery.time")?;
-        Some(format!("after {} {}", fault.name, format::seconds(*time)))
+        Some(format!("after {} {}", fault.name, units::seconds(*time)))
     });
     vec![
         figure(
@@ -274,7 +274,7 @@ fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
 }
 
 fn fault(fault: &FaultResult) -> FaultView<'_> {
-    let at = |at_s: Option<f64>| at_s.map(format::moment);
+    let at = |at_s: Option<f64>| at_s.map(units::moment);
     let when = match (at(fault.started_s), at(fault.ended_s)) {
         (Some(start), Some(end)) => format!("{start} to {end}"),
         (Some(start), None) => format!("from {start}, without an end"),
@@ -297,7 +297,7 @@ fn fault(fault: &FaultResult) -> FaultView<'_> {
             .iter()
             .map(|(name, value)| {
                 let unit = metric::find(name).map(|metric| metric.unit);
-                (name.as_str(), format::metric(name, unit, *value))
+                (name.as_str(), units::metric(name, unit, *value))
             })
             .collect(),
     }
@@ -321,11 +321,11 @@ fn sums(record: &Record) -> String {
     let sums = &record.result.sums;
     format!(
         "{} of {} metric series received exactly what was recorded; {} differ by points that were lost, {} without explanation. Recorded {}, received {}.",
-        format::count(sums.equal),
-        format::count(sums.series),
-        format::count(sums.explained),
-        format::count(sums.unexplained),
-        format::number(sums.recorded_total),
-        format::number(sums.received_total),
+        units::count(sums.equal),
+        units::count(sums.series),
+        units::count(sums.explained),
+        units::count(sums.unexplained),
+        units::number(sums.recorded_total),
+        units::number(sums.received_total),
     )
 }

@@ -19,6 +19,14 @@ pub struct Scope<'a> {
     pub fault_names: &'a [String],
 }
 
+/// Where a line stands, which decides what it can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Expect,
+    SteadyState,
+    AbortIf,
+}
+
 /// Something wrong at a part of the text: offset and length in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fault {
@@ -32,12 +40,12 @@ pub fn read(
     text: &str,
     path: &str,
     scope: &Scope<'_>,
-    abort: bool,
+    section: Section,
     document: &Document,
     findings: &mut Vec<Finding>,
 ) -> Option<Expectation> {
     let span = document.span_of(path);
-    let faults = match parse(text, scope, abort) {
+    let faults = match parse(text, scope, section) {
         Ok(all_of) => {
             return Some(Expectation {
                 text: text.to_owned(),
@@ -58,13 +66,13 @@ pub fn read(
 fn parse(
     text: &str,
     scope: &Scope<'_>,
-    abort: bool,
+    section: Section,
 ) -> Result<Vec<crate::plan::expectation::Comparison>, Vec<Fault>> {
     let terms = grammar::parse(text).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
     let all_of = terms
         .iter()
-        .filter_map(|term| meaning::comparison(term, scope, abort, &mut faults))
+        .filter_map(|term| meaning::comparison(term, scope, section, &mut faults))
         .collect();
     if faults.is_empty() {
         Ok(all_of)

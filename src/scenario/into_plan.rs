@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::Document;
-use super::expression;
+use super::expression::{self, Section};
 use super::file::{LinkFile, PlantFile, RunFile, ScenarioFile, SinkFile};
 use super::problem::Finding;
 use super::units::show_ns;
@@ -72,20 +72,24 @@ pub fn into_plan(
         plan: &plan,
         fault_names: &known,
     };
-    let mut lines = |key: &str, texts: Option<&Vec<String>>, abort: bool| {
+    let mut lines = |key: &str, texts: Option<&Vec<String>>, section: Section| {
         let texts = texts.map(Vec::as_slice).unwrap_or_default();
         let paths = document.elements(key);
         paths
             .iter()
             .zip(texts)
             .filter_map(|(path, text)| {
-                expression::read(text, path, &scope, abort, document, planner.findings)
+                expression::read(text, path, &scope, section, document, planner.findings)
             })
             .collect::<Vec<_>>()
     };
-    let expect = lines("expect", file.expect.as_ref(), false);
-    let steady_state = lines("steady_state", file.steady_state.as_ref(), false);
-    let abort_if = lines("abort_if", file.abort_if.as_ref(), true);
+    let expect = lines("expect", file.expect.as_ref(), Section::Expect);
+    let steady_state = lines(
+        "steady_state",
+        file.steady_state.as_ref(),
+        Section::SteadyState,
+    );
+    let abort_if = lines("abort_if", file.abort_if.as_ref(), Section::AbortIf);
     plan.expect = expect;
     plan.steady_state = steady_state;
     plan.abort_if = abort_if;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::record::{Cause, Record};
-use crate::report::format;
 use crate::report::view::View;
+use crate::units;
 
 /// Groups of lost or duplicated items by cause, each with the stories of a few.
 pub fn causes(view: &View) -> Markup {
@@ -27,14 +27,14 @@ fn one_cause(cause: &Cause) -> Markup {
         details.cause {
             summary {
                 span class={"dot " (cause.class)} {}
-                b { (format::count(cause.items)) " " (cause.signal.items()) }
+                b { (units::count(cause.items)) " " (cause.signal.items()) }
                 " " (cause.class.replace('_', " ")) ": " (cause.text)
             }
             @for story in &cause.examples {
                 div.story {
                     code { (story.identity) }
                     span.facts {
-                        @if let Some(due_s) = story.due_s { " due at " (format::moment(due_s)) }
+                        @if let Some(due_s) = story.due_s { " due at " (units::moment(due_s)) }
                         @if let Some(batch) = story.batch { ", batch " (batch) }
                     }
                     ol { @for event in &story.events { li { (event) } } }

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::report::format;
 use crate::report::view::{Class, Flow, View};
+use crate::units;
 
 /// Height of the bar of all generated items.
 const BAR: f64 = 108.0;
@@ -37,10 +37,10 @@ fn card(flow: &Flow) -> Markup {
         div.card.flow {
             h3 { (flow.signal) span.unit { (flow.signal.items()) } }
             p.offered {
-                b { (format::count(ledger.offered)) } " offered"
-                @if ledger.sampled_out > 0 { ", " (format::count(ledger.sampled_out)) " sampled out by design" }
-                @if ledger.missed > 0 { ", " (format::count(ledger.missed)) " missed by the generator" }
-                ", " b { (format::count(ledger.generated)) } " generated"
+                b { (units::count(ledger.offered)) } " offered"
+                @if ledger.sampled_out > 0 { ", " (units::count(ledger.sampled_out)) " sampled out by design" }
+                @if ledger.missed > 0 { ", " (units::count(ledger.missed)) " missed by the generator" }
+                ", " b { (units::count(ledger.generated)) } " generated"
             }
             (picture(flow))
             p.equation.open[!ledger.closes] { (flow.equation()) " " b { (flow.closing()) } }
@@ -49,7 +49,7 @@ fn card(flow: &Flow) -> Markup {
                 "Counted besides: "
                 @for (index, (name, items)) in flow.overlays().iter().enumerate() {
                     @if index > 0 { " · " }
-                    span.zero[*items == 0] { (format::count(*items)) " " (name) }
+                    span.zero[*items == 0] { (units::count(*items)) " " (name) }
                 }
             }
         }
@@ -111,11 +111,11 @@ fn picture(flow: &Flow) -> Markup {
                     tspan { (row.class.title) }
                 }
                 text.items.zero[row.class.items == 0] x="330" y=(format!("{:.1}", row.label_y + 4.5)) text-anchor="end" {
-                    (format::count(row.class.items))
+                    (units::count(row.class.items))
                 }
                 @if row.class.items > 0 {
                     text.share x=(WIDTH) y=(format!("{:.1}", row.label_y + 4.5)) text-anchor="end" {
-                        (format::share(row.class.items, flow.ledger.generated))
+                        (units::share(row.class.items, flow.ledger.generated))
                     }
                 }
             }
@@ -138,7 +138,7 @@ fn table(view: &View) -> Markup {
         html! {
             tr {
                 th scope="row" { (name) }
-                @for flow in &view.flows { td.number { (format::count(items(flow))) } }
+                @for flow in &view.flows { td.number { (units::count(items(flow))) } }
             }
         }
     };

@@ -4,13 +4,15 @@ use super::super::problem::{did_you_mean, nearest, quoted};
 use super::super::units::show_ns;
 use super::grammar::{Relation, Term, Window as WindowText, Word};
 use super::limit::{certain, limit};
-use super::{Fault, Scope};
+use super::{Fault, Scope, Section};
 use crate::metric::{METRICS, Metric, Unit, Windows, find};
 use crate::plan::FaultPlan;
 use crate::plan::expectation::{Comparison, MetricRef, Phase, Window};
 use crate::plan::windows::segments;
 use crate::signal::Signal;
 
+/// Live metrics that the roles sample for all signals together.
+const LIVE_OF_ALL_SIGNALS: &[&str] = &["delivery.latency.p99", "lateness.max"];
 /// Recovery is seen in three bins of one second.
 const RECOVERY_NS: u64 = 3_000_000_000;
 
@@ -18,7 +20,7 @@ const RECOVERY_NS: u64 = 3_000_000_000;
 pub fn comparison(
     term: &Term<'_>,
     scope: &Scope<'_>,
-    abort: bool,
+    section: Section,
     faults: &mut Vec<Fault>,
 ) -> Option<Comparison> {
     let before = faults.len();
@@ -29,8 +31,26 @@ pub fn comparison(
             return None;
         }
     };
-    if abort && !metric.live {
-        faults.push(not_live(&term.metric));
+    match section {
+        Section::AbortIf if !metric.live => faults.push(not_live(&term.metric)),
+        Section::AbortIf if signal.is_some() && LIVE_OF_ALL_SIGNALS.contains(&metric.name) => {
+            faults.push(fault(
+                term.metric.place.clone(),
+                format!(
+                    "`{}` is known for all signals together while the run goes on",
+                    metric.name
+                ),
+                format!("write `{}`", metric.name),
+            ));
+        }
+        Section::SteadyState if term.window.is_none() && metric.windows != Windows::Any => {
+            faults.push(fault(
+                term.metric.place.clone(),
+                format!("`{}` cannot be measured over the steady phase", metric.name),
+                "`steady_state` looks at the steady phase; put this line under `expect`",
+            ));
+        }
+        _ => {}
     }
     let limit = match limit(term, metric) {
         Ok(limit) => Some(limit),
