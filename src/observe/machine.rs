@@ -6,6 +6,9 @@ use procfs::{
 
 use crate::evidence::MachineSample;
 
+/// Ticks of all cores that a share needs to mean something: less than a tenth of a second has.
+const TICKS_MIN: u64 = 8;
+
 /// Samples the machine; shares of CPU time are of the time since the sample before.
 #[derive(Debug)]
 pub struct MachineSampler {
@@ -30,9 +33,14 @@ impl MachineSampler {
     }
 
     /// The machine now, stamped with `at_ns`. Pressure is absent where the kernel does not tell it.
+    /// `None` too soon after the last sample: a share of a few ticks says nothing.
     pub fn sample(&mut self, at_ns: u64) -> Option<MachineSample> {
         let now = CpuTicks::now()?;
-        let before = self.before.replace(now).unwrap_or(now);
+        let before = *self.before.get_or_insert(now);
+        if now.total.saturating_sub(before.total) < TICKS_MIN {
+            return None;
+        }
+        self.before = Some(now);
         let share = |of: u64| share_of(of, now.total.saturating_sub(before.total));
         let idle = share(now.idle.saturating_sub(before.idle));
         let steal = share(now.steal.saturating_sub(before.steal));
