@@ -58,16 +58,17 @@ impl Page<'_> {
         lines.push(self.paint.bold(text));
     }
 
+    fn verdict_word(&self) -> String {
+        let verdict = self.view.record.result.verdict;
+        let word = format!("{} {}", mark(verdict), verdict.as_str().to_uppercase());
+        self.by_verdict(verdict, &word)
+    }
+
     fn verdict(&self, lines: &mut Vec<String>) {
         let result = &self.view.record.result;
-        let word = format!(
-            "{} {}",
-            mark(result.verdict),
-            result.verdict.as_str().to_uppercase()
-        );
         lines.push(format!(
             "{}  {}",
-            self.by_verdict(result.verdict, &word),
+            self.verdict_word(),
             self.paint.faint(&format!(
                 "{}, {}, seed {}",
                 result.scenario,
@@ -261,7 +262,12 @@ impl Page<'_> {
     fn read_on(&self, lines: &mut Vec<String>) {
         let run = &self.view.record.run;
         lines.push(String::new());
-        lines.push(format!("Run {}", self.paint.bold(run)));
+        // The verdict once more, for the summary is longer than most terminals are high.
+        lines.push(format!(
+            "{}  run {}",
+            self.verdict_word(),
+            self.paint.bold(run)
+        ));
         lines.push(
             "  report.html shows it; `squall explain` with its name tells of single items"
                 .to_owned(),
