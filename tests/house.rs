@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &["plan", "scenario", "fingerprint"]),
     (
         "machinery",
-        &["otlp", "load", "sdk", "link", "sink", "observe"],
+        &["otlp", "load", "sdk", "link", "netns", "sink", "observe"],
     ),
     ("roles", &["role"]),
     ("conductor", &["topology", "drive"]),

@@ -1,0 +1,203 @@
+//! One direction's impairments together: what becomes of each packet, and what is counted of it.
+
+use super::impair::{self, Impair, Packet, Verdict};
+use super::impairment::Impairment;
+use super::tally::{LaneCounts, Tally};
+
+/// One way in which a packet, or a copy of it, passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    pub due_ns: u64,
+    /// The bits to flip, counted from behind the Ethernet header.
+    pub flip: [Option<u64>; FLIPS_MAX],
+}
+
+/// Bits of one packet that are flipped at most: more corrupting impairments at once change no more.
+pub const FLIPS_MAX: usize = 2;
+/// Ways that one packet passes at most, however many duplications are active at once.
+const COPIES_MAX: usize = 8;
+
+#[derive(Debug)]
+struct Active {
+    id: usize,
+    stage: u8,
+    impair: Box<dyn Impair>,
+    tally: Tally,
+}
+
+/// The active impairments in the order in which packets meet them.
+#[derive(Debug)]
+pub struct Lane {
+    seed: u64,
+    active: Vec<Active>,
+    counts: LaneCounts,
+}
+
+impl Lane {
+    /// No impairment yet; each will draw from `seed` and its number.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            active: Vec::new(),
+            counts: LaneCounts::default(),
+        }
+    }
+
+    /// Begins an impairment at `now_ns`. One of the same number must not be active.
+    pub fn start(&mut self, id: usize, impairment: &Impairment, now_ns: u64) {
+        // Numbers are small, so each gets a seed of its own.
+        let seed = self
+            .seed
+            .wrapping_add((id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let stage = impair::stage(impairment);
+        let at = self.active.partition_point(|active| active.stage <= stage);
+        self.active.insert(
+            at,
+            Active {
+                id,
+                stage,
+                impair: impair::begin(impairment, seed, now_ns),
+                tally: Tally::default(),
+            },
+        );
+    }
+
+    /// Ends an impairment; returns what it did. What it held keeps its time.
+    pub fn end(&mut self, id: usize) -> Option<Tally> {
+        let at = self.active.iter().position(|active| active.id == id)?;
+        Some(self.active.remove(at).tally)
+    }
+
+    pub fn is_clear(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    pub const fn counts(&mut self) -> &mut LaneCounts {
+        &mut self.counts
+    }
+
+    /// What each active impairment did so far, by number.
+    pub fn tallies(&self) -> Vec<(usize, Tally)> {
+        self.active
+            .iter()
+            .map(|active| (active.id, active.tally))
+            .collect()
+    }
+
+    /// Judges a packet that arrived at `arrival_ns`; `fates` becomes the ways in which it passes.
+    pub fn judge(&mut self, arrival_ns: u64, bytes: u64, fates: &mut Vec<Fate>) {
+        fates.clear();
+        self.counts.received += 1;
+        self.counts.received_bytes += bytes;
+        let untouched = Fate {
+            due_ns: arrival_ns,
+            flip: [None; FLIPS_MAX],
+        };
+        self.pass_on(0, untouched, bytes, fates);
+    }
+
+    fn pass_on(&mut self, from: usize, mut fate: Fate, bytes: u64, fates: &mut Vec<Fate>) {
+        for at in from..self.active.len() {
+            let packet = Packet {
+                at_ns: fate.due_ns,
+                bytes,
+            };
+            let active = &mut self.active[at];
+            let verdict = active.impair.judge(packet);
+            active.tally.count(packet, verdict);
+            match verdict {
+                Verdict::Pass => {}
+                Verdict::Drop => {
+                    self.counts.dropped += 1;
+                    return;
+                }
+                Verdict::At { due_ns } | Verdict::HeldBack { due_ns } => fate.due_ns = due_ns,
+                Verdict::Flip { bit } => {
+                    if let Some(free) = fate.flip.iter_mut().find(|flip| flip.is_none()) {
+                        *free = Some(bit);
+                    }
+                }
+                Verdict::Twice if fates.len() + 1 < COPIES_MAX => {
+                    self.counts.copies += 1;
+                    self.pass_on(at + 1, fate, bytes, fates);
+                }
+                Verdict::Twice => {}
+            }
+        }
+        fates.push(fate);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netns::impairment::{Delay, Loss, Queue};
+
+    fn judged(lane: &mut Lane, at_ns: u64) -> Vec<Fate> {
+        let mut fates = Vec::new();
+        lane.judge(at_ns, 100, &mut fates);
+        fates
+    }
+
+    #[test]
+    fn without_impairments_a_packet_passes_when_it_comes() {
+        let mut lane = Lane::new(1);
+        let fate = judged(&mut lane, 7)[0];
+        assert_eq!((fate.due_ns, fate.flip), (7, [None; FLIPS_MAX]));
+    }
+
+    #[test]
+    fn impairments_work_together_in_the_order_of_the_way() {
+        let mut lane = Lane::new(1);
+        lane.start(1, &Impairment::Delay(Delay::fixed(1_000)), 0);
+        let rate = Impairment::Rate {
+            bytes_per_second: 1_000_000_000,
+            queue: Queue::Packets(10),
+        };
+        lane.start(2, &rate, 0);
+        lane.start(3, &Impairment::Duplicate { share: 1.0 }, 0);
+        let due: Vec<u64> = judged(&mut lane, 0)
+            .iter()
+            .map(|fate| fate.due_ns)
+            .collect();
+        assert_eq!(
+            due,
+            [1_100, 1_200],
+            "both copies take their time on the line, then the delay"
+        );
+        lane.start(4, &Impairment::Loss(Loss::Exact { packets: vec![1] }), 0);
+        assert!(judged(&mut lane, 0).is_empty());
+        let counts = lane.counts().clone();
+        assert_eq!((counts.received, counts.copies, counts.dropped), (2, 1, 1));
+        assert_eq!(lane.end(4).unwrap().dropped, 1);
+        assert_eq!(
+            lane.end(3).unwrap().duplicated,
+            1,
+            "a lost packet never came this far"
+        );
+        assert_eq!(lane.end(1).unwrap().delayed_ns, 2_000);
+        assert!(lane.end(1).is_none());
+        assert!(!lane.is_clear());
+    }
+
+    #[test]
+    fn the_same_seed_and_packets_get_the_same_fates() {
+        let run = |seed| {
+            let mut lane = Lane::new(seed);
+            lane.start(1, &Impairment::Corrupt { share: 0.2 }, 0);
+            lane.start(
+                2,
+                &Impairment::Reorder {
+                    share: 0.2,
+                    by_ns: 9,
+                },
+                0,
+            );
+            (0..500)
+                .flat_map(|at| judged(&mut lane, at))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(run(3), run(3));
+        assert_ne!(run(3), run(4));
+    }
+}
