@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, netlink, recvmsg, sendmsg,
-    socket_with, socketpair,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socket_with,
+    socketpair,
 };
 use rustix::process::{Pid, WaitOptions, waitpid};
 
@@ -264,13 +264,9 @@ fn make(identity: Option<&Identity>, given: &mut Given) -> Result<(), (u8, io::E
 }
 
 fn routing_socket() -> io::Result<OwnedFd> {
+    // No protocol is number 0, which is NETLINK_ROUTE.
     let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
-    Ok(socket_with(
-        family,
-        kind,
-        SocketFlags::CLOEXEC,
-        Some(netlink::ROUTE),
-    )?)
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC, None)?)
 }
 
 /// Makes this user himself in the new user namespace.
