@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Two veth pairs end in a namespace in the middle. One thread per direction reads IPv4 packets from
-//! a packet socket there ([`relay`]), asks the [`lane`]'s impairments ([`impair`]) and sends what
+//! a packet socket there (`relay`), asks its impairments (`lane`, [`impair`]) and sends what
 //! passes, so that loss, delay and order are those of packets and meet a real TCP. It needs no
 //! device node, no kernel emulation and, where user namespaces are allowed, no root.
 //!
@@ -18,9 +18,10 @@
 mod error;
 pub mod impair;
 pub mod impairment;
-mod lane;
 mod tally;
 
+#[cfg(target_os = "linux")]
+mod advice;
 #[cfg(target_os = "linux")]
 mod birth;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,8 @@ mod door;
 mod held;
 #[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "linux")]
+mod lane;
 #[cfg(target_os = "linux")]
 mod netlink;
 #[cfg(target_os = "linux")]

@@ -50,6 +50,55 @@ fn twenty_milliseconds_each_way_are_forty_there_and_back() {
     faithful(&link);
 }
 
+/// Kolmogorov and Smirnov's distance of 200 packets' jitter from the uniform one of ±10 ms.
+fn distance_from_uniform(pair: &Pair) -> f64 {
+    const PACKETS: usize = 200;
+    // Farther apart than the jitter is wide, or those behind would have to wait for those before.
+    let mut times: Vec<f64> = (0..PACKETS)
+        .map(|_| {
+            let begun = Instant::now();
+            pair.client.send(b"now").unwrap();
+            pair.sink.recv(&mut [0; 8]).unwrap();
+            let taken = begun.elapsed();
+            std::thread::sleep(Duration::from_millis(32).saturating_sub(taken));
+            taken.as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let n = PACKETS as f64;
+    let apart = times.iter().enumerate().map(|(i, ms)| {
+        let expected = ((ms - 10.0) / 20.0).clamp(0.0, 1.0);
+        (expected - i as f64 / n)
+            .abs()
+            .max(((i + 1) as f64 / n - expected).abs())
+    });
+    apart.fold(0.0, f64::max)
+}
+
+#[test]
+fn jitter_is_distributed_as_it_says() {
+    let Some(mut link) = link(13) else { return };
+    let pair = Pair::of(&link);
+    // The critical distance of 200 packets at a level of 0.1 %.
+    let critical = 1.95 / (200_f64).sqrt();
+    let mut distance = |id, jitter_ns| {
+        let delay = Delay {
+            delay_ns: 20 * MS,
+            jitter_ns,
+            ..Delay::fixed(0)
+        };
+        link.start(id, Direction::Up, &Impairment::Delay(delay))
+            .unwrap();
+        let distance = distance_from_uniform(&pair);
+        link.end(id).unwrap();
+        distance
+    };
+    let with = distance(1, 10 * MS);
+    assert!(with < critical, "{with}");
+    let without = distance(2, 0);
+    assert!(without > critical, "{without}");
+}
+
 #[test]
 fn five_percent_of_the_packets_are_lost_and_tcp_stays_intact() {
     let Some(mut link) = link(2) else { return };

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Buffers kept for the next packets, so that nothing is allocated once they have been used.
-const SPARE_MAX: usize = 65_536;
+/// What a waiting frame takes besides its bytes.
+const OVERHEAD_BYTES: usize = 128;
 
 /// Due time, number of arrival, buffer.
 type Waiting = (u64, u64, Vec<u8>);
@@ -13,18 +13,21 @@ type Waiting = (u64, u64, Vec<u8>);
 #[derive(Debug)]
 pub struct Held {
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Buffers for the next frames, so that nothing is allocated once they have been used.
     spare: Vec<Vec<u8>>,
+    spare_bytes: usize,
     arrivals: u64,
     bytes: usize,
     bytes_max: usize,
 }
 
 impl Held {
-    /// Holds frames of `bytes_max` bytes altogether.
+    /// Holds `bytes_max` bytes of frames altogether, with 128 more for each, and keeps as much ready.
     pub const fn new(bytes_max: usize) -> Self {
         Self {
             waiting: BinaryHeap::new(),
             spare: Vec::new(),
+            spare_bytes: 0,
             arrivals: 0,
             bytes: 0,
             bytes_max,
@@ -41,14 +44,16 @@ impl Held {
 
     /// Takes a copy of a frame and changes it; says no when it would be too much.
     pub fn push(&mut self, due_ns: u64, frame: &[u8], change: impl FnOnce(&mut [u8])) -> bool {
-        if self.bytes + frame.len() > self.bytes_max {
+        let needed = frame.len() + OVERHEAD_BYTES;
+        if self.bytes.saturating_add(needed) > self.bytes_max {
             return false;
         }
         let mut buffer = self.spare.pop().unwrap_or_default();
+        self.spare_bytes -= buffer.capacity();
         buffer.clear();
         buffer.extend_from_slice(frame);
         change(&mut buffer);
-        self.bytes += buffer.len();
+        self.bytes += needed;
         self.waiting.push(Reverse((due_ns, self.arrivals, buffer)));
         self.arrivals += 1;
         true
@@ -65,16 +70,19 @@ impl Held {
             let Some(Reverse((due_ns, _, frame))) = self.waiting.pop() else {
                 return;
             };
-            self.bytes -= frame.len();
+            self.bytes -= frame.len() + OVERHEAD_BYTES;
             due.push((due_ns, frame));
         }
     }
 
-    /// Takes buffers back.
+    /// Takes buffers back, as many as may be kept.
     pub fn reuse(&mut self, frames: &mut Vec<(u64, Vec<u8>)>) {
-        let room = SPARE_MAX.saturating_sub(self.spare.len());
-        self.spare
-            .extend(frames.drain(..).take(room).map(|(_, frame)| frame));
+        for (_, frame) in frames.drain(..) {
+            if self.spare_bytes.saturating_add(frame.capacity()) <= self.bytes_max {
+                self.spare_bytes += frame.capacity();
+                self.spare.push(frame);
+            }
+        }
     }
 }
 
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut held = Held::new(10);
+        let mut held = Held::new(2 * OVERHEAD_BYTES + 10);
         assert!(held.push(1, &[0; 6], |_| {}));
         assert!(!held.push(1, &[0; 5], |_| {}));
         assert!(held.push(1, &[0; 4], |_| {}));
@@ -95,6 +103,7 @@ mod tests {
         assert_eq!(due.len(), 2);
         held.reuse(&mut due);
         assert!(held.push(1, &[0; 10], |_| {}), "what has left makes room");
+        assert!(held.spare_bytes <= held.bytes_max);
     }
 
     proptest! {

@@ -86,7 +86,7 @@ pub enum Loss {
         loss_bad: f64,
         loss_good: f64,
     },
-    /// Exactly these, counted from 1 at the impairment's start.
+    /// Exactly these, counted from 1 at the impairment's start, in each direction.
     Exact { packets: Vec<u64> },
 }
 

@@ -126,8 +126,10 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::netns::impairment::{Delay, Loss, Queue};
+    use crate::netns::impairment::{Delay, Distribution, Loss, Queue};
 
     fn judged(lane: &mut Lane, at_ns: u64) -> Vec<Fate> {
         let mut fates = Vec::new();
@@ -195,5 +197,65 @@ mod tests {
         };
         assert_eq!(run(3), run(3));
         assert_ne!(run(3), run(4));
+    }
+
+    fn impairment() -> impl Strategy<Value = Impairment> {
+        let share = 0.0..1.0_f64;
+        prop_oneof![
+            (0_u64..9_000, 0_u64..9_000, 0.0..0.9_f64).prop_map(
+                |(delay_ns, jitter_ns, correlation)| {
+                    let distribution = Distribution::Pareto { shape: 1.5 };
+                    Impairment::Delay(Delay {
+                        delay_ns,
+                        jitter_ns,
+                        distribution,
+                        correlation,
+                    })
+                }
+            ),
+            share
+                .clone()
+                .prop_map(|share| Impairment::Loss(Loss::Independent { share })),
+            (share.clone(), 1_u64..9_000)
+                .prop_map(|(share, by_ns)| Impairment::Reorder { share, by_ns }),
+            share
+                .clone()
+                .prop_map(|share| Impairment::Duplicate { share }),
+            share.prop_map(|share| Impairment::Corrupt { share }),
+            (1_u64..9_000_000, 1_u64..50).prop_map(|(bytes_per_second, depth)| Impairment::Rate {
+                bytes_per_second,
+                queue: Queue::Packets(depth),
+            }),
+            (68_u32..150).prop_map(|bytes| Impairment::Mtu { bytes }),
+            (1_u64..9_000, 1_u64..9_000)
+                .prop_map(|(up_ns, down_ns)| Impairment::Flap { up_ns, down_ns }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_packet_passes_or_is_dropped_and_none_is_early(
+            seed: u64,
+            impairments in proptest::collection::vec(impairment(), 0..5),
+            gaps in proptest::collection::vec(0_u64..5_000, 1..200),
+        ) {
+            let mut lane = Lane::new(seed);
+            for (id, impairment) in impairments.iter().enumerate() {
+                prop_assert!(impairment.check().is_ok());
+                lane.start(id, impairment, 0);
+            }
+            let (mut at_ns, mut passed) = (0, 0);
+            for gap_ns in gaps {
+                at_ns += gap_ns;
+                let fates = judged(&mut lane, at_ns);
+                prop_assert!(fates.iter().all(|fate| fate.due_ns >= at_ns));
+                passed += fates.len() as u64;
+            }
+            let counts = lane.counts().clone();
+            prop_assert_eq!(counts.received + counts.copies, passed + counts.dropped);
+            let tallies = lane.tallies();
+            let dropped: u64 = tallies.iter().map(|(_, tally)| tally.dropped).sum();
+            prop_assert_eq!(dropped, counts.dropped, "each drop has one impairment to answer for it");
+        }
     }
 }

@@ -29,7 +29,7 @@ const ETH0: i32 = 2;
 const MIDDLE_CLIENT: i32 = 2;
 const MIDDLE_SINK: i32 = 3;
 /// Memory in which the kernel leaves packets for each direction.
-const RING_BYTES: usize = 8 << 20;
+const RING_BYTES: usize = 16 << 20;
 /// Room for a VLAN tag, which no packet here should have.
 const TAG_BYTES: usize = 4;
 /// ethtool's commands that set checksums, scatter-gather, TSO, GSO and GRO.

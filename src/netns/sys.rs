@@ -26,12 +26,27 @@ pub fn in_fork(child: impl FnOnce()) -> io::Result<i32> {
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
+            let _end_even_when_it_panics = End;
             child();
-            // SAFETY: ends the copy at once.
-            unsafe { libc::_exit(0) }
+            end()
         }
         pid => Ok(pid),
     }
+}
+
+/// Ends a copy of this process when it is dropped.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        end();
+    }
+}
+
+/// Ends the process at once.
+fn end() -> ! {
+    // SAFETY: takes a number and does not return.
+    unsafe { libc::_exit(0) }
 }
 
 /// Gives the calling process, which must have one thread, new namespaces of these kinds.

@@ -21,7 +21,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) const fn count(&mut self, packet: Packet, verdict: Verdict) {
+    /// Counts what became of a packet.
+    pub const fn count(&mut self, packet: Packet, verdict: Verdict) {
         self.seen += 1;
         match verdict {
             Verdict::Pass => {}
