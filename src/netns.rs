@@ -15,6 +15,8 @@
 //! offloads are off, so that nothing but the sides' own IPv4 packets is on the link, each of them
 //! as long as on a wire.
 
+use serde::{Deserialize, Serialize};
+
 mod error;
 pub mod impair;
 pub mod impairment;
@@ -57,14 +59,16 @@ pub use kernel::Congestion;
 pub use packet_link::{PacketLink, Sample};
 
 /// A side of the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     Client,
     Sink,
 }
 
 /// Whose rights a link needs here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rights {
     /// Root's: namespaces are made directly.
     Root,
@@ -73,7 +77,7 @@ pub enum Rights {
 }
 
 /// How a link is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
     /// Everything random is drawn from it.
     pub seed: u64,

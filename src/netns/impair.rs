@@ -52,18 +52,19 @@ pub trait Impair: Send + std::fmt::Debug {
 }
 
 /// Where on its way a packet meets an impairment: what never gets on the line first, the line's own
-/// rate behind what adds packets, and the way's length last.
+/// rate behind what adds packets, then the way's length. Corruption is last, so that each corrupted
+/// packet, and each copy, really reaches the receiver's checksums.
 pub const fn stage(impairment: &Impairment) -> u8 {
     match impairment {
         Impairment::Partition => 0,
         Impairment::Flap { .. } => 1,
         Impairment::Mtu { .. } => 2,
         Impairment::Loss(_) => 3,
-        Impairment::Corrupt { .. } => 4,
-        Impairment::Duplicate { .. } => 5,
-        Impairment::Rate { .. } => 6,
-        Impairment::Delay(_) => 7,
-        Impairment::Reorder { .. } => 8,
+        Impairment::Duplicate { .. } => 4,
+        Impairment::Rate { .. } => 5,
+        Impairment::Delay(_) => 6,
+        Impairment::Reorder { .. } => 7,
+        Impairment::Corrupt { .. } => 8,
     }
 }
 

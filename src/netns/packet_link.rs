@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 use super::birth::{Born, Room, born};
 use super::door::Door;
 use super::impairment::Impairment;
@@ -36,7 +38,7 @@ const TAG_BYTES: usize = 4;
 const OFFLOADS: [u32; 6] = [0x17, 0x15, 0x19, 0x1f, 0x24, 0x2c];
 
 /// What a link has counted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Towards the sink.
     pub up: LaneCounts,

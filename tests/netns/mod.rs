@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use squall::netns::{NetnsError, PacketLink, Rights, Setup, Side};
 
 /// A running link that threads can enter. Without one the test is skipped, unless `SQUALL_REQUIRE`
@@ -52,8 +53,8 @@ impl Pair {
         client.connect(sink.local_addr().unwrap()).unwrap();
         sink.connect(client.local_addr().unwrap()).unwrap();
         for socket in [&client, &sink] {
-            // Too little for a burst: the senders below go at the receiver's pace.
-            let _ = socket2::SockRef::from(socket).set_recv_buffer_size(4 << 20);
+            // So much that a receiver without a processor for a while loses nothing.
+            set_socket_recv_buffer_size_force(socket, 32 << 20).unwrap();
         }
         Self { client, sink }
     }
