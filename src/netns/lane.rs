@@ -173,7 +173,12 @@ mod tests {
             1,
             "a lost packet never came this far"
         );
-        assert_eq!(lane.end(1).unwrap().delayed_ns, 2_000);
+        let delay = lane.end(1).unwrap();
+        assert_eq!(
+            (delay.delayed, delay.delayed_ns, delay.delayed_max_ns),
+            (2, 2_000, 1_000)
+        );
+        assert_eq!((delay.seen, delay.seen_bytes), (2, 200));
         assert!(lane.end(1).is_none());
         assert_eq!(lane.tallies().len(), 1);
     }
