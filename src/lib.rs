@@ -36,6 +36,7 @@ pub mod link;
 pub mod load;
 pub mod mapped;
 pub mod metric;
+pub mod netns;
 pub mod observe;
 pub mod otlp;
 pub mod plan;

@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &["plan", "scenario", "fingerprint"]),
     (
         "machinery",
-        &["otlp", "load", "sdk", "link", "sink", "observe"],
+        &["otlp", "load", "sdk", "link", "netns", "sink", "observe"],
     ),
     ("roles", &["role"]),
     ("conductor", &["topology", "drive"]),
@@ -81,6 +81,8 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     ("thread_rng", "a generator with the plan's seed", &[]),
     ("rand::rng()", "a generator with the plan's seed", &[]),
     ("unbounded_channel", "a bounded channel", &[]),
+    ("unsafe {", "safe calls", &["mapped", "netns/sys"]),
+    ("unsafe impl", "safe types", &["netns/sys"]),
     ("SystemTime::now", "clock", &["clock", "cli/run", "store"]),
 ];
 
