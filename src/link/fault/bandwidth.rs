@@ -37,7 +37,7 @@ impl Bandwidth {
 }
 
 impl Fault for Bandwidth {
-    fn slice_bytes(&self, bytes: usize) -> usize {
+    fn slice_bytes(&mut self, bytes: usize) -> usize {
         let slice = u128::from(self.bytes_per_second) * u128::from(SLICE_NS) / 1_000_000_000;
         bytes
             .min(usize::try_from(slice).unwrap_or(usize::MAX))
@@ -54,7 +54,7 @@ impl Fault for Bandwidth {
         self.due_ns
     }
 
-    fn slice_left(&mut self) {
+    fn slice_left(&mut self, _bytes: usize, _now_ns: u64) {
         if self.begun_ns.take().is_some() {
             self.free_ns = self.due_ns;
         }
@@ -85,7 +85,7 @@ mod tests {
             if due_ns > now_ns {
                 now_ns = due_ns + late_ns;
             }
-            line.slice_left();
+            line.slice_left(bytes, now_ns);
             sent += bytes as u64;
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     fn an_idle_line_saves_nothing_up() {
         let mut line = Bandwidth::new(1_000_000);
         line.slice_due_ns(0, 1_000, 0);
-        line.slice_left();
+        line.slice_left(1_000, 0);
         // Ten idle seconds later, a chunk still takes its time on the line.
         let now_ns = 10 * SECOND;
         assert_eq!(line.slice_due_ns(now_ns, 15_000, now_ns), now_ns + 15 * MS);

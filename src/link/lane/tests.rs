@@ -1,6 +1,7 @@
 //! The lane, chunk by chunk.
 
 use super::*;
+use crate::link::toxic::Toxic;
 use crate::plan::LinkFault;
 
 const MS: u64 = 1_000_000;
@@ -23,8 +24,8 @@ impl Bench {
     }
 
     /// Starts a fault; returns its moment, from which the tests count.
-    fn start(&mut self, id: usize, kind: LinkFault) -> u64 {
-        let started_ns = self.rules.start(id, Direction::Up, kind).unwrap();
+    fn start(&mut self, id: usize, kind: impl Into<Toxic>) -> u64 {
+        let started_ns = self.rules.start(id, Direction::Up, kind, 1.0).unwrap();
         self.lane.refresh(&self.rules, started_ns);
         started_ns
     }

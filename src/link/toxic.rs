@@ -1,0 +1,103 @@
+//! Everything that a link can do to a connection: the plan's faults, and those of Toxiproxy's API.
+
+use super::fault::{
+    Admission, Fault, bandwidth, latency, limit, noop, partition, reset, reset_peer, slicer,
+    slow_close, timeout,
+};
+use crate::plan::LinkFault;
+
+/// One kind with its settings. Each has one file under `src/link/fault/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toxic {
+    /// Nothing.
+    Noop,
+    /// Each chunk leaves `delay` after it arrived, plus or minus a uniform jitter, in order.
+    Latency { delay_ns: u64, jitter_ns: u64 },
+    /// At most this many bytes per second, per connection and direction.
+    Bandwidth { bytes_per_second: u64 },
+    /// Nothing passes and nothing is said, and new connections wait.
+    Silence,
+    /// Connections are reset, and new ones as well.
+    Reset,
+    /// The end of a stream is passed on late.
+    SlowClose { delay_ns: u64 },
+    /// What comes is thrown away; the connection is closed `timeout` later, or when the toxic is
+    /// removed. `None` never closes by itself.
+    Timeout { timeout_ns: Option<u64> },
+    /// The connection is reset `timeout` after something came.
+    ResetPeer { timeout_ns: u64 },
+    /// Chunks are cut into pieces of `average ± variation`, with a delay between them.
+    Slicer {
+        average_bytes: u64,
+        variation_bytes: u64,
+        delay_ns: u64,
+    },
+    /// The connection is closed after so many bytes.
+    Limit { bytes: u64 },
+}
+
+impl From<LinkFault> for Toxic {
+    fn from(fault: LinkFault) -> Self {
+        match fault {
+            LinkFault::Latency {
+                delay_ns,
+                jitter_ns,
+            } => Toxic::Latency {
+                delay_ns,
+                jitter_ns,
+            },
+            LinkFault::Bandwidth { bytes_per_second } => Toxic::Bandwidth { bytes_per_second },
+            LinkFault::PartitionSilence => Toxic::Silence,
+            LinkFault::PartitionReset => Toxic::Reset,
+            LinkFault::SlowClose { delay_ns } => Toxic::SlowClose { delay_ns },
+        }
+    }
+}
+
+impl Toxic {
+    /// What it does to connections as a whole.
+    pub const fn admission(&self) -> Admission {
+        match self {
+            Toxic::Silence => partition::ADMISSION,
+            Toxic::Reset => reset::ADMISSION,
+            Toxic::Noop
+            | Toxic::Latency { .. }
+            | Toxic::Bandwidth { .. }
+            | Toxic::SlowClose { .. }
+            | Toxic::Timeout { .. }
+            | Toxic::ResetPeer { .. }
+            | Toxic::Slicer { .. }
+            | Toxic::Limit { .. } => Admission::Serve,
+        }
+    }
+
+    /// The value that does it to one lane, from `now_ns` on. `seed` is this lane's own.
+    pub fn on_lane(&self, seed: u64, now_ns: u64) -> Box<dyn Fault> {
+        match *self {
+            Toxic::Noop => Box::new(noop::Noop),
+            Toxic::Latency {
+                delay_ns,
+                jitter_ns,
+            } => Box::new(latency::Latency::new(delay_ns, jitter_ns, seed)),
+            Toxic::Bandwidth { bytes_per_second } => {
+                Box::new(bandwidth::Bandwidth::new(bytes_per_second))
+            }
+            Toxic::Silence => Box::new(partition::Silence),
+            Toxic::Reset => Box::new(reset::Reset),
+            Toxic::SlowClose { delay_ns } => Box::new(slow_close::SlowClose::new(delay_ns)),
+            Toxic::Timeout { timeout_ns } => Box::new(timeout::Timeout::new(timeout_ns, now_ns)),
+            Toxic::ResetPeer { timeout_ns } => Box::new(reset_peer::ResetPeer::new(timeout_ns)),
+            Toxic::Slicer {
+                average_bytes,
+                variation_bytes,
+                delay_ns,
+            } => Box::new(slicer::Slicer::new(
+                average_bytes,
+                variation_bytes,
+                delay_ns,
+                seed,
+            )),
+            Toxic::Limit { bytes } => Box::new(limit::Limit::new(bytes)),
+        }
+    }
+}
