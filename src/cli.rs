@@ -12,6 +12,7 @@ mod init;
 mod live_state;
 mod metrics;
 mod plan;
+mod proxy;
 mod report;
 mod role;
 mod run;
@@ -42,6 +43,8 @@ enum Command {
     Report(report::Args),
     /// Receive OTLP, count it and validate it
     Sink(sink::Args),
+    /// Serve faulty connections with Toxiproxy's HTTP API
+    Proxy(proxy::Args),
     /// List every metric that an expectation can name
     Metrics(metrics::Args),
     /// Print the JSON Schema of scenarios or results
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
         Command::Sink(args) => sink::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Metrics(args) => metrics::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Role(args) => role::run(args),

@@ -27,3 +27,4 @@ pub mod sink;
 pub mod stats;
 pub mod store;
 pub mod topology;
+pub mod toxiproxy;

@@ -21,7 +21,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &["plan", "scenario", "fingerprint"]),
     (
         "machinery",
-        &["otlp", "load", "sdk", "link", "sink", "observe"],
+        &[
+            "otlp",
+            "load",
+            "sdk",
+            "link",
+            "sink",
+            "observe",
+            "toxiproxy",
+        ],
     ),
     ("roles", &["role"]),
     ("conductor", &["topology", "drive"]),
@@ -53,6 +61,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "a record holds the plan that it is a record of",
     ),
     ("machinery", "otlp", "the wire format is everybody's"),
+    (
+        "machinery",
+        "link",
+        "Toxiproxy's API is another way to command links",
+    ),
     (
         "conductor",
         "observe",
