@@ -294,7 +294,12 @@ mod tests {
             .start(0, Direction::Up, LinkFault::PartitionSilence, 1.0)
             .unwrap();
         rules
-            .start(1, Direction::Both, LinkFault::SlowClose { delay_ns: 1 }, 1.0)
+            .start(
+                1,
+                Direction::Both,
+                LinkFault::SlowClose { delay_ns: 1 },
+                1.0,
+            )
             .unwrap();
         let seen = |direction| {
             let mut ids = Vec::new();

@@ -231,11 +231,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When there is no such toxic or the body is wrong; then nothing has changed.
-    pub async fn update_toxic(
-        &mut self,
-        name: &str,
-        body: &[u8],
-    ) -> Result<&ProxyToxic, ApiError> {
+    pub async fn update_toxic(&mut self, name: &str, body: &[u8]) -> Result<&ProxyToxic, ApiError> {
         let found = self.toxics.iter_mut().find(|toxic| toxic.name == name);
         let toxic = found.ok_or_else(ApiError::no_toxic)?;
         let fields = Fields::parse(body).map_err(ApiError::bad_body)?;
@@ -245,9 +241,9 @@ impl Proxy {
         let toxicity = fields.float("toxicity").map_err(ApiError::bad_body)?;
         toxic.attributes = attributes;
         toxic.toxicity = toxicity.unwrap_or(toxic.toxicity);
-        let changing =
-            self.weather
-                .change(toxic.id, attributes.toxic(), f64::from(toxic.toxicity));
+        let changing = self
+            .weather
+            .change(toxic.id, attributes.toxic(), f64::from(toxic.toxicity));
         if let Ok(changed) = tokio::time::timeout(TAKE_UP, changing).await {
             changed.map_err(|error| ApiError::new(500, error.to_string()))?;
         }
