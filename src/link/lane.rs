@@ -135,17 +135,32 @@ impl Lane {
                 .position(|active| Arc::ptr_eq(active, &one.active))
         });
         for one in ended {
-            let mut now_on = self.attached.iter().map(|other| other.active.id);
-            if !now_on.any(|id| id == one.active.id) {
-                let cut = one.fault.cut_on_removal();
-                self.cut = self.cut.or(cut.map(|cut| (cut, now_ns)));
-            }
+            self.cut_by(&one, now_ns);
             self.settle(one, now_ns);
         }
         self.silent = self.attached.iter().any(|one| one.fault.is_silent());
         self.separate = self.attached.iter().any(|one| one.fault.separates());
         let windows = self.attached.iter().map(|one| one.fault.window_bytes());
         self.window_bytes = windows.sum();
+    }
+
+    /// Ends the connection where a fault that goes, or changes, has thrown away some of its bytes.
+    fn cut_by(&mut self, gone: &Attached, now_ns: u64) {
+        let stays = self
+            .attached
+            .iter()
+            .any(|one| one.active.id == gone.active.id);
+        let cut = match gone.fault.cut_on_removal() {
+            Some(Cut::AfterData) => Cut::AfterData,
+            Some(cut) if !stays => cut,
+            // New settings of the same throw away the rest as well.
+            Some(_) | None => return,
+        };
+        self.cut.get_or_insert((cut, now_ns));
+        // What waits comes after what is missing.
+        self.counters.let_go(self.ring.len() - self.released);
+        self.ring.truncate(self.released);
+        self.chunks.clear();
     }
 
     /// Whether the rules have changed since [`Self::refresh`].
@@ -160,7 +175,7 @@ impl Lane {
 
     /// Whether the source should be read. Without a fault the lane holds one chunk at most.
     pub fn wants_more(&self) -> bool {
-        if self.end.is_some() {
+        if self.end.is_some() || self.cut.is_some() {
             return false;
         }
         if self.attached.is_empty() {

@@ -44,6 +44,10 @@ impl Fault for Limit {
         Some((Cut::AfterData, self.reached_ns?))
     }
 
+    fn cut_on_removal(&self) -> Option<Cut> {
+        self.reached_ns.map(|_| Cut::AfterData)
+    }
+
     fn resume(&mut self, left_bytes: u64, now_ns: u64) {
         self.left_bytes = self.left_bytes.saturating_sub(left_bytes);
         if self.left_bytes == 0 {
@@ -66,6 +70,7 @@ mod tests {
         assert!(!limit.swallows());
         limit.slice_left(40, 2);
         assert_eq!(limit.cut(), Some((Cut::AfterData, 2)));
+        assert_eq!(limit.cut_on_removal(), Some(Cut::AfterData));
         assert!(limit.swallows());
         assert_eq!(limit.slice_bytes(60), 60);
     }
