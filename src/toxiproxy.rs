@@ -1,7 +1,7 @@
 //! Toxiproxy's HTTP API on our own links, so that its clients in every language work unchanged.
 //!
-//! A request takes this way: [`http`] reads it, [`routes`] knows what it asks for, [`answers`] does
-//! it under one lock. [`proxies`] and [`proxy`] are the state; [`attributes`] turns a toxic of the
+//! A request takes this way: `http` reads it, `routes` knows what it asks for, `answers` does
+//! it under one lock. `proxies` and `proxy` are the state; `attributes` turns a toxic of the
 //! API into one of the link.
 
 use std::sync::Arc;

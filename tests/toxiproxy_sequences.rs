@@ -5,6 +5,7 @@
 //! `SQUALL_SEQUENCES` says how many; 64 without it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -259,9 +260,9 @@ async fn act(
             toxics.clear();
         }
         Step::Connect(slot) => {
-            if !clients.contains_key(&slot) {
+            if let Entry::Vacant(place) = clients.entry(slot) {
                 let tainted = toxics.values().any(Toxic::is_lossy);
-                clients.insert(slot, Client::connect(proxy, tainted).await);
+                place.insert(Client::connect(proxy, tainted).await);
             }
         }
         Step::Disconnect(slot, abrupt) => match clients.remove(&slot) {

@@ -126,7 +126,8 @@ impl Proxies {
         if enabled {
             proxy.start().await?;
         }
-        Ok(self.by_name.entry(name).insert_entry(proxy).into_mut())
+        self.by_name.insert(name.clone(), proxy);
+        self.get(&name)
     }
 
     /// Removes one and closes its connections.
