@@ -1,7 +1,7 @@
 //! The embedded TCP proxy: one network hop with faults on it.
 //!
-//! Bytes take this way: [`connection`] admits and dials, [`pump`] reads and writes, [`lane`] holds
-//! what a [`fault`] delays. [`rules`] knows which faults are active. Without any, a chunk is
+//! Bytes take this way: `connection` admits and dials, `pump` reads and writes, `lane` holds
+//! what a `fault` delays. `rules` knows which faults are active. Without any, a chunk is
 //! written in the same poll that read it.
 
 use std::io;

@@ -76,10 +76,8 @@ fn is_quiet(stream: &mut TcpStream, time: Duration) -> bool {
 }
 
 fn is_reset(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 64]) {
-        Err(error) => error.kind() == ErrorKind::ConnectionReset,
-        Ok(_) => false,
-    }
+    let seen = stream.read(&mut [0; 64]).map_err(|error| error.kind());
+    seen == Err(ErrorKind::ConnectionReset)
 }
 
 fn add(proxy: &Proxy, toxic: &str) {
