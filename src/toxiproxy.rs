@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 mod answers;
 mod attributes;
 mod error;
+mod extras;
 mod fields;
 mod http;
 mod listen;

@@ -4,13 +4,18 @@
 //! A lane first asks every fault when its next chunk may leave ([`Fault::due_ns`]), then how much
 //! of it at once ([`Fault::slice_bytes`]) and when that much ([`Fault::slice_due_ns`]).
 
+use std::collections::vec_deque::IterMut;
+
 pub mod bandwidth;
+pub mod corrupt;
 pub mod latency;
 pub mod limit;
+pub mod loss;
 pub mod noop;
 pub mod partition;
 pub mod reset;
 pub mod reset_peer;
+pub mod shape;
 pub mod slicer;
 pub mod slow_close;
 pub mod timeout;
@@ -62,6 +67,9 @@ pub trait Fault: Send {
     fn swallows(&self) -> bool {
         false
     }
+
+    /// Changes the slice that is about to leave.
+    fn alter(&mut self, _slice: IterMut<'_, u8>) {}
 
     /// The slice that was asked about has left, `bytes` of it.
     fn slice_left(&mut self, _bytes: usize, _now_ns: u64) {}

@@ -257,6 +257,8 @@ impl Lane {
         let swallowing = self.attached.iter().position(|one| one.fault.swallows());
         let seen = swallowing.map_or(self.attached.len(), |index| index + 1);
         for one in &mut self.attached[..seen] {
+            let coming = self.released..self.released + slice;
+            one.fault.alter(self.ring.range_mut(coming));
             one.slice_left(chunk.arrived_ns, slice, whole, now_ns);
         }
         if swallowing.is_some() {

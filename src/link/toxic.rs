@@ -1,8 +1,9 @@
 //! Everything that a link can do to a connection: the plan's faults, and those of Toxiproxy's API.
 
+use super::fault::shape::Shape;
 use super::fault::{
-    Admission, Fault, bandwidth, latency, limit, noop, partition, reset, reset_peer, slicer,
-    slow_close, timeout,
+    Admission, Fault, bandwidth, corrupt, latency, limit, loss, noop, partition, reset, reset_peer,
+    slicer, slow_close, timeout,
 };
 use crate::plan::LinkFault;
 
@@ -11,8 +12,14 @@ use crate::plan::LinkFault;
 pub enum Toxic {
     /// Nothing.
     Noop,
-    /// Each chunk leaves `delay` after it arrived, plus or minus a uniform jitter, in order.
-    Latency { delay_ns: u64, jitter_ns: u64 },
+    /// Each chunk leaves `delay` after it arrived, with a jitter, in order. Of one draw of it so
+    /// many millionths are kept in the next.
+    Latency {
+        delay_ns: u64,
+        jitter_ns: u64,
+        shape: Shape,
+        correlation_ppm: u32,
+    },
     /// At most this many bytes per second, per connection and direction.
     Bandwidth { bytes_per_second: u64 },
     /// Nothing passes and nothing is said, and new connections wait.
@@ -34,6 +41,11 @@ pub enum Toxic {
     },
     /// The connection is closed after so many bytes.
     Limit { bytes: u64 },
+    /// So many of a million segments are lost, as a model shows it to a stream: what was in them
+    /// comes after a retransmission time-out, and so does everything behind.
+    Loss { share_ppm: u32, timeout_ns: u64 },
+    /// One bit of one in `every` bytes is flipped; 0 is none.
+    Corrupt { every_bytes: u64 },
 }
 
 impl From<LinkFault> for Toxic {
@@ -45,6 +57,8 @@ impl From<LinkFault> for Toxic {
             } => Toxic::Latency {
                 delay_ns,
                 jitter_ns,
+                shape: Shape::Uniform,
+                correlation_ppm: 0,
             },
             LinkFault::Bandwidth { bytes_per_second } => Toxic::Bandwidth { bytes_per_second },
             LinkFault::PartitionSilence => Toxic::Silence,
@@ -67,7 +81,9 @@ impl Toxic {
             | Toxic::Timeout { .. }
             | Toxic::ResetPeer { .. }
             | Toxic::Slicer { .. }
-            | Toxic::Limit { .. } => Admission::Serve,
+            | Toxic::Limit { .. }
+            | Toxic::Loss { .. }
+            | Toxic::Corrupt { .. } => Admission::Serve,
         }
     }
 
@@ -78,7 +94,14 @@ impl Toxic {
             Toxic::Latency {
                 delay_ns,
                 jitter_ns,
-            } => Box::new(latency::Latency::new(delay_ns, jitter_ns, seed)),
+                shape,
+                correlation_ppm,
+            } => {
+                let correlation = f64::from(correlation_ppm) / 1e6;
+                let latency =
+                    latency::Latency::shaped(delay_ns, jitter_ns, shape, correlation, seed);
+                Box::new(latency)
+            }
             Toxic::Bandwidth { bytes_per_second } => {
                 Box::new(bandwidth::Bandwidth::new(bytes_per_second))
             }
@@ -98,6 +121,14 @@ impl Toxic {
                 seed,
             )),
             Toxic::Limit { bytes } => Box::new(limit::Limit::new(bytes)),
+            Toxic::Loss {
+                share_ppm,
+                timeout_ns,
+            } => {
+                let share = f64::from(share_ppm) / 1e6;
+                Box::new(loss::Loss::new(share, timeout_ns, seed))
+            }
+            Toxic::Corrupt { every_bytes } => Box::new(corrupt::Corrupt::new(every_bytes, seed)),
         }
     }
 }

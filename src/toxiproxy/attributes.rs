@@ -2,19 +2,25 @@
 
 use serde::Serialize;
 
+use super::extras::{self, Distribution};
 use super::fields::Fields;
 use crate::link::toxic::Toxic;
 
 /// A kind with its attributes, named and in the units of the API: times are milliseconds, the
 /// slicer's delay microseconds, a rate is in units of 1000 bytes per second. What is below zero is
-/// kept and acts as zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// kept and acts as zero. What Toxiproxy does not know is shown only where it was set: some of its
+/// clients read nothing but whole numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Attributes {
     Noop {},
     Latency {
         latency: i64,
         jitter: i64,
+        #[serde(skip_serializing_if = "extras::is_default")]
+        distribution: Distribution,
+        #[serde(skip_serializing_if = "extras::is_default")]
+        correlation: f32,
     },
     Bandwidth {
         rate: i64,
@@ -37,6 +43,20 @@ pub enum Attributes {
     LimitData {
         bytes: i64,
     },
+    /// Not of Toxiproxy.
+    Loss {
+        /// Share of segments, 0 to 1.
+        rate: f32,
+        /// Retransmission time-out.
+        rto: i64,
+        /// Always true: no packet is really lost.
+        modelled: bool,
+    },
+    /// Not of Toxiproxy.
+    Corrupt {
+        /// Bytes with one flipped bit among them, on average.
+        every: i64,
+    },
 }
 
 impl Attributes {
@@ -47,6 +67,8 @@ impl Attributes {
             "latency" => Attributes::Latency {
                 latency: 0,
                 jitter: 0,
+                distribution: Distribution::Uniform,
+                correlation: 0.0,
             },
             "bandwidth" => Attributes::Bandwidth { rate: 0 },
             "slow_close" => Attributes::SlowClose { delay: 0 },
@@ -58,6 +80,12 @@ impl Attributes {
                 delay: 0,
             },
             "limit_data" => Attributes::LimitData { bytes: 0 },
+            "loss" => Attributes::Loss {
+                rate: 0.0,
+                rto: 200,
+                modelled: true,
+            },
+            "corrupt" => Attributes::Corrupt { every: 0 },
             _ => return None,
         })
     }
@@ -73,19 +101,33 @@ impl Attributes {
             Attributes::ResetPeer { .. } => "reset_peer",
             Attributes::Slicer { .. } => "slicer",
             Attributes::LimitData { .. } => "limit_data",
+            Attributes::Loss { .. } => "loss",
+            Attributes::Corrupt { .. } => "corrupt",
         }
     }
 
     /// With what `fields` names changed; the rest stays.
     ///
     /// # Errors
-    /// When an attribute is not a whole number; then nothing has changed.
+    /// When an attribute is no number, or out of its range; then nothing has changed.
     pub fn merged(mut self, fields: &Fields) -> Result<Self, String> {
         let named: Vec<(&str, &mut i64)> = match &mut self {
             Attributes::Noop {} => vec![],
-            Attributes::Latency { latency, jitter } => {
+            Attributes::Latency {
+                latency,
+                jitter,
+                distribution,
+                correlation,
+            } => {
+                extras::merge_distribution(fields, distribution)?;
+                extras::merge_share(fields, "correlation", correlation)?;
                 vec![("latency", latency), ("jitter", jitter)]
             }
+            Attributes::Loss { rate, rto, .. } => {
+                extras::merge_share(fields, "rate", rate)?;
+                vec![("rto", rto)]
+            }
+            Attributes::Corrupt { every } => vec![("every", every)],
             Attributes::Bandwidth { rate } => vec![("rate", rate)],
             Attributes::SlowClose { delay } => vec![("delay", delay)],
             Attributes::Timeout { timeout } | Attributes::ResetPeer { after: timeout } => {
@@ -117,9 +159,23 @@ impl Attributes {
         let ms = |value: i64| scaled(value, 1_000_000);
         match *self {
             Attributes::Noop {} => Toxic::Noop,
-            Attributes::Latency { latency, jitter } => Toxic::Latency {
+            Attributes::Latency {
+                latency,
+                jitter,
+                distribution,
+                correlation,
+            } => Toxic::Latency {
                 delay_ns: ms(latency),
                 jitter_ns: ms(jitter),
+                shape: distribution.shape(),
+                correlation_ppm: extras::ppm(correlation),
+            },
+            Attributes::Loss { rate, rto, .. } => Toxic::Loss {
+                share_ppm: extras::ppm(rate),
+                timeout_ns: ms(rto),
+            },
+            Attributes::Corrupt { every } => Toxic::Corrupt {
+                every_bytes: count(every),
             },
             Attributes::Bandwidth { rate } => Toxic::Bandwidth {
                 bytes_per_second: scaled(rate, 1_000),
@@ -152,6 +208,16 @@ impl Attributes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::fault::shape::Shape;
+
+    fn latency(latency: i64, jitter: i64) -> Attributes {
+        Attributes::Latency {
+            latency,
+            jitter,
+            distribution: Distribution::Uniform,
+            correlation: 0.0,
+        }
+    }
 
     #[test]
     fn a_kind_is_known_by_its_name_and_nothing_else() {
@@ -164,6 +230,8 @@ mod tests {
             "reset_peer",
             "slicer",
             "limit_data",
+            "loss",
+            "corrupt",
         ] {
             assert_eq!(Attributes::of_kind(name).unwrap().kind(), name);
         }
@@ -172,19 +240,10 @@ mod tests {
 
     #[test]
     fn only_what_is_named_changes_and_all_of_it_or_nothing() {
-        let before = Attributes::Latency {
-            latency: 5,
-            jitter: 7,
-        };
+        let before = latency(5, 7);
         let fields = |text: &str| Fields::parse(text.as_bytes()).unwrap();
         let after = before.merged(&fields(r#"{"JITTER":9,"x":1}"#)).unwrap();
-        assert_eq!(
-            after,
-            Attributes::Latency {
-                latency: 5,
-                jitter: 9
-            }
-        );
+        assert_eq!(after, latency(5, 9));
         assert!(
             before
                 .merged(&fields(r#"{"latency":77,"jitter":"x"}"#))
@@ -194,15 +253,13 @@ mod tests {
 
     #[test]
     fn units_are_those_of_the_api_and_negatives_act_as_zero() {
-        let latency = Attributes::Latency {
-            latency: 5,
-            jitter: -1,
-        };
         let expected = Toxic::Latency {
             delay_ns: 5_000_000,
             jitter_ns: 0,
+            shape: Shape::Uniform,
+            correlation_ppm: 0,
         };
-        assert_eq!(latency.toxic(), expected);
+        assert_eq!(latency(5, -1).toxic(), expected);
         let rate = Attributes::Bandwidth { rate: 2 }.toxic();
         assert_eq!(
             rate,
