@@ -227,6 +227,42 @@ const ROWS: &[Row] = &[
     ("DELETE", "/proxies/a/toxics/s", "", 204, ""),
     ("DELETE", "/proxies/a/toxics/s", "", 404, "!toxic not found"),
     ("DELETE", "/proxies/b/toxics/s", "", 404, "!proxy not found"),
+    // What Toxiproxy does not have.
+    (
+        "POST",
+        "/proxies/a/toxics",
+        r#"{"type":"latency","name":"x","attributes":{"latency":1,"distribution":"pareto","correlation":0.5}}"#,
+        200,
+        r#"{"attributes":{"latency":1,"jitter":0,"distribution":"pareto","correlation":0.5},"name":"x","type":"latency","stream":"downstream","toxicity":1}"#,
+    ),
+    (
+        "PATCH",
+        "/proxies/a/toxics/x",
+        r#"{"attributes":{"distribution":"zipf"}}"#,
+        400,
+        r#"!bad request body: distribution "zipf" is not uniform, normal or pareto"#,
+    ),
+    (
+        "PATCH",
+        "/proxies/a/toxics/x",
+        r#"{"attributes":{"correlation":1}}"#,
+        400,
+        "!bad request body: correlation 1 is not from 0 up to, but not including, 1",
+    ),
+    (
+        "POST",
+        "/proxies/a/toxics",
+        r#"{"type":"loss","name":"y","attributes":{"rate":0.25}}"#,
+        200,
+        r#"{"attributes":{"rate":0.25,"rto":200,"modelled":true},"name":"y","type":"loss","stream":"downstream","toxicity":1}"#,
+    ),
+    (
+        "POST",
+        "/proxies/a/toxics",
+        r#"{"type":"corrupt","name":"z","attributes":{"every":9}}"#,
+        200,
+        r#"{"attributes":{"every":9},"name":"z","type":"corrupt","stream":"downstream","toxicity":1}"#,
+    ),
     // Resetting: starts what is stopped, removes every toxic, keeps the proxies.
     ("POST", "/proxies/a", r#"{"enabled":false,"x":1}"#, 200, "*"),
     ("POST", "/reset", "", 204, ""),

@@ -67,6 +67,7 @@ fn toxic() -> impl Strategy<Value = Toxic> {
             format!(r#"{{"average_size":{size},"size_variation":{variation},"delay":{delay}}}"#)
         )),
         1 => (0..12).prop_map(|delay| ("slow_close", format!(r#"{{"delay":{delay}}}"#))),
+        1 => (0..12).prop_map(|rto| ("loss", format!(r#"{{"rate":0.2,"rto":{rto}}}"#))),
         1 => Just(("noop", "{}".to_owned())),
         1 => (0..20).prop_map(|timeout| ("timeout", format!(r#"{{"timeout":{timeout}}}"#))),
         1 => (0..20).prop_map(|timeout| ("reset_peer", format!(r#"{{"timeout":{timeout}}}"#))),

@@ -512,3 +512,64 @@ fn removing_latency_under_clients_that_went_away_never_hangs_the_api() {
     }
     proxy.ask("GET", "/proxies", "");
 }
+
+#[test]
+fn a_pareto_latency_has_a_floor_and_a_tail() {
+    let proxy = Proxy::start(&[]);
+    let mut stream = connect(proxy.create("p", echo()));
+    add(
+        &proxy,
+        r#"{"type":"latency","attributes":{"latency":10,"jitter":10,"distribution":"pareto"}}"#,
+    );
+    let mut times: Vec<Duration> = (0..100).map(|_| ping(&mut stream)).collect();
+    times.sort_unstable();
+    assert!(times[0] >= Duration::from_millis(10), "{times:?}");
+    // The median is 10 + 5.2 ms; the chance that no draw of 100 is above 40 ms is under 1 in 1000,
+    // and the seed is fixed.
+    assert!(times[50] < Duration::from_millis(35), "{times:?}");
+    assert!(times[99] > Duration::from_millis(40), "{times:?}");
+}
+
+#[test]
+fn loss_stalls_some_and_spares_the_others_and_is_gone_afterwards() {
+    let proxy = Proxy::start(&[]);
+    let mut stream = connect(proxy.create("p", echo()));
+    let stalled = |stream: &mut TcpStream| {
+        let times = (0..30).map(|_| ping(stream));
+        times
+            .filter(|time| *time >= Duration::from_millis(100))
+            .count()
+    };
+    assert_eq!(stalled(&mut stream), 0);
+    add(
+        &proxy,
+        r#"{"name":"l","type":"loss","attributes":{"rate":0.3,"rto":100}}"#,
+    );
+    let with = stalled(&mut stream);
+    // Four standard deviations around 9.
+    assert!((1..20).contains(&with), "{with}");
+    remove(&proxy, "l");
+    assert_eq!(stalled(&mut stream), 0);
+}
+
+#[test]
+fn corruption_flips_single_bits_and_only_while_it_is_there() {
+    let proxy = Proxy::start(&[]);
+    let listen = proxy.create("p", speaker::<200_000>());
+    let hit = || {
+        let mut got = vec![0; 200_000];
+        connect(listen).read_exact(&mut got).unwrap();
+        let damage = got.iter().map(|byte| (byte ^ 7).count_ones());
+        damage.filter(|bits| *bits > 0).collect::<Vec<u32>>()
+    };
+    assert!(hit().is_empty());
+    add(
+        &proxy,
+        r#"{"name":"c","type":"corrupt","attributes":{"every":1000}}"#,
+    );
+    let with = hit();
+    assert!((120..280).contains(&with.len()), "{}", with.len());
+    assert!(with.iter().all(|bits| *bits == 1));
+    remove(&proxy, "c");
+    assert!(hit().is_empty());
+}

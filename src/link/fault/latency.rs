@@ -48,7 +48,7 @@ impl Latency {
 
     /// The delay of the next chunk.
     fn draw_ns(&mut self) -> u64 {
-        let excess = self.shape.excess(self.draws.next()) * self.jitter_ns as f64;
+        let excess = self.shape.excess(self.draws.draw()) * self.jitter_ns as f64;
         // Both casts stop at the ends of their ranges.
         let drawn_ns = self.delay_ns as f64 + excess;
         (drawn_ns.round() as u64).clamp(self.hold_least_ns(), self.hold_most_ns())

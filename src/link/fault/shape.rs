@@ -58,7 +58,7 @@ impl Draws {
     }
 
     /// The next draw: a first-order autoregression, so that each of them is standard normal.
-    pub fn next(&mut self) -> f64 {
+    pub fn draw(&mut self) -> f64 {
         let fresh = self.fresh();
         let draw = self.last.map_or(fresh, |last| {
             let share = self.correlation;
@@ -102,7 +102,7 @@ mod tests {
 
     fn draws(shape: Shape, correlation: f64, seed: u64) -> Vec<f64> {
         let mut draws = Draws::new(ChaCha8Rng::seed_from_u64(seed), correlation);
-        (0..DRAWS).map(|_| shape.excess(draws.next())).collect()
+        (0..DRAWS).map(|_| shape.excess(draws.draw())).collect()
     }
 
     /// The Kolmogorov–Smirnov distance between draws and a distribution.
