@@ -61,7 +61,10 @@ fn toxic() -> impl Strategy<Value = Toxic> {
             "latency",
             format!(r#"{{"latency":{latency},"jitter":{jitter}}}"#)
         )),
-        2 => (200..50_000).prop_map(|rate| ("bandwidth", format!(r#"{{"rate":{rate}}}"#))),
+        2 => (200..50_000, any::<bool>()).prop_map(|(rate, shared)| (
+            "bandwidth",
+            format!(r#"{{"rate":{rate},"shared":{shared}}}"#)
+        )),
         2 => (200..9_000, 0..200, 0..100).prop_map(|(size, variation, delay)| (
             "slicer",
             format!(r#"{{"average_size":{size},"size_variation":{variation},"delay":{delay}}}"#)

@@ -573,3 +573,31 @@ fn corruption_flips_single_bits_and_only_while_it_is_there() {
     remove(&proxy, "c");
     assert!(hit().is_empty());
 }
+
+#[test]
+fn a_shared_bandwidth_is_for_all_connections_together() {
+    let proxy = Proxy::start(&[]);
+    let endless = server(|mut stream| while stream.write_all(&[7; 32 << 10]).is_ok() {});
+    let listen = proxy.create("p", endless);
+    for (attributes, total) in [
+        (r#"{"rate":1000,"shared":true}"#, 1.0),
+        (r#"{"rate":500}"#, 2.0),
+    ] {
+        add(
+            &proxy,
+            &format!(r#"{{"name":"b","type":"bandwidth","attributes":{attributes}}}"#),
+        );
+        let readers: Vec<_> = (0..4)
+            .map(|_| thread::spawn(move || rate(&mut connect(listen))))
+            .collect();
+        let rates: Vec<f64> = readers.into_iter().map(|one| one.join().unwrap()).collect();
+        let found = rates.iter().sum::<f64>() / 1e6;
+        assert!((found / total - 1.0).abs() < 0.05, "{rates:?}");
+        let each = total / 4.0 * 1e6;
+        assert!(
+            rates.iter().all(|rate| (rate / each - 1.0).abs() < 0.1),
+            "{rates:?}"
+        );
+        remove(&proxy, "b");
+    }
+}

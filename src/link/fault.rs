@@ -16,6 +16,7 @@ pub mod partition;
 pub mod reset;
 pub mod reset_peer;
 pub mod shape;
+pub mod shared_bandwidth;
 pub mod slicer;
 pub mod slow_close;
 pub mod timeout;

@@ -113,7 +113,7 @@ impl Lane {
             if !active.strikes(seed) {
                 continue;
             }
-            let mut fault = active.toxic.on_lane(seed, now_ns);
+            let mut fault = active.toxic.on_lane(seed, now_ns, &active.line);
             let before = ended.iter().find(|one| one.active.id == active.id);
             let left_bytes = before.map_or(0, |one| one.left_bytes);
             if left_bytes > 0 {

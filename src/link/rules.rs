@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
 use super::fault::Admission;
+use super::fault::shared_bandwidth::Line;
 use super::tally::Tally;
 use super::toxic::Toxic;
 use crate::clock::monotonic_ns;
@@ -44,6 +45,8 @@ pub struct Active {
     pub toxic: Toxic,
     /// The share of lanes that it strikes.
     toxicity: f64,
+    /// What its lanes share, where they share anything.
+    pub line: Line,
     /// Set once every lane can know of the fault: what passes after this moment has leaked.
     started_ns: AtomicU64,
     total: Mutex<Total>,
@@ -199,6 +202,7 @@ impl Active {
             direction,
             toxic,
             toxicity,
+            line: Line::default(),
             started_ns: AtomicU64::new(u64::MAX),
             total: Mutex::default(),
             lanes: watch::Sender::new(()),

@@ -1,6 +1,9 @@
 //! Everything that a link can do to a connection: the plan's faults, and those of Toxiproxy's API.
 
+use std::sync::Arc;
+
 use super::fault::shape::Shape;
+use super::fault::shared_bandwidth::{Line, SharedBandwidth};
 use super::fault::{
     Admission, Fault, bandwidth, corrupt, latency, limit, loss, noop, partition, reset, reset_peer,
     slicer, slow_close, timeout,
@@ -20,8 +23,12 @@ pub enum Toxic {
         shape: Shape,
         correlation_ppm: u32,
     },
-    /// At most this many bytes per second, per connection and direction.
-    Bandwidth { bytes_per_second: u64 },
+    /// At most this many bytes per second, per direction; each connection for itself, or all of them
+    /// together.
+    Bandwidth {
+        bytes_per_second: u64,
+        is_shared: bool,
+    },
     /// Nothing passes and nothing is said, and new connections wait.
     Silence,
     /// Connections are reset, and new ones as well.
@@ -60,7 +67,10 @@ impl From<LinkFault> for Toxic {
                 shape: Shape::Uniform,
                 correlation_ppm: 0,
             },
-            LinkFault::Bandwidth { bytes_per_second } => Toxic::Bandwidth { bytes_per_second },
+            LinkFault::Bandwidth { bytes_per_second } => Toxic::Bandwidth {
+                bytes_per_second,
+                is_shared: false,
+            },
             LinkFault::PartitionSilence => Toxic::Silence,
             LinkFault::PartitionReset => Toxic::Reset,
             LinkFault::SlowClose { delay_ns } => Toxic::SlowClose { delay_ns },
@@ -87,8 +97,9 @@ impl Toxic {
         }
     }
 
-    /// The value that does it to one lane, from `now_ns` on. `seed` is this lane's own.
-    pub fn on_lane(&self, seed: u64, now_ns: u64) -> Box<dyn Fault> {
+    /// The value that does it to one lane, from `now_ns` on. `seed` is this lane's own; `line` is
+    /// for all lanes that are under this fault.
+    pub fn on_lane(&self, seed: u64, now_ns: u64, line: &Line) -> Box<dyn Fault> {
         match *self {
             Toxic::Noop => Box::new(noop::Noop),
             Toxic::Latency {
@@ -102,8 +113,16 @@ impl Toxic {
                     latency::Latency::shaped(delay_ns, jitter_ns, shape, correlation, seed);
                 Box::new(latency)
             }
-            Toxic::Bandwidth { bytes_per_second } => {
-                Box::new(bandwidth::Bandwidth::new(bytes_per_second))
+            Toxic::Bandwidth {
+                bytes_per_second,
+                is_shared: false,
+            } => Box::new(bandwidth::Bandwidth::new(bytes_per_second)),
+            Toxic::Bandwidth {
+                bytes_per_second,
+                is_shared: true,
+            } => {
+                let line = Arc::clone(line);
+                Box::new(SharedBandwidth::new(bytes_per_second, line))
             }
             Toxic::Silence => Box::new(partition::Silence),
             Toxic::Reset => Box::new(reset::Reset),

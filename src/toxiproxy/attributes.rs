@@ -24,6 +24,9 @@ pub enum Attributes {
     },
     Bandwidth {
         rate: i64,
+        /// Whether all connections share the rate.
+        #[serde(skip_serializing_if = "extras::is_default")]
+        shared: bool,
     },
     SlowClose {
         delay: i64,
@@ -70,7 +73,10 @@ impl Attributes {
                 distribution: Distribution::Uniform,
                 correlation: 0.0,
             },
-            "bandwidth" => Attributes::Bandwidth { rate: 0 },
+            "bandwidth" => Attributes::Bandwidth {
+                rate: 0,
+                shared: false,
+            },
             "slow_close" => Attributes::SlowClose { delay: 0 },
             "timeout" => Attributes::Timeout { timeout: 0 },
             "reset_peer" => Attributes::ResetPeer { after: 0 },
@@ -128,7 +134,10 @@ impl Attributes {
                 vec![("rto", rto)]
             }
             Attributes::Corrupt { every } => vec![("every", every)],
-            Attributes::Bandwidth { rate } => vec![("rate", rate)],
+            Attributes::Bandwidth { rate, shared } => {
+                *shared = fields.truth("shared")?.unwrap_or(*shared);
+                vec![("rate", rate)]
+            }
             Attributes::SlowClose { delay } => vec![("delay", delay)],
             Attributes::Timeout { timeout } | Attributes::ResetPeer { after: timeout } => {
                 vec![("timeout", timeout)]
@@ -177,8 +186,9 @@ impl Attributes {
             Attributes::Corrupt { every } => Toxic::Corrupt {
                 every_bytes: count(every),
             },
-            Attributes::Bandwidth { rate } => Toxic::Bandwidth {
+            Attributes::Bandwidth { rate, shared } => Toxic::Bandwidth {
                 bytes_per_second: scaled(rate, 1_000),
+                is_shared: shared,
             },
             Attributes::SlowClose { delay } => Toxic::SlowClose {
                 delay_ns: ms(delay),
@@ -260,11 +270,16 @@ mod tests {
             correlation_ppm: 0,
         };
         assert_eq!(latency(5, -1).toxic(), expected);
-        let rate = Attributes::Bandwidth { rate: 2 }.toxic();
+        let rate = Attributes::Bandwidth {
+            rate: 2,
+            shared: true,
+        };
+        let rate = rate.toxic();
         assert_eq!(
             rate,
             Toxic::Bandwidth {
-                bytes_per_second: 2_000
+                bytes_per_second: 2_000,
+                is_shared: true,
             }
         );
         let forever = Attributes::Timeout { timeout: 0 }.toxic();
