@@ -2,10 +2,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, lookup_host};
+use tokio::time::timeout;
 
 use super::error::ApiError;
+
+/// For finding the address of a name of this machine; other requests wait meanwhile.
+const LOOKUP: Duration = Duration::from_secs(1);
 
 /// What an address means; an empty host is every interface, an empty port a free one.
 ///
@@ -39,8 +44,9 @@ pub async fn resolve(address: &str) -> Result<SocketAddr, String> {
     if let Ok(host) = host.parse::<IpAddr>() {
         return Ok((host, port).into());
     }
-    let found = lookup_host((host, port)).await;
-    let mut found: Vec<SocketAddr> = found.into_iter().flatten().collect();
+    let found = timeout(LOOKUP, lookup_host((host, port))).await;
+    let found = found.into_iter().flatten().flatten();
+    let mut found: Vec<SocketAddr> = found.collect();
     // A name that has both is listened on where most clients look first.
     found.sort_by_key(SocketAddr::is_ipv6);
     let first = found.first().copied();
