@@ -10,11 +10,13 @@ use miette::miette;
 use crate::error::{CliError, Exit};
 
 mod check;
+mod doctor;
 mod explain;
 mod init;
 mod live_state;
 mod metrics;
 mod plan;
+mod proxy;
 mod report;
 mod role;
 mod run;
@@ -50,10 +52,14 @@ enum Command {
     Report(report::Args),
     /// Receive OTLP, count it and validate it
     Sink(sink::Args),
+    /// Serve faulty connections with Toxiproxy's HTTP API
+    Proxy(proxy::Args),
     /// List every metric that an expectation can name
     Metrics(metrics::Args),
     /// Print the JSON Schema of scenarios or results
     Schema(schema::Args),
+    /// Tell what this machine allows, and what to allow where it does not
+    Doctor(doctor::Args),
     /// A child process of a run; not for people
     #[command(hide = true)]
     Role(role::Args),
@@ -90,8 +96,10 @@ fn run(command: Command) -> Outcome {
         Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
         Command::Sink(args) => sink::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Metrics(args) => metrics::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Role(args) => role::run(args),
     }
 }

@@ -50,4 +50,5 @@ pub mod sink;
 pub mod stats;
 pub mod store;
 pub mod topology;
+pub mod toxiproxy;
 pub mod units;

@@ -1,7 +1,7 @@
 //! The embedded TCP proxy: one network hop with faults on it.
 //!
-//! Bytes take this way: [`connection`] admits and dials, [`pump`] reads and writes, [`lane`] holds
-//! what a [`fault`] delays. [`rules`] knows which faults are active. Without any, a chunk is
+//! Bytes take this way: `connection` admits and dials, `pump` reads and writes, `lane` holds
+//! what a `fault` delays. `rules` knows which faults are active. Without any, a chunk is
 //! written in the same poll that read it.
 
 use std::io;
@@ -17,16 +17,18 @@ use crate::evidence::{FaultProof, LinkSample};
 use crate::plan::{Direction, LinkFault};
 
 mod connection;
-mod counters;
+pub mod counters;
 pub mod fault;
 mod lane;
 mod pump;
 pub mod rules;
 mod tally;
+pub mod toxic;
+pub mod weather;
 
 use connection::Shared;
-use counters::Counters;
-use rules::{FaultError, Rules};
+use rules::FaultError;
+use weather::Weather;
 
 /// Connections that are served at once; more wait in the kernel.
 const CONNECTIONS_MAX: usize = 4096;
@@ -37,7 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Link {
     local_addr: SocketAddr,
-    shared: Arc<Shared>,
+    weather: Weather,
     stop: oneshot::Sender<()>,
     accepting: JoinHandle<()>,
 }
@@ -52,18 +54,33 @@ impl Link {
     /// When no port can be opened.
     pub async fn bind(upstream: SocketAddr, seed: u64, buffer_bytes: usize) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let weather = Weather::new(seed);
+        Self::open(listener, upstream.to_string(), weather, buffer_bytes)
+    }
+
+    /// Serves the connections of `listener` to `upstream` (an address or a name, and a port) under a
+    /// weather that may have seen other links before.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn open(
+        listener: TcpListener,
+        upstream: String,
+        weather: Weather,
+        buffer_bytes: usize,
+    ) -> io::Result<Self> {
         let local_addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             upstream,
             buffer_bytes: buffer_bytes.max(1),
-            rules: Arc::new(Rules::new(seed)),
-            counters: Arc::new(Counters::default()),
+            rules: Arc::clone(&weather.rules),
+            counters: Arc::clone(&weather.counters),
         });
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
+        let accepting = tokio::spawn(accept(listener, shared, stopped));
         Ok(Self {
             local_addr,
-            shared,
+            weather,
             stop,
             accepting,
         })
@@ -85,7 +102,7 @@ impl Link {
         direction: Direction,
         kind: LinkFault,
     ) -> Result<u64, FaultError> {
-        self.shared.rules.start(id, direction, kind)
+        self.weather.start(id, direction, kind, 1.0)
     }
 
     /// Ends a fault; returns the moment of its end and what it did. What it held flows on at once.
@@ -93,12 +110,12 @@ impl Link {
     /// # Errors
     /// When no fault of this number is active.
     pub async fn end_fault(&self, id: usize) -> Result<(u64, FaultProof), FaultError> {
-        self.shared.rules.end(id).await
+        self.weather.end(id).await
     }
 
     /// The live counters, stamped with `at_ns`.
     pub fn sample(&self, at_ns: u64) -> LinkSample {
-        self.shared.counters.sample(at_ns)
+        self.weather.sample(at_ns)
     }
 
     /// Stops: when this returns, every task has ended and every socket is closed.

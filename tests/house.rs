@@ -21,7 +21,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("input", &["plan", "scenario", "fingerprint"]),
     (
         "machinery",
-        &["otlp", "load", "sdk", "link", "netns", "sink", "observe"],
+        &[
+            "otlp",
+            "load",
+            "sdk",
+            "link",
+            "netns",
+            "sink",
+            "observe",
+            "toxiproxy",
+        ],
     ),
     ("roles", &["role"]),
     ("conductor", &["topology", "drive"]),
@@ -53,6 +62,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "a record holds the plan that it is a record of",
     ),
     ("machinery", "otlp", "the wire format is everybody's"),
+    (
+        "machinery",
+        "link",
+        "Toxiproxy's API is another way to command links",
+    ),
     (
         "conductor",
         "observe",

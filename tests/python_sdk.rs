@@ -1,60 +1,15 @@
 //! The official OpenTelemetry Python SDK sends to `squall sink`: a client that nobody here wrote.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use common::python::{python, run};
 use common::sink::Sink;
 
 mod common;
 
 /// What `tests/python/send.py` sends: spans, data points and log records.
 const SENT: [(&str, u64); 3] = [("traces", 300), ("metrics", 6), ("logs", 40)];
-
-/// A Python interpreter that has the SDK, or why there is none.
-///
-/// `SQUALL_PYTHON` names one; otherwise a virtual environment is made once under `target/`.
-fn python() -> Result<PathBuf, String> {
-    if let Some(given) = std::env::var_os("SQUALL_PYTHON") {
-        return Ok(given.into());
-    }
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/requirements.txt");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-sdk");
-    let python = folder.join("bin/python");
-    let installed = folder.join("requirements.txt");
-    let wanted = std::fs::read(&requirements).map_err(|error| error.to_string())?;
-    if std::fs::read(&installed).is_ok_and(|found| found == wanted) {
-        return Ok(python);
-    }
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&folder))?;
-    run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--retries=1",
-            "--timeout=15",
-        ])
-        .arg("--requirement")
-        .arg(&requirements))?;
-    // Written last: an installation that was broken off is made again.
-    std::fs::write(&installed, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{command:?}: {}: {}", output.status, words.trim()))
-}
 
 #[test]
 fn the_python_sdk_is_counted_exactly_by_every_protocol() {

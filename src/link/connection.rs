@@ -1,10 +1,11 @@
 //! One connection through the link: admitted, dialled, pumped both ways and closed as it ended.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -18,11 +19,16 @@ use crate::plan::Direction;
 /// What every connection of a link shares.
 #[derive(Debug)]
 pub struct Shared {
-    pub upstream: SocketAddr,
+    /// Address and port, or name and port; resolved for each connection.
+    pub upstream: String,
     pub buffer_bytes: usize,
     pub rules: Arc<Rules>,
     pub counters: Arc<Counters>,
 }
+
+/// How long a connection that a fault has closed still takes what its peers send: unread bytes would
+/// turn the good close into a reset, and the peer would lose what it has not read yet.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Serves one accepted connection until it ends.
 pub async fn serve(shared: Arc<Shared>, client: TcpStream) {
@@ -59,7 +65,8 @@ impl Connection {
             }
         }
         // Dialled once: a second attempt would show the upstream a connection that nobody uses.
-        let dialling = TcpStream::connect(self.shared.upstream);
+        let upstream = self.shared.upstream.clone();
+        let dialling = TcpStream::connect(upstream);
         tokio::pin!(dialling);
         loop {
             tokio::select! {
@@ -79,7 +86,7 @@ impl Connection {
         // Without it, Nagle and delayed acknowledgements add 40 ms. It fails on dead sockets only.
         let _ = client.set_nodelay(true);
         let _ = upstream.set_nodelay(true);
-        let clean = {
+        let ended = {
             let (client_read, client_write) = client.split();
             let (upstream_read, upstream_write) = upstream.split();
             let rules = &self.shared.rules;
@@ -101,19 +108,25 @@ impl Connection {
             };
             loop {
                 if self.admit() == Admission::Reset {
-                    break false;
+                    break Ended::Reset;
                 }
                 tokio::select! {
                     biased;
-                    clean = poll_fn(|cx| pair.poll(cx)) => break clean,
+                    ended = poll_fn(|cx| pair.poll(cx)) => break ended,
                     // Both pumps are polled again, and look at the rules first.
                     () = changed(&mut self.changes) => {}
                 }
             }
         };
-        if !clean {
-            abort(client);
-            abort(upstream);
+        match ended {
+            Ended::Well => {}
+            Ended::Closed => {
+                tokio::join!(close(client), close(upstream));
+            }
+            Ended::Reset => {
+                abort(client);
+                abort(upstream);
+            }
         }
     }
 
@@ -134,10 +147,33 @@ fn abort(stream: TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
+/// Closes a connection with FIN, and reads on for a moment so that it stays one.
+async fn close(mut stream: TcpStream) {
+    let reading = async {
+        // It fails on dead sockets only, and then there is nothing to read either.
+        let _ = stream.shutdown().await;
+        let mut unwanted = [0; 4096];
+        while matches!(stream.read(&mut unwanted).await, Ok(1..)) {}
+    };
+    // Whether the peer has closed in time or not, the socket goes now.
+    let _ = tokio::time::timeout(LINGER, reading).await;
+}
+
 /// Waits for a fault to begin or end.
 async fn changed(changes: &mut watch::Receiver<()>) {
     // The sender lives in the shared rules: it cannot go first.
     let _ = changes.changed().await;
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Both streams ended and were passed on.
+    Well,
+    /// A fault closes it.
+    Closed,
+    /// It is to be reset on both sides.
+    Reset,
 }
 
 /// The two pumps; `None` once its stream has ended well.
@@ -147,22 +183,25 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Ready with whether the connection ended well; otherwise it is to be reset on both sides.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    /// Ready with how the connection is to be ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         let up = poll_one(&mut self.up, &mut self.down, cx);
         let down = poll_one(&mut self.down, &mut self.up, cx);
         let last = match down {
             // The other pump has been told, and must look at it now.
             Moved::SinkBroke => poll_one(&mut self.up, &mut self.down, cx),
-            Moved::Well | Moved::Reset => down,
+            Moved::Well | Moved::Closed | Moved::Reset => down,
         };
-        if up == Moved::Reset || last == Moved::Reset {
-            return Poll::Ready(false);
+        let either = |moved| up == moved || last == moved;
+        if either(Moved::Reset) {
+            Poll::Ready(Ended::Reset)
+        } else if either(Moved::Closed) {
+            Poll::Ready(Ended::Closed)
+        } else if self.up.is_none() && self.down.is_none() {
+            Poll::Ready(Ended::Well)
+        } else {
+            Poll::Pending
         }
-        if self.up.is_none() && self.down.is_none() {
-            return Poll::Ready(true);
-        }
-        Poll::Pending
     }
 }
 
@@ -173,6 +212,8 @@ enum Moved {
     Well,
     /// Its sink was reset: the reset travels the other way, with the other pump.
     SinkBroke,
+    /// The connection is to be closed on both sides.
+    Closed,
     /// The connection is to be reset on both sides.
     Reset,
 }
@@ -191,6 +232,7 @@ fn poll_one<'a>(
     *pump = None;
     match (over, other) {
         (Over::Finished, _) => Moved::Well,
+        (Over::Closed, _) => Moved::Closed,
         (Over::Broken, Some(other)) => {
             other.source_broke();
             Moved::SinkBroke

@@ -8,6 +8,8 @@ use crate::plan::Direction;
 /// Counters since the link's start, and what is open and held now.
 #[derive(Debug, Default)]
 pub struct Counters {
+    up_received_bytes: AtomicU64,
+    down_received_bytes: AtomicU64,
     up_bytes: AtomicU64,
     down_bytes: AtomicU64,
     connections_open: AtomicU64,
@@ -15,7 +17,35 @@ pub struct Counters {
     held_bytes: AtomicU64,
 }
 
+/// What has come in and what has gone out, in one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+}
+
 impl Counters {
+    /// Bytes that were read.
+    pub fn received(&self, direction: Direction, bytes: usize) {
+        let counter = match direction {
+            Direction::Up => &self.up_received_bytes,
+            Direction::Down | Direction::Both => &self.down_received_bytes,
+        };
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes read and passed on, up and down.
+    pub fn traffic(&self) -> [Traffic; 2] {
+        let of = |received: &AtomicU64, sent: &AtomicU64| Traffic {
+            received_bytes: received.load(Ordering::Relaxed),
+            sent_bytes: sent.load(Ordering::Relaxed),
+        };
+        [
+            of(&self.up_received_bytes, &self.up_bytes),
+            of(&self.down_received_bytes, &self.down_bytes),
+        ]
+    }
+
     /// Bytes that were passed on.
     pub fn passed(&self, direction: Direction, bytes: usize) {
         let counter = match direction {

@@ -4,13 +4,22 @@
 //! A lane first asks every fault when its next chunk may leave ([`Fault::due_ns`]), then how much
 //! of it at once ([`Fault::slice_bytes`]) and when that much ([`Fault::slice_due_ns`]).
 
-use crate::plan::LinkFault;
+use std::collections::vec_deque::IterMut;
 
 pub mod bandwidth;
+pub mod corrupt;
 pub mod latency;
+pub mod limit;
+pub mod loss;
+pub mod noop;
 pub mod partition;
 pub mod reset;
+pub mod reset_peer;
+pub mod shape;
+pub mod shared_bandwidth;
+pub mod slicer;
 pub mod slow_close;
+pub mod timeout;
 
 /// How a stream ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +27,17 @@ pub enum End {
     /// With FIN, after all its data.
     Fin,
     /// With RST, whatever becomes of its data.
+    Reset,
+}
+
+/// How a fault ends the whole connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// With FIN both ways, once what was let go has been written.
+    AfterData,
+    /// With FIN both ways, at once.
+    Close,
+    /// With RST both ways.
     Reset,
 }
 
@@ -30,7 +50,7 @@ pub trait Fault: Send {
     }
 
     /// How many of a chunk's `bytes` may leave at once: at least 1, at most `bytes`.
-    fn slice_bytes(&self, bytes: usize) -> usize {
+    fn slice_bytes(&mut self, bytes: usize) -> usize {
         bytes
     }
 
@@ -39,16 +59,47 @@ pub trait Fault: Send {
         ready_ns
     }
 
-    /// The slice that was asked about has left.
-    fn slice_left(&mut self) {}
+    /// Whether each slice must be written on its own.
+    fn separates(&self) -> bool {
+        false
+    }
+
+    /// Whether the slice that leaves next is thrown away.
+    fn swallows(&self) -> bool {
+        false
+    }
+
+    /// Changes the slice that is about to leave.
+    fn alter(&mut self, _slice: IterMut<'_, u8>) {}
+
+    /// The slice that was asked about has left, `bytes` of it.
+    fn slice_left(&mut self, _bytes: usize, _now_ns: u64) {}
 
     /// The chunk that was asked about has left, all of it.
     fn chunk_left(&mut self) {}
+
+    /// How a stream that ended with `end` is ended here.
+    fn end_as(&self, end: End) -> End {
+        end
+    }
 
     /// When the end of the stream may be passed on, which without this fault could at `ready_ns`.
     fn end_due_ns(&self, _end: End, ready_ns: u64) -> u64 {
         ready_ns
     }
+
+    /// How and when this fault ends the connection, as far as it knows by now.
+    fn cut(&self) -> Option<(Cut, u64)> {
+        None
+    }
+
+    /// How the connection ends when this fault is removed.
+    fn cut_on_removal(&self) -> Option<Cut> {
+        None
+    }
+
+    /// It takes the place of a fault through which `left_bytes` have left: new settings of the same.
+    fn resume(&mut self, _left_bytes: u64, _now_ns: u64) {}
 
     /// Whether nothing at all passes.
     fn is_silent(&self) -> bool {
@@ -80,31 +131,4 @@ pub enum Admission {
     Hold,
     /// All are reset.
     Reset,
-}
-
-/// What a fault of this kind does to connections.
-pub const fn admission(kind: &LinkFault) -> Admission {
-    match kind {
-        LinkFault::PartitionSilence => partition::ADMISSION,
-        LinkFault::PartitionReset => reset::ADMISSION,
-        LinkFault::Latency { .. } | LinkFault::Bandwidth { .. } | LinkFault::SlowClose { .. } => {
-            Admission::Serve
-        }
-    }
-}
-
-/// The value that does to one lane what `kind` says. `seed` is this lane's own.
-pub fn on_lane(kind: &LinkFault, seed: u64) -> Box<dyn Fault> {
-    match *kind {
-        LinkFault::Latency {
-            delay_ns,
-            jitter_ns,
-        } => Box::new(latency::Latency::new(delay_ns, jitter_ns, seed)),
-        LinkFault::Bandwidth { bytes_per_second } => {
-            Box::new(bandwidth::Bandwidth::new(bytes_per_second))
-        }
-        LinkFault::PartitionSilence => Box::new(partition::Silence),
-        LinkFault::PartitionReset => Box::new(reset::Reset),
-        LinkFault::SlowClose { delay_ns } => Box::new(slow_close::SlowClose::new(delay_ns)),
-    }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::counters::Counters;
-use super::fault::{self, End, Fault};
+use super::fault::{Cut, End, Fault};
 use super::rules::{Active, Hold, Rules};
 use super::tally::Tally;
 use crate::clock::monotonic_ns;
@@ -29,6 +29,8 @@ struct Attached {
     fault: Box<dyn Fault>,
     /// How long it holds the slice that is next.
     held_ns: u64,
+    /// Bytes that have left through it, in earlier settings included.
+    left_bytes: u64,
     tally: Tally,
     // Dropped after the tally has been handed over.
     _hold: Hold,
@@ -42,6 +44,10 @@ pub struct Lane {
     version: u64,
     attached: Vec<Attached>,
     silent: bool,
+    /// Whether each slice is to be written on its own.
+    separate: bool,
+    /// How the connection ends because of a fault that has been removed.
+    cut: Option<(Cut, u64)>,
     ring: VecDeque<u8>,
     /// Bytes at the front of the ring that the faults have let go.
     released: usize,
@@ -69,6 +75,8 @@ impl Lane {
             version: 0,
             attached: Vec::new(),
             silent: false,
+            separate: false,
+            cut: None,
             ring: VecDeque::new(),
             released: 0,
             chunks: VecDeque::new(),
@@ -99,23 +107,60 @@ impl Lane {
                     .iter()
                     .any(|active| Arc::ptr_eq(active, &one.active))
             });
-        for one in ended {
-            self.settle(one, now_ns);
-        }
         self.attached = kept;
         for (active, hold) in begun {
             let seed = rules.lane_seed(active.id, self.connection, self.direction);
+            if !active.strikes(seed) {
+                continue;
+            }
+            let mut fault = active.toxic.on_lane(seed, now_ns, &active.line);
+            let before = ended.iter().find(|one| one.active.id == active.id);
+            let left_bytes = before.map_or(0, |one| one.left_bytes);
+            if left_bytes > 0 {
+                fault.resume(left_bytes, now_ns);
+            }
             self.attached.push(Attached {
-                fault: fault::on_lane(&active.kind, seed),
+                fault,
                 active,
                 held_ns: 0,
+                left_bytes,
                 tally: Tally::default(),
                 _hold: hold,
             });
         }
+        // New settings stand where the old ones stood.
+        self.attached.sort_by_key(|one| {
+            current
+                .iter()
+                .position(|active| Arc::ptr_eq(active, &one.active))
+        });
+        for one in ended {
+            self.cut_by(&one, now_ns);
+            self.settle(one, now_ns);
+        }
         self.silent = self.attached.iter().any(|one| one.fault.is_silent());
+        self.separate = self.attached.iter().any(|one| one.fault.separates());
         let windows = self.attached.iter().map(|one| one.fault.window_bytes());
         self.window_bytes = windows.sum();
+    }
+
+    /// Ends the connection where a fault that goes, or changes, has thrown away some of its bytes.
+    fn cut_by(&mut self, gone: &Attached, now_ns: u64) {
+        let stays = self
+            .attached
+            .iter()
+            .any(|one| one.active.id == gone.active.id);
+        let cut = match gone.fault.cut_on_removal() {
+            Some(Cut::AfterData) => Cut::AfterData,
+            Some(cut) if !stays => cut,
+            // New settings of the same throw away the rest as well.
+            Some(_) | None => return,
+        };
+        self.cut.get_or_insert((cut, now_ns));
+        // What waits comes after what is missing.
+        self.counters.let_go(self.ring.len() - self.released);
+        self.ring.truncate(self.released);
+        self.chunks.clear();
     }
 
     /// Whether the rules have changed since [`Self::refresh`].
@@ -130,7 +175,7 @@ impl Lane {
 
     /// Whether the source should be read. Without a fault the lane holds one chunk at most.
     pub fn wants_more(&self) -> bool {
-        if self.end.is_some() {
+        if self.end.is_some() || self.cut.is_some() {
             return false;
         }
         if self.attached.is_empty() {
@@ -141,6 +186,11 @@ impl Lane {
         // The window is for what is on its way, not for what the sink does not read.
         let window_bytes = if self.silent { 0 } else { self.window_bytes };
         self.released < self.buffer_bytes && waiting < self.buffer_bytes.max(window_bytes)
+    }
+
+    /// `bytes` were read from the source.
+    pub fn received(&self, bytes: usize) {
+        self.counters.received(self.direction, bytes);
     }
 
     /// Appends one chunk.
@@ -166,6 +216,10 @@ impl Lane {
             return None;
         }
         while let Some(chunk) = self.chunks.front().copied() {
+            if self.separate && self.released > 0 {
+                // What was let go is written first; then this is asked again.
+                return None;
+            }
             let mut at_ns = chunk.arrived_ns;
             for one in &mut self.attached {
                 let due_ns = one.fault.due_ns(at_ns);
@@ -180,7 +234,7 @@ impl Lane {
             let left_ns = at_ns;
             let slice = self
                 .attached
-                .iter()
+                .iter_mut()
                 .fold(chunk.bytes, |bytes, one| one.fault.slice_bytes(bytes));
             for one in &mut self.attached {
                 let due_ns = one.fault.slice_due_ns(at_ns, slice, now_ns);
@@ -196,12 +250,22 @@ impl Lane {
         None
     }
 
-    /// Moves the first `slice` bytes of the first chunk to what may be written.
+    /// Moves the first `slice` bytes of the first chunk to what may be written, unless a fault
+    /// throws them away: then those behind it never see them.
     fn leave(&mut self, chunk: Chunk, slice: usize, now_ns: u64) {
-        self.released += slice;
         let whole = slice == chunk.bytes;
-        for one in &mut self.attached {
+        let swallowing = self.attached.iter().position(|one| one.fault.swallows());
+        let seen = swallowing.map_or(self.attached.len(), |index| index + 1);
+        for one in &mut self.attached[..seen] {
+            let coming = self.released..self.released + slice;
+            one.fault.alter(self.ring.range_mut(coming));
             one.slice_left(chunk.arrived_ns, slice, whole, now_ns);
+        }
+        if swallowing.is_some() {
+            self.ring.drain(self.released..self.released + slice);
+            self.counters.let_go(slice);
+        } else {
+            self.released += slice;
         }
         if whole {
             self.chunks.pop_front();
@@ -247,12 +311,17 @@ impl Lane {
 
     /// How the stream ends and when that may be passed on; `None` while it goes on or is silent.
     pub fn end_due(&self) -> Option<(End, u64)> {
-        let (end, arrived_ns) = self.end.filter(|_| !self.silent)?;
-        let due_ns = self
-            .attached
-            .iter()
-            .fold(arrived_ns, |at_ns, one| one.fault.end_due_ns(end, at_ns));
-        Some((end, due_ns))
+        let came = self.end.filter(|_| !self.silent)?;
+        let passed = self.attached.iter().fold(came, |(end, at_ns), one| {
+            (one.fault.end_as(end), one.fault.end_due_ns(end, at_ns))
+        });
+        Some(passed)
+    }
+
+    /// How and when a fault here ends the whole connection, the earliest first.
+    pub fn cut_due(&self) -> Option<(Cut, u64)> {
+        let cuts = self.attached.iter().filter_map(|one| one.fault.cut());
+        cuts.chain(self.cut).min_by_key(|(_, at_ns)| *at_ns)
     }
 
     /// The end has been passed on: a fault that held it counts it as a chunk without bytes.
@@ -296,8 +365,10 @@ impl Lane {
 impl Attached {
     /// A slice of a chunk leaves; `whole` with the chunk's last.
     fn slice_left(&mut self, arrived_ns: u64, bytes: usize, whole: bool, now_ns: u64) {
-        self.fault.slice_left();
-        if self.held_ns > 0 {
+        let swallowed = self.fault.swallows();
+        self.fault.slice_left(bytes, now_ns);
+        self.left_bytes += bytes as u64;
+        if self.held_ns > 0 || swallowed {
             if whole {
                 self.tally.held(bytes, self.held_ns);
             } else {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, Sleep};
 
-use super::fault::End;
+use super::fault::{Cut, End};
 use super::lane::Lane;
 use super::rules::Rules;
 use crate::clock::monotonic_ns;
@@ -27,6 +27,8 @@ pub enum Over {
     Reset,
     /// The sink takes no more: it was reset or has gone.
     Broken,
+    /// A fault closes the connection.
+    Closed,
 }
 
 /// One direction of one connection.
@@ -66,6 +68,10 @@ impl<'a> Pump<'a> {
             } else {
                 self.lane.release(monotonic_ns())
             };
+            let cut = self.lane.cut_due();
+            if let Some(over) = cut.and_then(|cut| self.cut_now(cut)) {
+                return Poll::Ready(over);
+            }
             let drained = self.drain(cx);
             let filled = self.fill(cx);
             match drained.max(filled) {
@@ -74,14 +80,19 @@ impl<'a> Pump<'a> {
                 Step::Waiting | Step::Idle => {}
             }
             let blocked = drained == Step::Waiting;
-            let wake_ns = match self.end_due_ns(blocked, next_ns) {
+            let end_ns = match self.end_due_ns(blocked, next_ns) {
                 Some((end, due_ns)) if due_ns <= monotonic_ns() => {
                     return self.pass_end(cx, end);
                 }
-                Some((_, due_ns)) => Some(next_ns.map_or(due_ns, |next_ns| next_ns.min(due_ns))),
-                None => next_ns,
+                // What is never due wakes nobody.
+                Some((_, due_ns)) => (due_ns < u64::MAX).then_some(due_ns),
+                None => None,
             };
-            match wake_ns {
+            // A cut after the data waits for the sink, which wakes this task.
+            let cut_ns = cut
+                .filter(|(cut, _)| *cut != Cut::AfterData || self.lane.is_empty())
+                .map(|(_, at_ns)| at_ns);
+            match [next_ns, end_ns, cut_ns].into_iter().flatten().min() {
                 Some(wake_ns) => ready!(self.poll_timer(cx, wake_ns)),
                 None => return Poll::Pending,
             }
@@ -133,6 +144,7 @@ impl<'a> Pump<'a> {
         } else if bytes == 0 {
             self.lane.finish(End::Fin, now_ns);
         } else {
+            self.lane.received(bytes);
             return self.take(cx, bytes, now_ns);
         }
         Step::Moved
@@ -156,6 +168,18 @@ impl<'a> Pump<'a> {
             self.lane.push(&self.chunk[passed..bytes], now_ns);
         }
         Step::Moved
+    }
+
+    /// How the connection ends by a fault's will, if that is to be now.
+    fn cut_now(&self, (cut, at_ns): (Cut, u64)) -> Option<Over> {
+        if at_ns > monotonic_ns() {
+            return None;
+        }
+        match cut {
+            Cut::Reset => Some(Over::Reset),
+            Cut::Close => Some(Over::Closed),
+            Cut::AfterData => self.lane.is_empty().then_some(Over::Closed),
+        }
     }
 
     /// The stream's end and when to pass it on. FIN waits for all data to be written; a reset waits

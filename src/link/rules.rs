@@ -7,13 +7,17 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
-use super::fault::{self, Admission};
+use super::fault::Admission;
+use super::fault::shared_bandwidth::Line;
 use super::tally::Tally;
+use super::toxic::Toxic;
 use crate::clock::monotonic_ns;
 use crate::evidence::FaultProof;
-use crate::plan::{Direction, LinkFault};
+use crate::plan::Direction;
 
 /// Why a fault cannot begin or end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +42,11 @@ pub struct Rules {
 pub struct Active {
     pub id: usize,
     pub direction: Direction,
-    pub kind: LinkFault,
+    pub toxic: Toxic,
+    /// The share of lanes that it strikes.
+    toxicity: f64,
+    /// What its lanes share, where they share anything.
+    pub line: Line,
     /// Set once every lane can know of the fault: what passes after this moment has leaked.
     started_ns: AtomicU64,
     total: Mutex<Total>,
@@ -70,7 +78,8 @@ impl Rules {
         }
     }
 
-    /// Begins a fault on every connection; returns the moment from which it is in force.
+    /// Begins a fault on the `toxicity` share of all connections; returns the moment from which it
+    /// is in force.
     ///
     /// # Errors
     /// When a fault of this number is active.
@@ -78,27 +87,46 @@ impl Rules {
         &self,
         id: usize,
         direction: Direction,
-        kind: LinkFault,
+        toxic: impl Into<Toxic>,
+        toxicity: f64,
     ) -> Result<u64, FaultError> {
-        let fault = Arc::new(Active {
-            id,
-            direction,
-            kind,
-            started_ns: AtomicU64::new(u64::MAX),
-            total: Mutex::default(),
-            lanes: watch::Sender::new(()),
-        });
         let mut active = locked(&self.active);
         if active.iter().any(|other| other.id == id) {
             return Err(FaultError::AlreadyActive(id));
         }
+        let fault = Arc::new(Active::new(id, direction, toxic.into(), toxicity));
         active.push(Arc::clone(&fault));
-        self.version.fetch_add(1, Ordering::SeqCst);
-        let started_ns = monotonic_ns();
-        fault.started_ns.store(started_ns, Ordering::SeqCst);
+        let started_ns = self.in_force(&fault);
         drop(active);
         self.changed.send_replace(());
         Ok(started_ns)
+    }
+
+    /// Gives an active fault new settings in its place; returns once every lane has them.
+    ///
+    /// # Errors
+    /// When no fault of this number is active.
+    pub async fn change(&self, id: usize, toxic: Toxic, toxicity: f64) -> Result<(), FaultError> {
+        let before = {
+            let mut active = locked(&self.active);
+            let place = active.iter_mut().find(|fault| fault.id == id);
+            let place = place.ok_or(FaultError::NotActive(id))?;
+            let fault = Arc::new(Active::new(id, place.direction, toxic, toxicity));
+            let before = std::mem::replace(place, Arc::clone(&fault));
+            self.in_force(&fault);
+            before
+        };
+        self.changed.send_replace(());
+        before.lanes.closed().await;
+        Ok(())
+    }
+
+    /// Makes a fault known to the lanes, under the lock of the active ones.
+    fn in_force(&self, fault: &Active) -> u64 {
+        self.version.fetch_add(1, Ordering::SeqCst);
+        let started_ns = monotonic_ns();
+        fault.started_ns.store(started_ns, Ordering::SeqCst);
+        started_ns
     }
 
     /// Ends a fault; returns when it ended and what it did, once every lane has told.
@@ -145,12 +173,12 @@ impl Rules {
         let active = locked(&self.active);
         let verdict = active
             .iter()
-            .map(|fault| fault::admission(&fault.kind))
+            .map(|fault| fault.toxic.admission())
             .max()
             .unwrap_or(Admission::Serve);
         if verdict != Admission::Serve {
             for fault in active.iter() {
-                if fault::admission(&fault.kind) == verdict {
+                if fault.toxic.admission() == verdict {
                     locked(&fault.total).connections.insert(connection);
                     holds.push(fault.hold());
                 }
@@ -168,6 +196,28 @@ impl Rules {
 }
 
 impl Active {
+    fn new(id: usize, direction: Direction, toxic: Toxic, toxicity: f64) -> Self {
+        Self {
+            id,
+            direction,
+            toxic,
+            toxicity,
+            line: Line::default(),
+            started_ns: AtomicU64::new(u64::MAX),
+            total: Mutex::default(),
+            lanes: watch::Sender::new(()),
+        }
+    }
+
+    /// Whether it strikes the lane of this seed: one draw, which stays the same for new settings.
+    pub fn strikes(&self, lane_seed: u64) -> bool {
+        if self.toxicity >= 1.0 {
+            return true;
+        }
+        let draw: f64 = ChaCha8Rng::seed_from_u64(mix(lane_seed)).random();
+        draw < self.toxicity
+    }
+
     /// Whether it applies to `direction`, which is not [`Direction::Both`].
     fn covers(&self, direction: Direction) -> bool {
         match direction {
@@ -226,13 +276,14 @@ const fn mix(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::LinkFault;
 
     #[tokio::test]
     async fn a_fault_begins_once_and_ends_once() {
         let rules = Rules::new(1);
         let silence = LinkFault::PartitionSilence;
-        rules.start(3, Direction::Up, silence).unwrap();
-        let again = rules.start(3, Direction::Down, silence);
+        rules.start(3, Direction::Up, silence, 1.0).unwrap();
+        let again = rules.start(3, Direction::Down, silence, 1.0);
         assert_eq!(again, Err(FaultError::AlreadyActive(3)));
         assert_eq!(rules.end(4).await, Err(FaultError::NotActive(4)));
         rules.end(3).await.unwrap();
@@ -244,10 +295,15 @@ mod tests {
         let rules = Rules::new(1);
         let before = rules.version();
         rules
-            .start(0, Direction::Up, LinkFault::PartitionSilence)
+            .start(0, Direction::Up, LinkFault::PartitionSilence, 1.0)
             .unwrap();
         rules
-            .start(1, Direction::Both, LinkFault::SlowClose { delay_ns: 1 })
+            .start(
+                1,
+                Direction::Both,
+                LinkFault::SlowClose { delay_ns: 1 },
+                1.0,
+            )
             .unwrap();
         let seen = |direction| {
             let mut ids = Vec::new();
@@ -265,11 +321,11 @@ mod tests {
         let mut holds = Vec::new();
         assert_eq!(rules.admit(1, &mut holds), Admission::Serve);
         rules
-            .start(0, Direction::Up, LinkFault::PartitionSilence)
+            .start(0, Direction::Up, LinkFault::PartitionSilence, 1.0)
             .unwrap();
         assert_eq!(rules.admit(1, &mut holds), Admission::Hold);
         rules
-            .start(1, Direction::Both, LinkFault::PartitionReset)
+            .start(1, Direction::Both, LinkFault::PartitionReset, 1.0)
             .unwrap();
         assert_eq!(rules.admit(1, &mut holds), Admission::Reset);
         assert_eq!(rules.admit(2, &mut holds), Admission::Reset);
@@ -289,5 +345,25 @@ mod tests {
             }
         }
         assert_eq!(seeds.len(), 20 * 200 * 2);
+    }
+
+    #[test]
+    fn toxicity_is_the_share_of_lanes_and_one_draw_for_all_settings() {
+        let rules = Rules::new(7);
+        let struck = |toxicity: f64| -> Vec<u64> {
+            let fault = Active::new(0, Direction::Up, Toxic::Noop, toxicity);
+            let seed = |connection| rules.lane_seed(0, connection, Direction::Up);
+            let all = 0..10_000;
+            all.filter(|connection| fault.strikes(seed(*connection)))
+                .collect()
+        };
+        assert_eq!(struck(0.0).len(), 0);
+        assert_eq!(struck(1.0).len(), 10_000);
+        let third = struck(0.3);
+        // Five standard deviations of a binomial.
+        assert!(third.len().abs_diff(3_000) < 230, "{}", third.len());
+        assert_eq!(third, struck(0.3));
+        let half = struck(0.5);
+        assert!(third.iter().all(|connection| half.contains(connection)));
     }
 }

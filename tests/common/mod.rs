@@ -3,6 +3,9 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod http;
+pub mod proxy;
+pub mod python;
 pub mod role;
 pub mod sender;
 pub mod sink;

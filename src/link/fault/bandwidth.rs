@@ -5,7 +5,7 @@ use super::Fault;
 /// Longest slice, in time on the line: what makes the pace smooth.
 const SLICE_NS: u64 = 15_000_000;
 /// How late a slice may be made up for: a timer's lateness is, a peer's long stall is not.
-const CATCH_UP_NS: u64 = 50_000_000;
+pub const CATCH_UP_NS: u64 = 50_000_000;
 
 /// The pace of one lane. A slice leaves when its last byte would have left a line of this speed.
 #[derive(Debug)]
@@ -29,19 +29,25 @@ impl Bandwidth {
             due_ns: 0,
         }
     }
+}
 
-    fn time_on_line_ns(&self, bytes: usize) -> u64 {
-        let ns = (bytes as u128 * 1_000_000_000).checked_div(u128::from(self.bytes_per_second));
-        ns.map_or(u64::MAX, |ns| u64::try_from(ns).unwrap_or(u64::MAX))
-    }
+/// How long a line needs for so many bytes; for ever, if it has no speed.
+pub fn time_on_line_ns(bytes_per_second: u64, bytes: usize) -> u64 {
+    let ns = (bytes as u128 * 1_000_000_000).checked_div(u128::from(bytes_per_second));
+    ns.map_or(u64::MAX, |ns| u64::try_from(ns).unwrap_or(u64::MAX))
+}
+
+/// How many of `bytes` a line sends at once: what it sends in a slice's time, and at least one.
+pub fn slice_bytes(bytes_per_second: u64, bytes: usize) -> usize {
+    let slice = u128::from(bytes_per_second) * u128::from(SLICE_NS) / 1_000_000_000;
+    bytes
+        .min(usize::try_from(slice).unwrap_or(usize::MAX))
+        .max(1)
 }
 
 impl Fault for Bandwidth {
-    fn slice_bytes(&self, bytes: usize) -> usize {
-        let slice = u128::from(self.bytes_per_second) * u128::from(SLICE_NS) / 1_000_000_000;
-        bytes
-            .min(usize::try_from(slice).unwrap_or(usize::MAX))
-            .max(1)
+    fn slice_bytes(&mut self, bytes: usize) -> usize {
+        slice_bytes(self.bytes_per_second, bytes)
     }
 
     fn slice_due_ns(&mut self, ready_ns: u64, bytes: usize, now_ns: u64) -> u64 {
@@ -50,11 +56,11 @@ impl Fault for Bandwidth {
         // The slice, or when it is ready, may be another one now that another fault has begun.
         self.due_ns = begun_ns
             .max(ready_ns)
-            .saturating_add(self.time_on_line_ns(bytes));
+            .saturating_add(time_on_line_ns(self.bytes_per_second, bytes));
         self.due_ns
     }
 
-    fn slice_left(&mut self) {
+    fn slice_left(&mut self, _bytes: usize, _now_ns: u64) {
         if self.begun_ns.take().is_some() {
             self.free_ns = self.due_ns;
         }
@@ -85,7 +91,7 @@ mod tests {
             if due_ns > now_ns {
                 now_ns = due_ns + late_ns;
             }
-            line.slice_left();
+            line.slice_left(bytes, now_ns);
             sent += bytes as u64;
         }
     }
@@ -113,7 +119,7 @@ mod tests {
     fn an_idle_line_saves_nothing_up() {
         let mut line = Bandwidth::new(1_000_000);
         line.slice_due_ns(0, 1_000, 0);
-        line.slice_left();
+        line.slice_left(1_000, 0);
         // Ten idle seconds later, a chunk still takes its time on the line.
         let now_ns = 10 * SECOND;
         assert_eq!(line.slice_due_ns(now_ns, 15_000, now_ns), now_ns + 15 * MS);

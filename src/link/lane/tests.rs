@@ -1,6 +1,7 @@
 //! The lane, chunk by chunk.
 
 use super::*;
+use crate::link::toxic::Toxic;
 use crate::plan::LinkFault;
 
 const MS: u64 = 1_000_000;
@@ -23,8 +24,8 @@ impl Bench {
     }
 
     /// Starts a fault; returns its moment, from which the tests count.
-    fn start(&mut self, id: usize, kind: LinkFault) -> u64 {
-        let started_ns = self.rules.start(id, Direction::Up, kind).unwrap();
+    fn start(&mut self, id: usize, kind: impl Into<Toxic>) -> u64 {
+        let started_ns = self.rules.start(id, Direction::Up, kind, 1.0).unwrap();
         self.lane.refresh(&self.rules, started_ns);
         started_ns
     }
@@ -257,4 +258,68 @@ fn latency_widens_the_buffer_for_what_is_on_its_way_only() {
     assert!(!bench.lane.wants_more(), "it is due, and nobody reads it");
     bench.start(1, LinkFault::PartitionSilence);
     assert!(!bench.lane.wants_more());
+}
+
+/// A lane that passes 4 bytes, with a reader that has not taken them yet.
+fn limited() -> (Bench, u64) {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(0, Toxic::Limit { bytes: 4 });
+    bench.lane.push(b"passgone", t0);
+    bench.lane.release(t0);
+    assert_eq!(bench.lane.writable(), b"pass");
+    (bench, t0)
+}
+
+#[tokio::test]
+async fn a_limit_that_is_removed_or_raised_never_lets_what_follows_a_gap_pass() {
+    for removed in [true, false] {
+        let (mut bench, t0) = limited();
+        bench.lane.push(b"later", t0);
+        if removed {
+            end(&mut bench, 0, t0).await;
+        } else {
+            let Bench { rules, lane, .. } = &mut bench;
+            let changing = rules.change(0, Toxic::Limit { bytes: 99 }, 1.0);
+            tokio::pin!(changing);
+            tokio::select! {
+                biased;
+                _ = &mut changing => panic!("changed before its lane knew"),
+                () = std::future::ready(()) => lane.refresh(rules, t0),
+            }
+            changing.await.unwrap();
+        }
+        assert_eq!(bench.drain(t0 + MS).0, b"pass");
+        assert!(!bench.lane.wants_more());
+        assert!(matches!(bench.lane.cut_due(), Some((Cut::AfterData, _))));
+        assert_eq!(bench.held_bytes(), 0);
+    }
+}
+
+#[test]
+fn behind_a_toxic_that_swallows_nothing_is_seen() {
+    let mut bench = Bench::new(1 << 20);
+    let t0 = bench.start(0, Toxic::Timeout { timeout_ns: None });
+    bench.start(1, Toxic::Limit { bytes: 1 });
+    bench.lane.push(b"gone", t0);
+    assert_eq!(bench.drain(t0), (vec![], None));
+    assert_eq!(bench.lane.cut_due(), None, "the limit has seen nothing");
+    assert_eq!(bench.held_bytes(), 0);
+}
+
+#[test]
+fn slices_are_written_one_by_one() {
+    let mut bench = Bench::new(1 << 20);
+    let slicer = Toxic::Slicer {
+        average_bytes: 3,
+        variation_bytes: 0,
+        delay_ns: 0,
+    };
+    let t0 = bench.start(0, slicer);
+    bench.lane.push(b"abcdefgh", t0);
+    for expected in ["abc", "def", "gh"] {
+        bench.lane.release(t0);
+        assert_eq!(bench.lane.writable(), expected.as_bytes());
+        assert_eq!(bench.lane.release(t0), None, "it waits for the writer");
+        bench.lane.written(expected.len(), t0);
+    }
 }
