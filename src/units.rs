@@ -89,6 +89,10 @@ pub fn metric(name: &str, unit: Option<Unit>, value: f64) -> String {
         _ if !value.is_finite() => UNKNOWN.to_owned(),
         // The kernel counts CPU time in steps, and not one was seen.
         Some(Unit::Seconds) if value == 0.0 && name.contains(".cpu.per_") => UNKNOWN.to_owned(),
+        // Recovery is seen in bins of a second, and this was the first of them.
+        Some(Unit::Seconds) if value == 0.0 && name.ends_with("recovery.time") => {
+            "< 1 s".to_owned()
+        }
         Some(Unit::Seconds) => seconds(value),
         Some(Unit::Bytes) => bytes(value),
         Some(Unit::PerSecond) => format!("{}/s", number(value)),
@@ -155,7 +159,8 @@ mod tests {
     fn cpu_time_too_short_to_be_counted_is_unknown() {
         let unit = Some(Unit::Seconds);
         assert_eq!(metric("link.cpu.per_byte", unit, 0.0), UNKNOWN);
-        assert_eq!(metric("recovery.time", unit, 0.0), "0 s");
+        assert_eq!(metric("recovery.time", unit, 0.0), "< 1 s");
+        assert_eq!(metric("delivery.gap", unit, 0.0), "0 s");
     }
 
     #[test]

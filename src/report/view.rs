@@ -211,7 +211,8 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
     };
     let recoveries = record.result.faults.iter().filter_map(|fault| {
         let time = fault.metrics.get("recovery.time")?;
-        Some(format!("after {} {}", fault.name, units::seconds(*time)))
+        let shown = units::metric("recovery.time", Some(Unit::Seconds), *time);
+        Some(format!("after {} {shown}", fault.name))
     });
     vec![
         figure(
