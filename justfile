@@ -2,8 +2,6 @@
 
 set positional-arguments
 
-scenarios := "quickstart latency partition reset bandwidth"
-
 # Show the recipes
 default:
     @just --list
@@ -26,7 +24,7 @@ lint:
 # The main job over the shipped scenarios, then the criterion benches
 bench:
     cargo build --release
-    for name in {{scenarios}}; do target/release/squall run --quiet scenarios/$name.yaml || exit 1; done
+    for file in scenarios/*.yaml; do target/release/squall run --quiet "$file" || exit 1; done
     cargo bench
 
 # Find every problem of the shipped scenarios
