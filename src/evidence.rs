@@ -243,8 +243,6 @@ pub struct SinkSignal {
     pub by_segment: Vec<Latencies>,
     /// Delivery latency by one-second bin of the due time.
     pub by_due_bin: Vec<Latencies>,
-    /// Delivery latency by one-second bin of the arrival.
-    pub by_arrival_bin: Vec<Latencies>,
 }
 
 /// What became of one planned fault.

@@ -162,8 +162,6 @@ async fn every_protocol_and_compression_is_counted_exactly() {
     let traces = of(&evidence, Signal::Traces);
     assert_eq!(counts(&traces.by_segment), [90, 0]);
     assert_eq!(counts(&traces.by_due_bin), [90]);
-    assert_eq!(counts(&traces.by_arrival_bin)[..3], [0, 0, 0]);
-    assert_eq!(counts(&traces.by_arrival_bin).iter().sum::<u64>(), 90);
     // Due half a second after a start that lay three seconds back.
     let least_ns = traces.by_segment[0].quantile_ns(0.0).unwrap();
     assert!(least_ns >= 5 * SECOND_NS / 2 - 10_000_000, "{least_ns}");

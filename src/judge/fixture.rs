@@ -140,7 +140,6 @@ fn seen(plan: &Plan, arrived: &[(u64, u64)]) -> SinkSignal {
         unexpected: 0,
         by_segment: vec![Latencies::default(); segments.len()],
         by_due_bin: vec![Latencies::default(); bins],
-        by_arrival_bin: Vec::new(),
     };
     for (due, at) in arrived {
         seen.by_segment[segment_at(&segments, *due)].record_ns(at - due, 1);

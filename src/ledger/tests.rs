@@ -119,7 +119,6 @@ fn run_with(fates: &[Fate]) -> Evidence {
                 unexpected: 0,
                 by_segment: Vec::new(),
                 by_due_bin: Vec::new(),
-                by_arrival_bin: Vec::new(),
             }],
             ..SinkEvidence::default()
         },

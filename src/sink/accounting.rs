@@ -135,7 +135,6 @@ impl Accounting {
                     unexpected: book.unexpected,
                     by_segment: book.latency.by_segment.clone(),
                     by_due_bin: book.latency.by_due_bin.clone(),
-                    by_arrival_bin: book.latency.by_arrival_bin.clone(),
                 }
             })
             .collect();

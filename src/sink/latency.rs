@@ -12,7 +12,6 @@ const BINS_MAX: usize = 3600;
 pub struct DeliveryLatency {
     pub by_segment: Vec<Latencies>,
     pub by_due_bin: Vec<Latencies>,
-    pub by_arrival_bin: Vec<Latencies>,
     /// Since the last time that it was taken.
     pub recent: Latencies,
 }
@@ -22,7 +21,6 @@ impl DeliveryLatency {
         Self {
             by_segment: vec![Latencies::default(); segments],
             by_due_bin: Vec::new(),
-            by_arrival_bin: Vec::new(),
             recent: Latencies::default(),
         }
     }
@@ -35,7 +33,6 @@ impl DeliveryLatency {
             segment.record_ns(latency_ns, 1);
         }
         bin(&mut self.by_due_bin, due_ns).record_ns(latency_ns, 1);
-        bin(&mut self.by_arrival_bin, arrival_ns).record_ns(latency_ns, 1);
         self.recent.record_ns(latency_ns, 1);
     }
 }
@@ -71,12 +68,11 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_in_the_bins_of_its_due_time_and_of_its_arrival() {
+    fn an_item_is_in_the_bin_of_its_due_time_whenever_it_arrives() {
         let mut latency = DeliveryLatency::new(2);
         latency.record(&segments(), 1_500_000_000, 3_500_000_000);
         assert_eq!(counts(&latency.by_segment), [1, 0]);
         assert_eq!(counts(&latency.by_due_bin), [0, 1]);
-        assert_eq!(counts(&latency.by_arrival_bin), [0, 0, 0, 1]);
         let max_ns = latency.by_segment[0].max_ns().unwrap();
         assert!((2_000_000_000..2_010_000_000).contains(&max_ns), "{max_ns}");
     }
