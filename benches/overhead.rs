@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use squall::store;
+use squall::{store, units};
 
 /// Figures that are printed, from `metrics` of the result.
 const FIGURES: [&str; 9] = [
@@ -27,22 +27,27 @@ fn main() -> ExitCode {
         .arg(&runs)
         .arg(home.join("scenarios/overhead.yaml"))
         .status();
-    if let Err(error) = status {
-        eprintln!("overhead: squall cannot be run: {error}");
-        return ExitCode::FAILURE;
+    match status {
+        Ok(status) if status.success() => {}
+        Ok(status) => {
+            eprintln!("overhead: the run did not pass: {status}");
+            return ExitCode::FAILURE;
+        }
+        Err(error) => {
+            eprintln!("overhead: squall cannot be run: {error}");
+            return ExitCode::FAILURE;
+        }
     }
     match store::open("latest", &runs) {
         Ok(record) => {
             println!("\noverhead at 20,000 spans/s, run {}", record.run);
             for name in FIGURES {
-                let metrics = &record.result.metrics;
-                let value = metrics.get(name).map(|value| format!("{value:e}"));
-                let unit = record.result.units.get(name);
-                println!(
-                    "  {name:<24} {} {}",
-                    value.as_deref().unwrap_or("not measured"),
-                    unit.map_or(String::new(), |unit| format!("{unit:?}").to_lowercase()),
-                );
+                let unit = record.result.units.get(name).copied();
+                let value = record.result.metrics.get(name);
+                let shown = value.map_or(units::UNKNOWN.to_owned(), |value| {
+                    units::metric(name, unit, *value)
+                });
+                println!("  {name:<24} {shown}");
             }
             ExitCode::SUCCESS
         }
