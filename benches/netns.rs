@@ -26,9 +26,10 @@ mod linux {
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::time::{Duration, Instant};
 
-    use squall::netns::impairment::{Delay, Impairment, Loss};
+    use squall::netns::impairment::Impairment;
     use squall::netns::{NetnsError, PacketLink, Setup, Side};
     use squall::plan::Direction;
+    use squall::plan::{Delay, Loss};
 
     const LENGTH: Duration = Duration::from_secs(3);
     /// Packets sent between two looks at the clock.

@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
                 fault,
                 at_ns,
                 proof,
-            } => self.faults.ended(fault, at_ns, &proof),
+            } => self.faults.ended(fault, at_ns, proof),
             Report::LoadEnded { at_ns } => self.load_ended_ns = Some(at_ns),
             Report::ClientDone { at_ns, errors } => {
                 self.client_done_ns = Some(at_ns);

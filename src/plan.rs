@@ -9,11 +9,16 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 
 pub mod expectation;
+mod fault;
 #[cfg(test)]
 pub mod fixture;
+mod link_fault;
 pub mod schedule;
 pub mod secret;
 pub mod windows;
+
+pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
+pub use link_fault::{Delay, Distribution, LinkFault, Loss, Queue};
 
 use expectation::Expectation;
 use secret::Secret;
@@ -374,127 +379,4 @@ pub enum PlantKind {
     RefuseAll { after_requests: u64 },
     /// Touches nothing and writes down what arrives. Oracle class `received`.
     Note,
-}
-
-/// One fault with its window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FaultPlan {
-    pub name: String,
-    pub start_ns: u64,
-    /// `None`: it has no end (a kill), or lasts as long as the run.
-    pub end_ns: Option<u64>,
-    pub kind: FaultKind,
-}
-
-impl FaultPlan {
-    /// Weather of the whole run: it opens no window of its own and has no recovery.
-    pub fn lasts_all_run(&self) -> bool {
-        self.start_ns == 0 && self.end_ns.is_none() && matches!(self.kind, FaultKind::Link { .. })
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    Link {
-        direction: Direction,
-        fault: LinkFault,
-    },
-    Process {
-        role: RoleName,
-        fault: ProcessFault,
-    },
-}
-
-/// Which way: `up` is towards the sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    Up,
-    Down,
-    Both,
-}
-
-impl Direction {
-    pub const fn covers_up(self) -> bool {
-        matches!(self, Direction::Up | Direction::Both)
-    }
-    pub const fn covers_down(self) -> bool {
-        matches!(self, Direction::Down | Direction::Both)
-    }
-}
-
-/// What a link can do to bytes. Each kind has one file under `src/link/fault/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkFault {
-    /// Each chunk leaves `delay` after it arrived, plus or minus a uniform jitter, in order.
-    Latency { delay_ns: u64, jitter_ns: u64 },
-    /// At most this many bytes per second, per connection and direction.
-    Bandwidth { bytes_per_second: u64 },
-    /// Nothing passes and nothing is said.
-    PartitionSilence,
-    /// Connections are reset, and new ones as well.
-    PartitionReset,
-    /// The end of a stream is passed on late.
-    SlowClose { delay_ns: u64 },
-}
-
-impl LinkFault {
-    /// The name under which scenarios and results know it.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            LinkFault::Latency { .. } => "latency",
-            LinkFault::Bandwidth { .. } => "bandwidth",
-            LinkFault::PartitionSilence => "partition.silence",
-            LinkFault::PartitionReset => "partition.reset",
-            LinkFault::SlowClose { .. } => "slow_close",
-        }
-    }
-}
-
-/// What can happen to a role's process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProcessFault {
-    /// SIGKILL.
-    Kill,
-    /// SIGSTOP until the fault's end, then SIGCONT.
-    Pause,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RoleName {
-    Client,
-    Link,
-    Sink,
-}
-
-impl RoleName {
-    pub const ALL: [RoleName; 3] = [RoleName::Client, RoleName::Link, RoleName::Sink];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RoleName::Client => "client",
-            RoleName::Link => "link",
-            RoleName::Sink => "sink",
-        }
-    }
-}
-
-impl FaultKind {
-    /// The name under which results and reports know it.
-    pub fn name(&self) -> String {
-        match self {
-            FaultKind::Link { fault, .. } => fault.kind().to_owned(),
-            FaultKind::Process { role, fault } => {
-                let what = match fault {
-                    ProcessFault::Kill => "kill",
-                    ProcessFault::Pause => "pause",
-                };
-                format!("{}.{what}", role.as_str())
-            }
-        }
-    }
 }

@@ -372,7 +372,7 @@ async fn a_slow_close_delays_the_end_and_nothing_else() {
 async fn a_stalled_reader_bounds_what_the_link_holds() {
     for fault in [None, Some(LinkFault::PartitionSilence)] {
         let (link, mut client, mut server) = pair(256 << 10).await;
-        if let Some(fault) = fault {
+        if let Some(fault) = fault.clone() {
             link.start_fault(0, Direction::Up, fault).unwrap();
         }
         let data = pattern(32 << 20);

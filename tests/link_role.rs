@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use std::time::Duration;
 
 use squall::clock::RunClock;
-use squall::plan::{Direction, LinkFault};
+use squall::plan::{Direction, FaultKind, LinkFault};
 use squall::role::control::{Command, LinkSetup, Ready, Report, Setup};
 
 struct Role {
@@ -82,8 +82,10 @@ fn the_role_starts_and_ends_faults_samples_and_finishes() {
 
     role.tell(&Command::StartFault {
         fault: 3,
-        direction: Direction::Up,
-        kind: LinkFault::PartitionSilence,
+        kind: FaultKind::Link {
+            direction: Direction::Up,
+            fault: LinkFault::PartitionSilence,
+        },
     });
     let Report::FaultStarted { fault: 3, at_ns } = role.answer() else {
         panic!("the fault has not started");
@@ -104,7 +106,10 @@ fn the_role_starts_and_ends_faults_samples_and_finishes() {
         panic!("the fault has not ended");
     };
     assert!(ended_ns > at_ns);
-    assert_eq!((proof.chunks, proof.bytes, proof.leaked_bytes), (1, 4, 0));
+    assert_eq!(
+        proof.as_deref(),
+        Some("1 connections silenced, 4 bytes held, none leaked")
+    );
     server.read_exact(&mut [0; 4]).unwrap();
 
     role.tell(&Command::EndFault { fault: 3 });

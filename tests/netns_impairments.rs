@@ -10,9 +10,10 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use netns::{Pair, link, missing, tcp, with};
-use squall::netns::impairment::{Delay, Impairment, Loss, Queue};
+use squall::netns::impairment::Impairment;
 use squall::netns::{NetnsError, PacketLink, Setup, Side};
 use squall::plan::Direction;
+use squall::plan::{Delay, Loss, Queue};
 
 const MS: u64 = 1_000_000;
 

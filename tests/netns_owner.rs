@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use netns::skip;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use squall::netns::impairment::{Delay, Impairment, Loss, Queue};
+use squall::netns::impairment::Impairment;
 use squall::netns::{NetnsError, PacketLink, Setup, Side};
 use squall::plan::Direction;
+use squall::plan::{Delay, Loss, Queue};
 use tempfile::TempDir;
 
 /// Says which part this process plays; without it, it is the test.

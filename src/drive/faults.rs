@@ -7,24 +7,21 @@ use rustix::process::Signal;
 use super::live::Live;
 use crate::clock::RunClock;
 use crate::evidence::{FaultEvidence, LinkSample, Series};
-use crate::plan::{FaultKind, FaultPlan, LinkFault, Plan, ProcessFault, RoleName};
-use crate::role::control::{Command, FaultProof};
+use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
+use crate::role::control::Command;
 use crate::topology::Topology;
 
 /// Backend of link faults.
 const PROXY: &str = "proxy";
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
-/// Longest time for which a line that is wide enough holds a chunk: a limit that never held one
-/// for longer never bit.
-const BITE_NS: u64 = 1_000_000;
 
 #[derive(Debug)]
 struct Entry {
     plan: FaultPlan,
     evidence: FaultEvidence,
     active: bool,
-    /// The link has been told to end it.
+    /// The role that injects it has been told to end it.
     ending: bool,
     seen_stopped: bool,
 }
@@ -80,7 +77,7 @@ impl FaultLog {
             .collect()
     }
 
-    /// Starts a fault. A link's answer comes back as [`Self::started`].
+    /// Starts a fault. A role's answer comes back as [`Self::started`].
     pub async fn begin(
         &mut self,
         fault: usize,
@@ -88,19 +85,13 @@ impl FaultLog {
         clock: RunClock,
     ) -> io::Result<()> {
         let entry = &mut self.entries[fault];
+        if let Injector::Role(role) = entry.plan.kind.injector() {
+            entry.active = true;
+            let kind = entry.plan.kind.clone();
+            let command = Command::StartFault { fault, kind };
+            return topology.role_mut(role).send_line(&command).await;
+        }
         match entry.plan.kind {
-            FaultKind::Link {
-                direction,
-                fault: kind,
-            } => {
-                entry.active = true;
-                let command = Command::StartFault {
-                    fault,
-                    direction,
-                    kind,
-                };
-                topology.link.send_line(&command).await
-            }
             FaultKind::Process {
                 role,
                 fault: ProcessFault::Pause,
@@ -123,10 +114,11 @@ impl FaultLog {
                 }
                 Ok(())
             }
+            FaultKind::Link { .. } => Ok(()),
         }
     }
 
-    /// Ends a fault. A link's answer comes back as [`Self::ended`].
+    /// Ends a fault. A role's answer comes back as [`Self::ended`].
     pub async fn end(
         &mut self,
         fault: usize,
@@ -137,19 +129,18 @@ impl FaultLog {
         if !entry.active || entry.ending {
             return Ok(());
         }
-        match entry.plan.kind {
-            FaultKind::Link { .. } => {
-                // Once: a link takes it amiss to be told to end what it has ended.
-                entry.ending = true;
-                topology.link.send_line(&Command::EndFault { fault }).await
-            }
-            FaultKind::Process { role, .. } => {
-                topology.role_mut(role).signal(Signal::CONT)?;
-                entry.active = false;
-                entry.evidence.ended_ns = Some(clock.now_ns());
-                Ok(())
-            }
+        if let Injector::Role(role) = entry.plan.kind.injector() {
+            // Once: a role takes it amiss to be told to end what it has ended.
+            entry.ending = true;
+            let command = Command::EndFault { fault };
+            return topology.role_mut(role).send_line(&command).await;
         }
+        if let FaultKind::Process { role, .. } = entry.plan.kind {
+            topology.role_mut(role).signal(Signal::CONT)?;
+            entry.active = false;
+            entry.evidence.ended_ns = Some(clock.now_ns());
+        }
+        Ok(())
     }
 
     /// Ends everything that is active.
@@ -160,23 +151,21 @@ impl FaultLog {
         }
     }
 
-    /// The link has started a fault.
+    /// A role has started a fault.
     pub fn started(&mut self, fault: usize, at_ns: u64) {
         if let Some(entry) = self.entries.get_mut(fault) {
             entry.evidence.started_ns = Some(at_ns);
         }
     }
 
-    /// The link has ended a fault, and says what it counted.
-    pub fn ended(&mut self, fault: usize, at_ns: u64, proof: &FaultProof) {
+    /// A role has ended a fault, and says what proves it.
+    pub fn ended(&mut self, fault: usize, at_ns: u64, proof: Option<String>) {
         let Some(entry) = self.entries.get_mut(fault) else {
             return;
         };
         entry.active = false;
         entry.evidence.ended_ns = Some(at_ns);
-        if let FaultKind::Link { fault, .. } = entry.plan.kind {
-            entry.evidence.proof = prove(fault, proof);
-        }
+        entry.evidence.proof = proof;
     }
 
     /// Looks at the newest samples for the proof of a pause, and of its healing.
@@ -238,52 +227,6 @@ impl FaultLog {
             .into_iter()
             .map(|entry| entry.evidence)
             .collect()
-    }
-}
-
-/// What the injector counted, in words; `None` where that does not prove the fault.
-fn prove(fault: LinkFault, proof: &FaultProof) -> Option<String> {
-    let held = |held_ns: u64| format!("{:.1} ms", held_ns as f64 / 1e6);
-    match fault {
-        LinkFault::Latency {
-            delay_ns,
-            jitter_ns,
-        } => {
-            let least_ns = delay_ns.saturating_sub(jitter_ns);
-            (proof.chunks > 0 && proof.held_max_ns >= least_ns).then(|| {
-                format!(
-                    "{} chunks ({} bytes) delayed, {} on average",
-                    proof.chunks,
-                    proof.bytes,
-                    held(proof.held_total_ns / proof.chunks.max(1))
-                )
-            })
-        }
-        LinkFault::Bandwidth { .. } => (proof.held_max_ns >= BITE_NS).then(|| {
-            format!(
-                "{} bytes paced in {} chunks, held up to {}",
-                proof.bytes,
-                proof.chunks,
-                held(proof.held_max_ns)
-            )
-        }),
-        LinkFault::PartitionSilence => {
-            (proof.connections > 0 && proof.leaked_bytes == 0).then(|| {
-                format!(
-                    "{} connections silenced, {} bytes held, none leaked",
-                    proof.connections, proof.bytes
-                )
-            })
-        }
-        LinkFault::PartitionReset => (proof.connections > 0 && proof.leaked_bytes == 0)
-            .then(|| format!("{} connections reset, no byte leaked", proof.connections)),
-        LinkFault::SlowClose { .. } => (proof.connections > 0).then(|| {
-            format!(
-                "the end of {} streams held up to {}",
-                proof.connections,
-                held(proof.held_max_ns)
-            )
-        }),
     }
 }
 

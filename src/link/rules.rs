@@ -282,7 +282,7 @@ mod tests {
     async fn a_fault_begins_once_and_ends_once() {
         let rules = Rules::new(1);
         let silence = LinkFault::PartitionSilence;
-        rules.start(3, Direction::Up, silence, 1.0).unwrap();
+        rules.start(3, Direction::Up, silence.clone(), 1.0).unwrap();
         let again = rules.start(3, Direction::Down, silence, 1.0);
         assert_eq!(again, Err(FaultError::AlreadyActive(3)));
         assert_eq!(rules.end(4).await, Err(FaultError::NotActive(4)));

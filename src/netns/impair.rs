@@ -6,7 +6,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::impairment::{Impairment, Loss};
+use super::impairment::Impairment;
+use crate::plan::Loss;
 
 mod chance;
 mod corrupt;

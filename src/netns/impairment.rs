@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::plan::{Delay, Distribution, Loss, Queue};
+
 /// Longest delay, jitter or holding back, in nanoseconds: an hour.
 const TIME_MAX_NS: u64 = 3_600_000_000_000;
 /// Most packets that a queue may be told to hold.
@@ -34,68 +36,6 @@ pub enum Impairment {
     Partition,
     /// The link is up for `up_ns`, down for `down_ns`, and again, from the impairment's start.
     Flap { up_ns: u64, down_ns: u64 },
-}
-
-/// A delay with jitter. `correlation` (0 to below 1) is that of each draw with the one before; the
-/// distribution stays what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Delay {
-    pub delay_ns: u64,
-    pub jitter_ns: u64,
-    pub distribution: Distribution,
-    pub correlation: f64,
-}
-
-impl Delay {
-    /// The same delay for every packet.
-    pub const fn fixed(delay_ns: u64) -> Self {
-        Self {
-            delay_ns,
-            jitter_ns: 0,
-            distribution: Distribution::Uniform,
-            correlation: 0.0,
-        }
-    }
-}
-
-/// How a delay scatters. No delay is ever below zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Distribution {
-    /// Anything from `delay - jitter` to `delay + jitter`.
-    Uniform,
-    /// Around `delay`, with `jitter` as the standard deviation.
-    Normal,
-    /// Never below `delay`; beyond it a heavy tail: `jitter * (x - 1)`, where `x` is Pareto
-    /// distributed with minimum 1 and this `shape` (above 1; 3 is heavy, 1.2 is extreme).
-    Pareto { shape: f64 },
-}
-
-/// Which packets vanish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// Each with the same probability, whatever became of the others.
-    Independent { share: f64 },
-    /// Two states. Before each packet the good state turns bad with probability `enter`, the bad one
-    /// good with `leave`; a packet is lost with the probability of the state it finds. Mean length
-    /// of a bad spell: `1 / leave` packets.
-    GilbertElliott {
-        enter: f64,
-        leave: f64,
-        loss_bad: f64,
-        loss_good: f64,
-    },
-    /// Exactly these, counted from 1 at the impairment's start, in each direction.
-    Exact { packets: Vec<u64> },
-}
-
-/// How much a line's queue holds, the packet on the line included. What comes beyond is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Queue {
-    Packets(u64),
-    Bytes(u64),
 }
 
 /// A value that makes no sense.

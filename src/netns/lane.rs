@@ -129,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::netns::impairment::{Delay, Distribution, Loss, Queue};
+    use crate::plan::{Delay, Distribution, Loss, Queue};
 
     fn judged(lane: &mut Lane, at_ns: u64) -> Vec<Fate> {
         let mut fates = Vec::new();

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
-pub use crate::evidence::FaultProof;
 use crate::evidence::{ClientSample, LinkSample, SinkEvidence, SinkSample};
 use crate::plan::windows::Segment;
-use crate::plan::{ClientPlan, Direction, LinkFault, LoadPlan, SinkPlan};
+use crate::plan::{ClientPlan, FaultKind, LoadPlan, SinkPlan};
 use crate::signal::Signal;
 
 /// First line to a role: everything that it needs to get ready.
@@ -90,13 +89,9 @@ pub enum Command {
     Start(RunClock),
     /// To the client: no further arrival, flush and shut down as at the planned end.
     StopLoad,
-    /// To the link.
-    StartFault {
-        fault: usize,
-        direction: Direction,
-        kind: LinkFault,
-    },
-    /// To the link: end the fault that was started under this number.
+    /// To the role that injects this kind of fault ([`FaultKind::injector`]).
+    StartFault { fault: usize, kind: FaultKind },
+    /// To the same role: end the fault that was started under this number.
     EndFault { fault: usize },
     /// Report what is left and exit.
     Finish,
@@ -118,7 +113,8 @@ pub enum Report {
     FaultEnded {
         fault: usize,
         at_ns: u64,
-        proof: FaultProof,
+        /// What the injector counted, in words, where that proves that the fault took effect.
+        proof: Option<String>,
     },
     /// From the client: the schedule has ended and the SDK begins to shut down.
     LoadEnded {

@@ -4,10 +4,17 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::control::{Command, LinkSetup, Ready, Report, Setup};
+use super::control::{Command, LinkSetup, Report, Setup};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
-use crate::link::Link;
+use crate::plan::FaultKind;
+
+mod backend;
+mod proof;
+mod proxy;
+
+use backend::Backend;
+use proxy::Proxy;
 
 /// How often the link's counters are reported once the run has started.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
@@ -29,18 +36,9 @@ pub fn run() -> Result<(), RoleError> {
 }
 
 async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
-    let upstream = setup
-        .upstream
-        .parse()
-        .map_err(|error| RoleError::Failed(format!("upstream {:?}: {error}", setup.upstream)))?;
-    let buffer_bytes = usize::try_from(setup.buffer_bytes).unwrap_or(usize::MAX);
-    let link = Link::bind(upstream, setup.seed, buffer_bytes).await?;
-    let address = link.local_addr().to_string();
+    let mut link: Box<dyn Backend> = Box::new(Proxy::up(&setup).await?);
     let mut commands = stdio::commands();
-    stdio::report(&Report::Ready(Ready {
-        grpc: address.clone(),
-        http: address,
-    }));
+    stdio::report(&Report::Ready(link.ready()));
 
     let mut clock: Option<RunClock> = None;
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
@@ -56,7 +54,7 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
         match command {
             Some(Command::Start(run_clock)) => clock = Some(run_clock),
             Some(Command::Finish) | None => break,
-            Some(other) => match obey(&link, other, clock).await {
+            Some(other) => match obey(link.as_mut(), other, clock).await {
                 Ok(done) => stdio::report(&done),
                 Err(why) => stdio::report(&Report::Failed { why }),
             },
@@ -68,7 +66,11 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
 }
 
 /// Begins or ends a fault.
-async fn obey(link: &Link, command: Command, clock: Option<RunClock>) -> Result<Report, String> {
+async fn obey(
+    link: &mut dyn Backend,
+    command: Command,
+    clock: Option<RunClock>,
+) -> Result<Report, String> {
     let offset_ns = |monotonic_ns: u64| {
         clock.map_or(0, |clock| {
             monotonic_ns.saturating_sub(clock.start_monotonic_ns)
@@ -77,16 +79,17 @@ async fn obey(link: &Link, command: Command, clock: Option<RunClock>) -> Result<
     match command {
         Command::StartFault {
             fault,
-            direction,
-            kind,
+            kind:
+                FaultKind::Link {
+                    direction,
+                    fault: kind,
+                },
         } => {
-            let started = link.start_fault(fault, direction, kind);
-            let at_ns = offset_ns(started.map_err(|error| error.to_string())?);
+            let at_ns = offset_ns(link.start_fault(fault, direction, kind).await?);
             Ok(Report::FaultStarted { fault, at_ns })
         }
         Command::EndFault { fault } => {
-            let ended = link.end_fault(fault).await;
-            let (ended_ns, proof) = ended.map_err(|error| error.to_string())?;
+            let (ended_ns, proof) = link.end_fault(fault).await?;
             Ok(Report::FaultEnded {
                 fault,
                 at_ns: offset_ns(ended_ns),

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::chance::{Correlated, normal_share_below};
 use super::{Impair, Packet, Verdict};
-use crate::netns::impairment::{Delay, Distribution};
+use crate::plan::{Delay, Distribution};
 
 /// Longest delay that a heavy tail may draw: a minute beyond the fixed part.
 const TAIL_MAX_NS: f64 = 60e9;

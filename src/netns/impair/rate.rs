@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Impair, Packet, Verdict};
-use crate::netns::impairment::Queue;
+use crate::plan::Queue;
 
 #[derive(Debug)]
 pub struct Line {

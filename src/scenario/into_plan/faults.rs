@@ -1,19 +1,17 @@
 //! Faults: one kind each, within the run, and no two of a kind at once in one place.
 
-use super::super::file::{FaultFile, PartitionFile};
+use super::super::file::FaultFile;
 use super::super::problem::{Finding, quoted};
 use super::super::units::show_ns;
-use super::{HOUR, Planner, is_name};
-use crate::plan::{Direction, FaultKind, FaultPlan, LinkFault, ProcessFault, RoleName, RunPlan};
+use super::{Planner, is_name};
+use crate::plan::{FaultKind, FaultPlan, LinkFault, RunPlan};
 
-const KINDS: &[&str] = &[
-    "partition",
-    "latency",
-    "bandwidth",
-    "slow_close",
-    "kill",
-    "pause",
-];
+mod link;
+mod process;
+mod times;
+
+/// The kinds that an entry gives: the path of what makes it, and the kind where that is there.
+type Kinds = Vec<(&'static str, Option<FaultKind>)>;
 
 impl Planner<'_> {
     pub(super) fn faults(&mut self, files: &[FaultFile], run: &RunPlan) -> Vec<FaultPlan> {
@@ -80,132 +78,18 @@ impl Planner<'_> {
     }
 
     fn fault_kind(&mut self, path: &str, file: &FaultFile) -> Option<FaultKind> {
-        let direction = file.direction.unwrap_or(Direction::Both);
-        let link = |fault: LinkFault| Some(FaultKind::Link { direction, fault });
-        let process = |role, fault| Some(FaultKind::Process { role, fault });
-        let mut kinds: Vec<(&str, Option<FaultKind>)> = Vec::new();
-        if let Some(partition) = file.partition {
-            let fault = match partition {
-                PartitionFile::Silence => LinkFault::PartitionSilence,
-                PartitionFile::Reset => LinkFault::PartitionReset,
-            };
-            kinds.push(("partition", link(fault)));
-        }
-        if let Some(latency) = file.latency {
-            let jitter_ns = latency.jitter.map_or(0, |time| time.0);
-            let fault = latency.delay.map(|delay| {
-                let key = format!("{path}.latency.delay");
-                let delay_ns = self.time(&key, Some(delay), 0, 0..=HOUR);
-                if jitter_ns > delay_ns {
-                    self.problem(
-                        &format!("{path}.latency.jitter"),
-                        "the jitter is larger than the delay",
-                        "bytes cannot arrive before they were sent: at most `delay`",
-                    );
-                }
-                LinkFault::Latency {
-                    delay_ns,
-                    jitter_ns,
-                }
-            });
-            kinds.push(("latency.delay", fault.and_then(link)));
-        }
-        if let Some(bandwidth) = file.bandwidth {
-            if bandwidth.0 == 0 {
-                self.problem(
-                    &format!("{path}.bandwidth"),
-                    "nothing would pass at all",
-                    "say `partition: silence` for that",
-                );
-            }
-            let fault = LinkFault::Bandwidth {
-                bytes_per_second: bandwidth.0,
-            };
-            kinds.push(("bandwidth", link(fault)));
-        }
-        if let Some(delay) = file.slow_close {
-            let delay_ns = delay.0;
-            kinds.push(("slow_close", link(LinkFault::SlowClose { delay_ns })));
-        }
-        if let Some(role) = file.kill {
-            if role != RoleName::Client {
-                self.problem(
-                    &format!("{path}.kill"),
-                    format!("the {} cannot be killed", role.as_str()),
-                    "only `client`: the run could not be measured without the others",
-                );
-            }
-            kinds.push(("kill", process(role, ProcessFault::Kill)));
-        }
-        if let Some(role) = file.pause {
-            kinds.push(("pause", process(role, ProcessFault::Pause)));
-        }
-        let kind = self.only_one(path, KINDS, kinds)?;
-        if matches!(kind, FaultKind::Process { .. }) && file.direction.is_some() {
+        let mut kinds = Kinds::new();
+        self.link_kinds(path, file, &mut kinds);
+        self.process_kinds(path, file, &mut kinds);
+        let names = [&link::KINDS[..], &process::KINDS[..]].concat();
+        let kind = self.only_one(path, &names, kinds)?;
+        if !matches!(kind, FaultKind::Link { .. }) && file.direction.is_some() {
             let span = self.document.key_span(&format!("{path}.direction"));
-            let finding = Finding::new(span, "a process has no direction")
-                .help(format!("only {} have one", quoted(&KINDS[..4])));
+            let finding = Finding::new(span, "only a fault of the link has a direction")
+                .help(format!("only {} have one", quoted(&link::KINDS)));
             self.findings.push(finding);
         }
         Some(kind)
-    }
-
-    fn fault_times(
-        &mut self,
-        path: &str,
-        file: &FaultFile,
-        kind: Option<&FaultKind>,
-        run: &RunPlan,
-    ) -> (u64, Option<u64>) {
-        let start_ns = file.at.map_or(0, |time| time.0);
-        let end_ns = file.length.map(|time| start_ns.saturating_add(time.0));
-        let (at, length) = (format!("{path}.at"), format!("{path}.for"));
-        let run_end = show_ns(run.duration_ns);
-        if start_ns >= run.duration_ns {
-            self.problem(
-                &at,
-                format!(
-                    "the fault starts at {} and the run ends at {run_end}",
-                    show_ns(start_ns)
-                ),
-                "start it earlier, or make `run.duration` longer",
-            );
-        } else if let Some(end_ns) = end_ns.filter(|end| *end > run.duration_ns) {
-            self.problem(
-                &length,
-                format!(
-                    "the fault ends at {} and the run ends at {run_end}",
-                    show_ns(end_ns)
-                ),
-                "end it earlier, leave `for` out, or make `run.duration` longer",
-            );
-        }
-        if file.length.is_some_and(|time| time.0 == 0) {
-            self.problem(&length, "the fault takes no time", "more than 0s");
-        }
-        match kind {
-            Some(FaultKind::Process {
-                fault: ProcessFault::Kill,
-                ..
-            }) if self.document.has(&length) => {
-                let span = self.document.key_span(&length);
-                let finding = Finding::new(span, "a kill has no length").help("leave `for` out");
-                self.findings.push(finding);
-                (start_ns, None)
-            }
-            Some(FaultKind::Process {
-                fault: ProcessFault::Pause,
-                ..
-            }) => {
-                self.required(
-                    &length,
-                    file.length,
-                    "a pause must end: say how long it lasts",
-                );
-                (start_ns, end_ns)
-            }
-            _ => (start_ns, end_ns),
-        }
     }
 }
 

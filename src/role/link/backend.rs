@@ -1,0 +1,32 @@
+//! What a link is made of: the one thing that the role commands, whatever moves the bytes.
+
+use async_trait::async_trait;
+
+use crate::evidence::LinkSample;
+use crate::plan::{Direction, LinkFault};
+use crate::role::control::Ready;
+
+/// A link that is up. Dropped, it is gone with everything that it made.
+#[async_trait]
+pub trait Backend: Send {
+    /// Where the client finds it.
+    fn ready(&self) -> Ready;
+
+    /// Begins a fault; returns the moment of [`crate::clock::monotonic_ns`] from which it is in
+    /// force, or says why it cannot.
+    async fn start_fault(
+        &mut self,
+        id: usize,
+        direction: Direction,
+        fault: LinkFault,
+    ) -> Result<u64, String>;
+
+    /// Ends a fault; returns the moment of its end, and what proves that it took effect, in words.
+    async fn end_fault(&mut self, id: usize) -> Result<(u64, Option<String>), String>;
+
+    /// The live counters, stamped with `at_ns`.
+    fn sample(&self, at_ns: u64) -> LinkSample;
+
+    /// Stops: when this returns, nothing of it is left.
+    async fn shutdown(self: Box<Self>);
+}
