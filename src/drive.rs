@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
-use crate::evidence::{Evidence, SinkEvidence, Stopped};
+use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped};
 use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
@@ -76,6 +76,7 @@ struct Run<'a> {
     quiescent_ns: Option<u64>,
     by_deadline: Option<ReceivedByDeadline>,
     sink: SinkEvidence,
+    packets: Option<PacketEvidence>,
 }
 
 impl<'a> Run<'a> {
@@ -108,6 +109,7 @@ impl<'a> Run<'a> {
             quiescent_ns: None,
             by_deadline: None,
             sink: SinkEvidence::default(),
+            packets: None,
             topology,
         }
     }
@@ -171,8 +173,9 @@ impl<'a> Run<'a> {
                 self.live.client_errors = errors;
             }
             Report::SinkDone(evidence) => self.sink = *evidence,
+            Report::Packets(packets) => self.packets = Some(*packets),
             Report::LinkDone(sample) => self.live.series.link.push(sample),
-            Report::Failed { why } => {
+            Report::Failed { why } | Report::Refused { why, .. } => {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }
             Report::Ready(_) => {}

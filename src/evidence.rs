@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
+mod packets;
+
+pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
+
 /// Everything that a run left behind.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Evidence {
@@ -21,6 +25,9 @@ pub struct Evidence {
     pub sums: Vec<SeriesSum>,
     pub sink: SinkEvidence,
     pub faults: Vec<FaultEvidence>,
+    /// What the packet link did, where the link is one and could tell.
+    #[serde(default)]
+    pub packets: Option<PacketEvidence>,
     pub times: Times,
     pub series: Series,
     pub roles: Vec<RoleEvidence>,

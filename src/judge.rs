@@ -17,6 +17,7 @@ mod fixture;
 mod harness;
 pub mod live;
 mod measure;
+mod packets;
 mod recovery;
 mod resources;
 mod series;
@@ -73,8 +74,8 @@ pub fn judge(
         phases: phases(&facts.segments, evidence),
         causes: causes::causes(&facts),
         sums: sums::result(&evidence.sums),
-        notes: notes(plan),
-        environment: circumstances.environment,
+        notes: notes(plan, evidence),
+        environment: packets::environment(circumstances.environment, evidence),
         fingerprint: circumstances.fingerprint,
     };
     (result, facts.histograms())
@@ -168,7 +169,7 @@ fn phases(segments: &[Segment], evidence: &Evidence) -> Vec<PhaseResult> {
 }
 
 /// What changes how the numbers are to be read.
-fn notes(plan: &Plan) -> Vec<String> {
+fn notes(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let mut notes = Vec::new();
     for signal in plan.load.signals() {
         if let Some(arrivals) = plan.load.arrivals(signal)
@@ -185,5 +186,6 @@ fn notes(plan: &Plan) -> Vec<String> {
     if !plan.sink.plant.is_empty() {
         notes.push("the sink was told to misbehave (sink.plant)".to_owned());
     }
+    notes.extend(packets::note(evidence));
     notes
 }

@@ -46,15 +46,14 @@ mod sys;
 #[cfg(not(target_os = "linux"))]
 mod absent;
 
+pub use crate::evidence::{Congestion, LaneCounts, Rights};
 pub use error::NetnsError;
-pub use tally::{LaneCounts, Tally};
+pub use tally::Tally;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::PacketLink;
+pub use absent::{Door, PacketLink};
 #[cfg(target_os = "linux")]
 pub use door::Door;
-#[cfg(target_os = "linux")]
-pub use kernel::Congestion;
 #[cfg(target_os = "linux")]
 pub use packet_link::{PacketLink, Sample};
 
@@ -64,16 +63,6 @@ pub use packet_link::{PacketLink, Sample};
 pub enum Side {
     Client,
     Sink,
-}
-
-/// Whose rights a link needs here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rights {
-    /// Root's: namespaces are made directly.
-    Root,
-    /// Anybody's: namespaces are made in a user namespace.
-    Anybody,
 }
 
 /// How a link is made.

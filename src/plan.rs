@@ -13,12 +13,14 @@ mod fault;
 #[cfg(test)]
 pub mod fixture;
 mod link_fault;
+mod packet_fault;
 pub mod schedule;
 pub mod secret;
 pub mod windows;
 
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
-pub use link_fault::{Delay, Distribution, LinkFault, Loss, Queue};
+pub use link_fault::{Delay, Distribution, LinkFault};
+pub use packet_fault::{Loss, PacketFault, Queue};
 
 use expectation::Expectation;
 use secret::Secret;
@@ -331,11 +333,25 @@ pub struct TlsPair {
 }
 
 /// The link between client and sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkPlan {
     pub via: LinkBackend,
-    /// Bytes that the link holds per connection and direction before it stops reading.
+    /// Bytes that the link holds before it stops reading, per connection and direction. A packet link
+    /// knows no connections: there it is per direction, and what comes beyond is lost, which makes
+    /// the run inconclusive.
     pub buffer_bytes: u64,
+    /// Of a link of packets only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<PacketLinkPlan>,
+}
+
+/// What only a link of packets has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacketLinkPlan {
+    /// MTU of both sides' interfaces.
+    pub mtu_bytes: u32,
+    /// Congestion control of both sides; `None`: the machine's own.
+    pub congestion: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -343,6 +359,18 @@ pub struct LinkPlan {
 pub enum LinkBackend {
     /// The embedded TCP proxy.
     Proxy,
+    /// Two network namespaces, joined packet by packet. Linux only.
+    Netns,
+}
+
+impl LinkBackend {
+    /// The name under which scenarios and results know it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LinkBackend::Proxy => "proxy",
+            LinkBackend::Netns => "netns",
+        }
+    }
 }
 
 /// squall's own receiver.

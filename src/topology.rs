@@ -1,12 +1,14 @@
 //! Brings the roles of a plan up as processes, each told where the next one listens.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use crate::netns::Door;
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, RoleName};
 use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
@@ -21,6 +23,8 @@ use certificates::Certificates;
 
 /// How long a role may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
+/// How long after its end a role's last words are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Reports that may wait for the conductor; at ten a second from each role, minutes of them.
 const REPORTS_WAITING: usize = 4096;
 
@@ -42,6 +46,9 @@ pub enum TopologyError {
         why: String,
         log: String,
     },
+    #[error("{why}")]
+    #[diagnostic(help("{help}"))]
+    Refused { why: String, help: String },
     #[error("cannot make the evidence files in {path}: {error}")]
     #[diagnostic(help(
         "they need room for every arrival of the run: make room on that disk, name another with `--results DIR`, or lower the rate or the duration"
@@ -67,7 +74,8 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// Starts sink, link and client, in this order, and waits until each is ready.
+    /// Starts sink, link and client, in this order, and waits until each is ready. A link of packets
+    /// comes first: it is the ground on which the others stand.
     ///
     /// `run_folder` receives the roles' logs and the evidence. Dropping the topology, at any
     /// moment, kills every role.
@@ -81,8 +89,28 @@ impl Topology {
                 path: evidence.display().to_string(),
                 error,
             })?;
-        let certificates = Certificates::of(&plan.client.tls).map_err(TopologyError::Tls)?;
-        let (reports_in, mut reports) = mpsc::channel(REPORTS_WAITING);
+        let mut stage = Stage::before(run_folder);
+        let mut link_setup = LinkSetup {
+            upstream: String::new(),
+            seed: plan.seed,
+            buffer_bytes: plan.link.buffer_bytes,
+            packets: plan.link.packets.clone(),
+        };
+        let ground = match link_setup.packets {
+            Some(_) => Some(
+                stage
+                    .enter(RoleName::Link, Setup::Link(link_setup.clone()), &[], None)
+                    .await?,
+            ),
+            None => None,
+        };
+        let sides = ground.as_ref().and_then(|(_, ready)| ready.sides.clone());
+        let (client_door, sink_door, listen) = match &sides {
+            Some(sides) => (Some(&sides.client), Some(&sides.sink), sides.sink_address),
+            None => (None, None, IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        };
+        let certificates =
+            Certificates::of(&plan.client.tls, listen).map_err(TopologyError::Tls)?;
 
         let sink_setup = Setup::Sink(Box::new(SinkSetup {
             sink: plan.sink.clone(),
@@ -90,21 +118,26 @@ impl Topology {
             expected,
             segments: segments(plan),
             tls: certificates.as_ref().map(Certificates::for_sink),
+            listen,
             evidence: evidence.clone(),
         }));
-        let mut sink = RoleProcess::spawn(RoleName::Sink, run_folder, &[], reports_in.clone())?;
-        let sink_ready = ready(&mut sink, &sink_setup, &mut reports, run_folder).await?;
+        let (sink, sink_ready) = stage
+            .enter(RoleName::Sink, sink_setup, &[], sink_door)
+            .await?;
+        link_setup.upstream = match plan.client.protocol {
+            Protocol::Grpc => sink_ready.grpc,
+            Protocol::HttpProtobuf | Protocol::HttpJson => sink_ready.http,
+        };
 
-        let link_setup = Setup::Link(LinkSetup {
-            upstream: match plan.client.protocol {
-                Protocol::Grpc => sink_ready.grpc,
-                Protocol::HttpProtobuf | Protocol::HttpJson => sink_ready.http,
-            },
-            seed: plan.seed,
-            buffer_bytes: plan.link.buffer_bytes,
-        });
-        let mut link = RoleProcess::spawn(RoleName::Link, run_folder, &[], reports_in.clone())?;
-        let link_ready = ready(&mut link, &link_setup, &mut reports, run_folder).await?;
+        let (link, destination) = match ground {
+            // The client speaks to the sink itself, across the link.
+            Some((link, _)) => (link, link_setup.upstream),
+            None => {
+                let setup = Setup::Link(link_setup);
+                let (link, ready) = stage.enter(RoleName::Link, setup, &[], None).await?;
+                (link, ready.grpc)
+            }
+        };
 
         let client_setup = Setup::Client(Box::new(ClientSetup {
             seed: plan.seed,
@@ -118,19 +151,20 @@ impl Topology {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
                 .collect(),
-            endpoint: endpoint(&link_ready.grpc, certificates.is_some()),
+            endpoint: endpoint(&destination, certificates.is_some()),
             tls: certificates.as_ref().map(Certificates::for_client),
             evidence: evidence.clone(),
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
-        let mut client = RoleProcess::spawn(RoleName::Client, run_folder, &sdk, reports_in)?;
-        ready(&mut client, &client_setup, &mut reports, run_folder).await?;
+        let (client, _) = stage
+            .enter(RoleName::Client, client_setup, &sdk, client_door)
+            .await?;
 
         Ok(Self {
             client,
             link,
             sink,
-            reports,
+            reports: stage.reports,
             evidence,
         })
     }
@@ -150,50 +184,95 @@ impl Topology {
     }
 }
 
-/// Certificates are made for `localhost`, so an encrypted line is spoken to by that name.
-fn endpoint(link: &str, encrypted: bool) -> String {
-    match (encrypted, link.rsplit_once(':')) {
-        (true, Some((_, port))) => format!("https://localhost:{port}"),
-        _ => format!("http://{link}"),
+/// Where it is spoken to. Beside this machine's own address users' certificates know `localhost`, so
+/// an encrypted line there is spoken to by that name.
+fn endpoint(destination: &str, encrypted: bool) -> String {
+    let own = destination.strip_prefix("127.0.0.1:");
+    match (encrypted, own) {
+        (true, Some(port)) => format!("https://localhost:{port}"),
+        (true, None) => format!("https://{destination}"),
+        (false, _) => format!("http://{destination}"),
     }
 }
 
-async fn ready(
-    process: &mut RoleProcess,
-    setup: &Setup,
-    reports: &mut mpsc::Receiver<Said>,
-    run_folder: &Path,
-) -> Result<Ready, TopologyError> {
-    let role = process.role;
-    let not_ready = |why: String| TopologyError::NotReady {
-        role: role.as_str(),
-        why,
-        log: process::log_path(run_folder, role).display().to_string(),
-    };
-    process
-        .send_line(setup)
-        .await
-        .map_err(|error| not_ready(error.to_string()))?;
-    let answer = timeout(READY_DEADLINE, async {
-        loop {
-            tokio::select! {
-                said = reports.recv() => match said {
-                    Some((from, Report::Ready(ready))) if from == role => return Ok(ready),
-                    Some((from, Report::Failed { why })) if from == role => return Err(why),
-                    Some(_) => {}
-                    None => return Err("it closed its output".to_owned()),
-                },
-                exit = process.wait() => return Err(format!("it {exit}")),
-            }
+/// Where roles come up, one after the other.
+struct Stage<'a> {
+    run_folder: &'a Path,
+    reports_in: mpsc::Sender<Said>,
+    reports: mpsc::Receiver<Said>,
+}
+
+impl<'a> Stage<'a> {
+    fn before(run_folder: &'a Path) -> Self {
+        let (reports_in, reports) = mpsc::channel(REPORTS_WAITING);
+        Self {
+            run_folder,
+            reports_in,
+            reports,
         }
-    })
-    .await;
-    match answer {
-        Ok(Ok(ready)) => Ok(ready),
-        Ok(Err(why)) => Err(not_ready(why)),
-        Err(_) => Err(not_ready(format!(
-            "nothing was heard from it for {} s",
-            READY_DEADLINE.as_secs()
-        ))),
+    }
+
+    /// Starts a role, through `door` where there is one, and waits until it is ready.
+    async fn enter(
+        &mut self,
+        role: RoleName,
+        setup: Setup,
+        variables: &[(String, String)],
+        door: Option<&Door>,
+    ) -> Result<(RoleProcess, Ready), TopologyError> {
+        let reports_in = self.reports_in.clone();
+        let mut process = RoleProcess::spawn(role, self.run_folder, variables, door, reports_in)?;
+        let ready = self.ready(&mut process, &setup).await?;
+        Ok((process, ready))
+    }
+
+    async fn ready(
+        &mut self,
+        process: &mut RoleProcess,
+        setup: &Setup,
+    ) -> Result<Ready, TopologyError> {
+        let role = process.role;
+        let log = process::log_path(self.run_folder, role)
+            .display()
+            .to_string();
+        let not_ready = |why: String| TopologyError::NotReady {
+            role: role.as_str(),
+            why,
+            log: log.clone(),
+        };
+        process
+            .send_line(setup)
+            .await
+            .map_err(|error| not_ready(error.to_string()))?;
+        let answer = timeout(READY_DEADLINE, async {
+            let mut ended = None;
+            loop {
+                tokio::select! {
+                    said = self.reports.recv() => match said {
+                        Some((from, Report::Ready(ready))) if from == role => return Ok(ready),
+                        Some((from, Report::Failed { why })) if from == role => {
+                            return Err(not_ready(why));
+                        }
+                        Some((from, Report::Refused { why, help })) if from == role => {
+                            return Err(TopologyError::Refused { why, help });
+                        }
+                        Some(_) => {}
+                        None => return Err(not_ready("it closed its output".to_owned())),
+                    },
+                    // Its last words may still be on their way.
+                    exit = process.wait(), if ended.is_none() => ended = Some(exit),
+                    () = sleep(LAST_WORDS), if ended.is_some() => {
+                        return Err(not_ready(format!("it {}", ended.unwrap_or_default())));
+                    }
+                }
+            }
+        })
+        .await;
+        answer.unwrap_or_else(|_| {
+            Err(not_ready(format!(
+                "nothing was heard from it for {} s",
+                READY_DEADLINE.as_secs()
+            )))
+        })
     }
 }

@@ -72,6 +72,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "observe",
         "the conductor samples the roles' processes",
     ),
+    (
+        "conductor",
+        "netns",
+        "the conductor starts roles behind the doors of a packet link",
+    ),
     ("judgment", "error", "a verdict is an exit code"),
 ];
 

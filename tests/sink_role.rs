@@ -68,6 +68,7 @@ impl Run {
             expected,
             segments: vec![segment(0, SECOND_NS), segment(SECOND_NS, u64::MAX)],
             tls,
+            listen: std::net::Ipv4Addr::LOCALHOST.into(),
             evidence: evidence.path().to_owned(),
         }));
         let mut role = Role::start("sink", &setup);

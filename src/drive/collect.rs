@@ -137,6 +137,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         sums,
         sink,
         faults: run.faults.into_evidence(),
+        packets: run.packets,
         times: Times {
             start_unix_ns: run.clock.start_unix_ns,
             load_ended_ns,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::Facts;
+use super::{facts::Facts, packets};
 use crate::metric;
 use crate::plan::expectation::Window;
 use crate::plan::windows::segment_at;
@@ -28,11 +28,12 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
     checks.push(drained(facts));
     checks.push(sink_saturation(facts));
     checks.push(controller_cpu(facts));
+    checks.extend(packets::checks(facts));
     checks.extend(faults(facts));
     checks
 }
 
-fn check(
+pub(super) fn check(
     name: impl Into<String>,
     holds: bool,
     observed: String,

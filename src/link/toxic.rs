@@ -74,6 +74,8 @@ impl From<LinkFault> for Toxic {
             LinkFault::PartitionSilence => Toxic::Silence,
             LinkFault::PartitionReset => Toxic::Reset,
             LinkFault::SlowClose { delay_ns } => Toxic::SlowClose { delay_ns },
+            // The role has refused it: a stream has no packets.
+            LinkFault::Packets(_) => Toxic::Noop,
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum NetnsError {
     #[error("an MTU of {mtu_bytes} bytes: it must be 68 to 65535")]
     Mtu { mtu_bytes: u32 },
     #[error(
-        "congestion control {wanted} cannot be pinned on the packet link ({source}); this kernel allows: {allowed}"
+        "congestion control {wanted} cannot be pinned on the packet link: {source}\nthis machine allows: {allowed}"
     )]
     Congestion {
         wanted: String,
@@ -43,4 +43,15 @@ pub enum NetnsError {
     RelayGone,
     #[error("a thread cannot enter a user namespace; start a process there instead")]
     NoThreads,
+}
+
+impl NetnsError {
+    /// What went wrong, and what to do about it; the latter is empty where nobody knows.
+    pub fn told(&self) -> (String, String) {
+        let text = self.to_string();
+        match text.split_once('\n') {
+            Some((why, help)) => (why.to_owned(), help.to_owned()),
+            None => (text, String::new()),
+        }
+    }
 }

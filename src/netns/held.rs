@@ -38,6 +38,12 @@ impl Held {
         self.waiting.len()
     }
 
+    /// Bytes of the waiting frames, without `header_bytes` of each.
+    pub fn bytes(&self, header_bytes: usize) -> u64 {
+        let apart = self.len() * (OVERHEAD_BYTES + header_bytes);
+        self.bytes.saturating_sub(apart) as u64
+    }
+
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -98,6 +104,7 @@ mod tests {
         assert!(held.push(1, &[0; 6], |_| {}));
         assert!(!held.push(1, &[0; 5], |_| {}));
         assert!(held.push(1, &[0; 4], |_| {}));
+        assert_eq!((held.bytes(0), held.bytes(2)), (10, 6));
         let mut due = Vec::new();
         held.pop_due(1, 9, &mut due);
         assert_eq!(due.len(), 2);

@@ -4,18 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use serde::{Deserialize, Serialize};
-
 use super::NetnsError;
-
-/// Congestion control in force on each side: what sockets get that do not choose their own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Congestion {
-    pub client: String,
-    pub sink: String,
-    /// Whether it was asked for, or only found.
-    pub pinned: bool,
-}
 
 /// Reads a small file from its beginning.
 fn read(file: &OwnedFd) -> io::Result<String> {

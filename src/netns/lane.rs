@@ -1,8 +1,9 @@
 //! One direction's impairments together: what becomes of each packet, and what is counted of it.
 
+use super::LaneCounts;
 use super::impair::{self, Impair, Packet, Verdict};
 use super::impairment::Impairment;
-use super::tally::{LaneCounts, Tally};
+use super::tally::Tally;
 
 /// One way in which a packet, or a copy of it, passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

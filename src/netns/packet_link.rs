@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::birth::{Born, Room, born};
 use super::door::Door;
 use super::impairment::Impairment;
-use super::kernel::{self, Congestion};
+use super::kernel;
 use super::netlink::{End, Mac};
 use super::relay::{ETHERNET_BYTES, LaneSample, Relay};
 use super::sys::{self, Ring};
-use super::tally::{LaneCounts, Tally};
-use super::{NetnsError, Rights, Setup, Side};
+use super::tally::Tally;
+use super::{Congestion, LaneCounts, NetnsError, Rights, Setup, Side};
 use crate::plan::Direction;
 
 /// Addresses for measuring network devices (RFC 2544): nobody's real ones.

@@ -12,12 +12,13 @@ use std::thread::JoinHandle;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::LaneCounts;
 use super::NetnsError;
 use super::held::Held;
 use super::impairment::Impairment;
 use super::lane::{Fate, Lane};
 use super::sys::{self, BATCH, Ring};
-use super::tally::{LaneCounts, Tally};
+use super::tally::Tally;
 use crate::clock::{monotonic_ns, unix_ns};
 
 /// Length of an Ethernet header, which impairments do not count.
@@ -185,6 +186,7 @@ impl Worker {
         let counts = self.lane.counts();
         counts.missed += missed;
         counts.held = self.held.len() as u64;
+        counts.held_bytes = self.held.bytes(ETHERNET_BYTES);
         counts.cpu_ns = cpu.tv_sec as u64 * 1_000_000_000 + cpu.tv_nsec as u64;
         LaneSample {
             counts: counts.clone(),

@@ -1,9 +1,8 @@
-//! What is counted of packets: per direction, and per impairment as the proof of its effect.
+//! What is counted of packets per impairment, as the proof of its effect.
 
 use serde::{Deserialize, Serialize};
 
 use super::impair::{Packet, Verdict};
-use crate::stats::histogram::Latencies;
 
 /// What one impairment did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,45 +67,5 @@ impl Tally {
             corrupted: self.corrupted + other.corrupted,
             duplicated: self.duplicated + other.duplicated,
         }
-    }
-}
-
-/// What one direction did. Bytes are those of IP, without the Ethernet header.
-///
-/// `received + copies == sent + dropped + overflowed + unsent + held` at any time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LaneCounts {
-    pub received: u64,
-    pub received_bytes: u64,
-    /// Copies that duplication added.
-    pub copies: u64,
-    pub sent: u64,
-    pub sent_bytes: u64,
-    /// Dropped by an impairment, on purpose.
-    pub dropped: u64,
-    /// Waiting now.
-    pub held: u64,
-    /// Dropped because more waited than the link may hold: the relay's failure.
-    pub overflowed: u64,
-    /// Refused by the kernel on the way out: the relay's failure.
-    pub unsent: u64,
-    /// Lost by the kernel because the relay did not read in time; never `received`.
-    pub missed: u64,
-    /// Time from when a packet was due to when it was sent.
-    pub lateness: Latencies,
-    /// Processor time that the relay's thread has used.
-    pub cpu_ns: u64,
-}
-
-impl LaneCounts {
-    /// Whether the relay lost nothing on its own account.
-    pub const fn is_faithful(&self) -> bool {
-        self.overflowed == 0 && self.unsent == 0 && self.missed == 0
-    }
-
-    /// Whether every packet is accounted for.
-    pub const fn closes(&self) -> bool {
-        self.received + self.copies
-            == self.sent + self.dropped + self.overflowed + self.unsent + self.held
     }
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a link can do to bytes. Each kind has one file under `src/link/fault/`.
+use super::{LinkBackend, PacketFault};
+
+/// What a link can do to what passes. Each kind that a proxy can do has one file under `src/link/fault/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkFault {
@@ -16,6 +18,8 @@ pub enum LinkFault {
     PartitionReset,
     /// The end of a stream is passed on late.
     SlowClose { delay_ns: u64 },
+    /// What only a link of packets can do.
+    Packets(PacketFault),
 }
 
 impl LinkFault {
@@ -27,6 +31,19 @@ impl LinkFault {
             LinkFault::PartitionSilence => "partition.silence",
             LinkFault::PartitionReset => "partition.reset",
             LinkFault::SlowClose { .. } => "slow_close",
+            LinkFault::Packets(fault) => fault.kind(),
+        }
+    }
+
+    /// Which links can do it.
+    pub const fn backends(&self) -> &'static [LinkBackend] {
+        use LinkBackend::{Netns, Proxy};
+        match self {
+            LinkFault::Latency { .. } | LinkFault::PartitionSilence => &[Proxy, Netns],
+            LinkFault::Bandwidth { .. }
+            | LinkFault::PartitionReset
+            | LinkFault::SlowClose { .. } => &[Proxy],
+            LinkFault::Packets(_) => &[Netns],
         }
     }
 }
@@ -64,31 +81,4 @@ pub enum Distribution {
     /// Never below `delay`; beyond it a heavy tail: `jitter * (x - 1)`, where `x` is Pareto
     /// distributed with minimum 1 and this `shape` (above 1; 3 is heavy, 1.2 is extreme).
     Pareto { shape: f64 },
-}
-
-/// Which packets vanish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// Each with the same probability, whatever became of the others.
-    Independent { share: f64 },
-    /// Two states. Before each packet the good state turns bad with probability `enter`, the bad one
-    /// good with `leave`; a packet is lost with the probability of the state it finds. Mean length
-    /// of a bad spell: `1 / leave` packets.
-    GilbertElliott {
-        enter: f64,
-        leave: f64,
-        loss_bad: f64,
-        loss_good: f64,
-    },
-    /// Exactly these, counted from 1 at the impairment's start, in each direction.
-    Exact { packets: Vec<u64> },
-}
-
-/// How much a line's queue holds, the packet on the line included. What comes beyond is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Queue {
-    Packets(u64),
-    Bytes(u64),
 }

@@ -1,13 +1,15 @@
 //! What controller and roles say to each other: one JSON value a line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
-use crate::evidence::{ClientSample, LinkSample, SinkEvidence, SinkSample};
+use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, SinkSample};
+use crate::netns::Door;
 use crate::plan::windows::Segment;
-use crate::plan::{ClientPlan, FaultKind, LoadPlan, SinkPlan};
+use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan};
 use crate::signal::Signal;
 
 /// First line to a role: everything that it needs to get ready.
@@ -46,10 +48,13 @@ pub struct ClientTls {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LinkSetup {
-    /// `127.0.0.1:PORT`
+    /// `127.0.0.1:PORT`; empty for a link of packets, which lies below every address.
     pub upstream: String,
     pub seed: u64,
     pub buffer_bytes: u64,
+    /// Makes it a link of packets.
+    #[serde(default)]
+    pub packets: Option<PacketLinkPlan>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +67,8 @@ pub struct SinkSetup {
     pub segments: Vec<Segment>,
     /// When true, gRPC and HTTP are served over TLS.
     pub tls: Option<SinkTls>,
+    /// Address on which it listens, each protocol on a free port.
+    pub listen: IpAddr,
     pub evidence: PathBuf,
 }
 
@@ -101,8 +108,14 @@ pub enum Command {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
-    /// Set up. Addresses are `127.0.0.1:PORT`, empty for the client.
+    /// Set up. Addresses are `127.0.0.1:PORT`, empty for the client and for a link of packets.
     Ready(Ready),
+    /// This machine does not allow, or does not have, what the role needs.
+    Refused {
+        why: String,
+        /// What to allow, or what there is instead.
+        help: String,
+    },
     Client(ClientSample),
     Link(LinkSample),
     Sink(SinkSample),
@@ -127,6 +140,8 @@ pub enum Report {
     },
     /// From the sink, as the answer to [`Command::Finish`].
     SinkDone(Box<SinkEvidence>),
+    /// From a link of packets, before [`Report::LinkDone`].
+    Packets(Box<PacketEvidence>),
     /// From the link, as the answer to [`Command::Finish`].
     LinkDone(LinkSample),
     /// The role cannot go on, or not do all of its work: the run cannot be judged.
@@ -139,4 +154,16 @@ pub enum Report {
 pub struct Ready {
     pub grpc: String,
     pub http: String,
+    /// From a link of packets: where the others are to be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<Box<Sides>>,
+}
+
+/// The two ends of a link of packets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sides {
+    pub client: Door,
+    pub sink: Door,
+    /// The sink side's own address.
+    pub sink_address: IpAddr,
 }

@@ -7,9 +7,12 @@ use tokio::time::MissedTickBehavior;
 use super::control::{Command, LinkSetup, Report, Setup};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
-use crate::plan::FaultKind;
+use crate::netns::NetnsError;
+use crate::plan::{FaultKind, PacketLinkPlan};
 
 mod backend;
+#[cfg(target_os = "linux")]
+mod packets;
 mod proof;
 mod proxy;
 
@@ -35,8 +38,30 @@ pub fn run() -> Result<(), RoleError> {
         .block_on(serve(setup))
 }
 
+/// The link that the controller asks for.
+async fn up(setup: &LinkSetup) -> Result<Box<dyn Backend>, RoleError> {
+    match &setup.packets {
+        None => Ok(Box::new(Proxy::up(setup).await?)),
+        Some(plan) => packets_up(setup, plan).map_err(|error| {
+            let (why, help) = error.told();
+            stdio::report(&Report::Refused { why, help });
+            RoleError::Failed(error.to_string())
+        }),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn packets_up(setup: &LinkSetup, plan: &PacketLinkPlan) -> Result<Box<dyn Backend>, NetnsError> {
+    Ok(Box::new(packets::Packets::up(setup, plan)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn packets_up(_: &LinkSetup, _: &PacketLinkPlan) -> Result<Box<dyn Backend>, NetnsError> {
+    Err(NetnsError::NotLinux)
+}
+
 async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
-    let mut link: Box<dyn Backend> = Box::new(Proxy::up(&setup).await?);
+    let mut link = up(&setup).await?;
     let mut commands = stdio::commands();
     stdio::report(&Report::Ready(link.ready()));
 
@@ -59,6 +84,11 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
                 Err(why) => stdio::report(&Report::Failed { why }),
             },
         }
+    }
+    match link.packets() {
+        None => {}
+        Some(Ok(packets)) => stdio::report(&Report::Packets(Box::new(packets))),
+        Some(Err(why)) => stdio::report(&Report::Failed { why }),
     }
     stdio::report(&Report::LinkDone(link.sample(since_start_ns(clock))));
     link.shutdown().await;

@@ -69,11 +69,12 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(setup.sink.max_request_bytes),
     });
-    let grpc = TcpListener::bind("127.0.0.1:0").await?;
-    let http = TcpListener::bind("127.0.0.1:0").await?;
+    let grpc = TcpListener::bind((setup.listen, 0)).await?;
+    let http = TcpListener::bind((setup.listen, 0)).await?;
     let ready = Ready {
         grpc: grpc.local_addr()?.to_string(),
         http: http.local_addr()?.to_string(),
+        sides: None,
     };
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, acceptor.clone()));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, acceptor));

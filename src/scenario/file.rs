@@ -19,7 +19,7 @@ use crate::signal::Signal;
 
 mod fault;
 
-pub use fault::{FaultFile, PartitionFile};
+pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -328,8 +328,14 @@ pub struct AttributesFile {
 pub struct LinkFile {
     /// Default proxy.
     pub via: Option<LinkBackend>,
-    /// Bytes held per connection and direction. Default 1MiB.
+    /// Bytes held per connection and direction. Default 1MiB. On `via: netns`, which knows no
+    /// connections, per direction: default 64MiB.
     pub buffer: Option<Bytes>,
+    /// Of `via: netns`: largest packet, 68B to 65535B. Default 1500B.
+    pub mtu: Option<Bytes>,
+    /// Of `via: netns`: congestion control of both sides, such as `cubic` or `bbr`. Default: the machine's.
+    #[schemars(regex(pattern = "^[a-z0-9_-]{1,15}$"))]
+    pub congestion: Option<String>,
 }
 
 /// squall's own receiver.

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use super::document::Document;
 use super::expression::{self, Section};
-use super::file::{LinkFile, PlantFile, RunFile, ScenarioFile, SinkFile};
+use super::file::{PlantFile, RunFile, ScenarioFile, SinkFile};
 use super::problem::Finding;
 use super::units::show_ns;
 use crate::plan::{
-    ClientPlan, LinkBackend, LinkPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan,
-    SinkPlan,
+    ClientPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan,
 };
 use crate::signal::Signal;
 
 mod client;
 mod faults;
+mod link;
 mod load;
 mod profile;
 mod tls;
@@ -46,6 +46,7 @@ pub fn into_plan(
     let producers = planner.producers(file.client.as_ref());
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
+    let link = planner.link(file.link.as_ref());
     let mut plan = Plan {
         format: PLAN_FORMAT,
         scenario: planner.name(file.scenario.as_deref()),
@@ -55,9 +56,9 @@ pub fn into_plan(
         run,
         load,
         client,
-        link: planner.link(file.link.as_ref()),
+        faults: planner.faults(file.faults.as_deref().unwrap_or_default(), &run, link.via),
+        link,
         sink: planner.sink(file.sink.as_ref()),
-        faults: planner.faults(file.faults.as_deref().unwrap_or_default(), &run),
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
@@ -225,14 +226,6 @@ impl Planner<'_> {
             );
         }
         run
-    }
-
-    fn link(&mut self, file: Option<&LinkFile>) -> LinkPlan {
-        let buffer = file.and_then(|file| file.buffer).map_or(1 << 20, |b| b.0);
-        LinkPlan {
-            via: file.and_then(|file| file.via).unwrap_or(LinkBackend::Proxy),
-            buffer_bytes: self.bytes("link.buffer", buffer, 4096, 1 << 30),
-        }
     }
 
     fn sink(&mut self, file: Option<&SinkFile>) -> SinkPlan {

@@ -1,5 +1,7 @@
 //! Certificates for an encrypted line: made for one run and kept in memory, or read from files.
 
+use std::net::IpAddr;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -16,11 +18,11 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    /// What the plan asks for; `None` for a line in the clear.
-    pub(super) fn of(plan: &TlsPlan) -> Result<Option<Self>, String> {
+    /// What the plan asks for, for a sink at `address`; `None` for a line in the clear.
+    pub(super) fn of(plan: &TlsPlan, address: IpAddr) -> Result<Option<Self>, String> {
         match plan {
             TlsPlan::Off => Ok(None),
-            TlsPlan::Generated { mutual } => generate(*mutual)
+            TlsPlan::Generated { mutual } => generate(*mutual, address)
                 .map(Some)
                 .map_err(|error| format!("cannot make the run's certificates: {error}")),
             TlsPlan::Given {
@@ -68,13 +70,13 @@ fn authority(path: &str) -> Result<String, String> {
     }
 }
 
-fn generate(mutual: bool) -> Result<Certificates, rcgen::Error> {
+fn generate(mutual: bool, address: IpAddr) -> Result<Certificates, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     let leaf = || -> Result<(String, String), rcgen::Error> {
         let key = KeyPair::generate()?;
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = vec!["localhost".to_owned(), address.to_string()];
         let cert = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
         Ok((cert.pem(), key.serialize_pem()))
     };

@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
 use super::{Said, TopologyError};
+use crate::netns::Door;
 use crate::plan::RoleName;
 use crate::role::control::Report;
 
@@ -46,7 +47,8 @@ pub(super) fn log_path(run_folder: &Path, role: RoleName) -> PathBuf {
 }
 
 impl RoleProcess {
-    /// Starts this executable as `role`, with `variables` added to its environment.
+    /// Starts this executable as `role`, behind `door` where there is one, with `variables` added to
+    /// its environment.
     ///
     /// It must be called on the controller's main thread: the kernel kills a role when the thread
     /// that started it ends.
@@ -54,6 +56,7 @@ impl RoleProcess {
         role: RoleName,
         run_folder: &Path,
         variables: &[(String, String)],
+        door: Option<&Door>,
         reports: mpsc::Sender<Said>,
     ) -> Result<Self, TopologyError> {
         let spawn = || -> io::Result<(Child, u32)> {
@@ -78,6 +81,9 @@ impl RoleProcess {
                 }
             }
             command.envs(variables.iter().map(|(name, value)| (name, value)));
+            if let Some(door) = door {
+                door.enter_on_spawn(command.as_std_mut())?;
+            }
             let child = command.spawn()?;
             let pid = child
                 .id()

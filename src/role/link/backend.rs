@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::evidence::LinkSample;
+use crate::evidence::{LinkSample, PacketEvidence};
 use crate::plan::{Direction, LinkFault};
 use crate::role::control::Ready;
 
@@ -26,6 +26,11 @@ pub trait Backend: Send {
 
     /// The live counters, stamped with `at_ns`.
     fn sample(&self, at_ns: u64) -> LinkSample;
+
+    /// What a link of packets has to tell of the whole run, or why it cannot; `None` for any other.
+    fn packets(&self) -> Option<Result<PacketEvidence, String>> {
+        None
+    }
 
     /// Stops: when this returns, nothing of it is left.
     async fn shutdown(self: Box<Self>);

@@ -11,6 +11,7 @@ const BITE_NS: u64 = 1_000_000;
 pub fn prove(fault: &LinkFault, proof: &FaultProof) -> Option<String> {
     let held = |held_ns: u64| format!("{:.1} ms", held_ns as f64 / 1e6);
     match *fault {
+        LinkFault::Packets(_) => None,
         LinkFault::Latency {
             delay_ns,
             jitter_ns,

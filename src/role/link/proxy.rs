@@ -8,7 +8,7 @@ use super::backend::Backend;
 use super::proof::prove;
 use crate::evidence::LinkSample;
 use crate::link::Link;
-use crate::plan::{Direction, LinkFault};
+use crate::plan::{Direction, LinkBackend, LinkFault};
 use crate::role::control::{LinkSetup, Ready};
 use crate::role::stdio::RoleError;
 
@@ -39,6 +39,7 @@ impl Backend for Proxy {
         Ready {
             grpc: address.clone(),
             http: address,
+            sides: None,
         }
     }
 
@@ -48,6 +49,9 @@ impl Backend for Proxy {
         direction: Direction,
         fault: LinkFault,
     ) -> Result<u64, String> {
+        if !fault.backends().contains(&LinkBackend::Proxy) {
+            return Err(format!("a proxy cannot do {}", fault.kind()));
+        }
         let started = self.link.start_fault(id, direction, fault.clone());
         let started_ns = started.map_err(|error| error.to_string())?;
         self.active.insert(id, fault);

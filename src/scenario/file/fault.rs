@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::plan::{Direction, RoleName};
-use crate::scenario::units::{ByteRate, Time};
+use crate::scenario::units::{ByteRate, Bytes, Share, Time};
+
+mod packets;
+
+pub use packets::{BurstsFile, FlapFile, LossFile, LossWaysFile, RateFile, ReorderFile};
 
 /// One fault: when, where, and exactly one kind.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -28,6 +32,20 @@ pub struct FaultFile {
     pub bandwidth: Option<ByteRate>,
     /// The end of a stream is passed on late.
     pub slow_close: Option<Time>,
+    /// Packets vanish. Only on `via: netns`, as all that follows up to `flap`.
+    pub loss: Option<LossFile>,
+    /// Some packets are held back.
+    pub reorder: Option<ReorderFile>,
+    /// A share of packets passes twice.
+    pub duplicate: Option<Share>,
+    /// One bit of a share of packets is flipped; the receiver's checksums make a loss of it.
+    pub corrupt: Option<Share>,
+    /// A line that all connections share, with a queue before it.
+    pub rate: Option<RateFile>,
+    /// Packets of more bytes (IP header included) vanish without a word.
+    pub mtu: Option<Bytes>,
+    /// The link goes up and down.
+    pub flap: Option<FlapFile>,
     /// SIGKILL. Only the client.
     pub kill: Option<RoleName>,
     /// SIGSTOP until the fault ends.

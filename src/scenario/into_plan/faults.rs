@@ -4,9 +4,10 @@ use super::super::file::FaultFile;
 use super::super::problem::{Finding, quoted};
 use super::super::units::show_ns;
 use super::{Planner, is_name};
-use crate::plan::{FaultKind, FaultPlan, LinkFault, RunPlan};
+use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, PacketFault, RunPlan};
 
 mod link;
+mod packets;
 mod process;
 mod times;
 
@@ -14,12 +15,17 @@ mod times;
 type Kinds = Vec<(&'static str, Option<FaultKind>)>;
 
 impl Planner<'_> {
-    pub(super) fn faults(&mut self, files: &[FaultFile], run: &RunPlan) -> Vec<FaultPlan> {
+    pub(super) fn faults(
+        &mut self,
+        files: &[FaultFile],
+        run: &RunPlan,
+        via: LinkBackend,
+    ) -> Vec<FaultPlan> {
         let paths = self.document.elements("faults");
         let mut faults: Vec<(String, FaultPlan)> = Vec::new();
         for (path, file) in paths.iter().zip(files) {
             let name = self.fault_name(path, file, &faults);
-            let kind = self.fault_kind(path, file);
+            let kind = self.fault_kind(path, file, via);
             let (start_ns, end_ns) = self.fault_times(path, file, kind.as_ref(), run);
             let Some(kind) = kind else { continue };
             let fault = FaultPlan {
@@ -77,19 +83,44 @@ impl Planner<'_> {
         name
     }
 
-    fn fault_kind(&mut self, path: &str, file: &FaultFile) -> Option<FaultKind> {
+    fn fault_kind(&mut self, path: &str, file: &FaultFile, via: LinkBackend) -> Option<FaultKind> {
         let mut kinds = Kinds::new();
         self.link_kinds(path, file, &mut kinds);
+        self.packet_kinds(path, file, &mut kinds);
         self.process_kinds(path, file, &mut kinds);
-        let names = [&link::KINDS[..], &process::KINDS[..]].concat();
+        let of_link = [&link::KINDS[..], &packets::KINDS[..]].concat();
+        let names = [&of_link[..], &process::KINDS[..]].concat();
         let kind = self.only_one(path, &names, kinds)?;
         if !matches!(kind, FaultKind::Link { .. }) && file.direction.is_some() {
             let span = self.document.key_span(&format!("{path}.direction"));
             let finding = Finding::new(span, "only a fault of the link has a direction")
-                .help(format!("only {} have one", quoted(&link::KINDS)));
+                .help(format!("only {} have one", quoted(&of_link)));
             self.findings.push(finding);
         }
+        if let FaultKind::Link { fault, .. } = &kind {
+            let key = names
+                .iter()
+                .find(|name| self.document.has(&format!("{path}.{name}")));
+            self.check_backend(&format!("{path}.{}", key.unwrap_or(&"name")), fault, via);
+        }
         Some(kind)
+    }
+
+    /// A fault that the scenario's link cannot do.
+    fn check_backend(&mut self, key: &str, fault: &LinkFault, via: LinkBackend) {
+        let able = fault.backends();
+        if able.contains(&via) {
+            return;
+        }
+        let able: Vec<&str> = able.iter().map(|backend| backend.as_str()).collect();
+        let message = format!(
+            "a link `via: {}` cannot do this: only {} can",
+            via.as_str(),
+            quoted(&able)
+        );
+        let help = format!("set `link.via: {}`", able.join("` or `link.via: "));
+        let finding = Finding::new(self.document.key_span(key), message).help(help);
+        self.findings.push(finding);
     }
 }
 
@@ -101,6 +132,15 @@ fn family(kind: &FaultKind) -> &'static str {
             LinkFault::Latency { .. } => "latency",
             LinkFault::Bandwidth { .. } => "a bandwidth",
             LinkFault::SlowClose { .. } => "a slow close",
+            LinkFault::Packets(fault) => match fault {
+                PacketFault::Loss(_) => "packet loss",
+                PacketFault::Reorder { .. } => "reordering",
+                PacketFault::Duplicate { .. } => "duplication",
+                PacketFault::Corrupt { .. } => "corruption",
+                PacketFault::Rate { .. } => "a rate",
+                PacketFault::Mtu { .. } => "an MTU",
+                PacketFault::Flap { .. } => "a flap",
+            },
         },
         FaultKind::Process { .. } => "a fault of one process",
     }

@@ -212,7 +212,7 @@ impl Planner<'_> {
         }
     }
 
-    fn share(&mut self, path: &str, value: Option<Share>, default: f64) -> f64 {
+    pub(super) fn share(&mut self, path: &str, value: Option<Share>, default: f64) -> f64 {
         let share = value.map_or(default, |share| share.0);
         if share > 1.0 {
             self.problem(path, "this is more than all of them", "from 0% to 100%");
