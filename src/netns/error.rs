@@ -26,11 +26,12 @@ pub enum NetnsError {
     #[error("an MTU of {mtu_bytes} bytes: it must be 68 to 65535")]
     Mtu { mtu_bytes: u32 },
     #[error(
-        "congestion control {wanted} cannot be pinned on the packet link: {source}\nthis machine allows: {allowed}"
+        "congestion control {wanted} cannot be pinned on the packet link: {source}\n{allow}"
     )]
     Congestion {
         wanted: String,
-        allowed: String,
+        /// What may be pinned, and how to allow more.
+        allow: String,
         source: io::Error,
     },
     #[error(transparent)]

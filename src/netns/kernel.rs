@@ -18,8 +18,7 @@ pub(super) fn pin(file: &OwnedFd, wanted: Option<&str>) -> Result<String, NetnsE
     if let Some(wanted) = wanted {
         rustix::io::pwrite(file, wanted.as_bytes(), 0).map_err(|errno| NetnsError::Congestion {
             wanted: wanted.to_owned(),
-            allowed: std::fs::read_to_string("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
-                .map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned()),
+            allow: allow(wanted),
             source: errno.into(),
         })?;
     }
@@ -27,6 +26,27 @@ pub(super) fn pin(file: &OwnedFd, wanted: Option<&str>) -> Result<String, NetnsE
         what: "reading the congestion control",
         source,
     })
+}
+
+/// What a namespace may pin here, and how to allow what the machine has besides.
+fn allow(wanted: &str) -> String {
+    let list = |what: &str| {
+        let path = format!("/proc/sys/net/ipv4/tcp_{what}_congestion_control");
+        std::fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |t| t.trim().to_owned())
+    };
+    let allowed = list("allowed");
+    let mut help = format!("this machine allows namespaces: {allowed}");
+    if !allowed.split(' ').any(|name| name == wanted) {
+        let more = if list("available").split(' ').any(|name| name == wanted) {
+            format!("it has {wanted}; to allow it")
+        } else {
+            format!("it has no {wanted} loaded; to load and allow it (modprobe tcp_{wanted})")
+        };
+        help += &format!(
+            "\n{more}: sysctl net.ipv4.tcp_allowed_congestion_control=\"{allowed} {wanted}\""
+        );
+    }
+    help
 }
 
 /// Packets that a namespace's kernel threw away as broken since it exists.
