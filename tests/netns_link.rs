@@ -116,7 +116,9 @@ fn the_congestion_control_is_recorded_and_pinned_where_allowed() {
     let error = pinned("nonesuch").unwrap_err();
     assert!(matches!(error, NetnsError::Congestion { .. }), "{error}");
     assert!(
-        error.to_string().contains("this machine allows namespaces: "),
+        error
+            .to_string()
+            .contains("this machine allows namespaces: "),
         "{error}"
     );
 }

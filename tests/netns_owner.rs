@@ -9,7 +9,6 @@ mod netns;
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -17,8 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use netns::left::{held, interfaces, interfaces_in, is_running};
 use netns::skip;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use squall::netns::impairment::Impairment;
 use squall::netns::{NetnsError, PacketLink, Setup, Side};
 use squall::plan::Direction;
@@ -265,62 +264,6 @@ fn running_owner(copy: &Copy, user: Option<u32>) -> Option<(Child, Vec<String>)>
         return skip("no packet link can be made here");
     };
     Some((owner, line.split(' ').skip(2).map(str::to_owned).collect()))
-}
-
-/// Every place below `/proc` where one of these namespaces is held by another process than this one.
-fn held(namespaces: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for process in fs::read_dir("/proc").unwrap().flatten() {
-        let folder = process.path();
-        // Also `self` and the like lead to this one.
-        let pid = process.file_name().to_string_lossy().parse::<u32>();
-        if pid.is_err() || pid == Ok(std::process::id()) {
-            continue;
-        }
-        let mut links: Vec<PathBuf> = vec![folder.join("ns/net")];
-        if let Ok(descriptors) = fs::read_dir(folder.join("fd")) {
-            links.extend(descriptors.flatten().map(|entry| entry.path()));
-        }
-        for link in links {
-            let target = fs::read_link(&link).unwrap_or_default();
-            if namespaces.iter().any(|name| target.as_os_str() == *name) {
-                found.push(link.display().to_string());
-            }
-        }
-    }
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    found.extend(
-        mounts
-            .lines()
-            .filter(|line| line.contains(" nsfs "))
-            .map(str::to_owned),
-    );
-    found
-}
-
-fn interfaces() -> Vec<String> {
-    let text = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
-    let names = text
-        .lines()
-        .skip(2)
-        .filter_map(|line| line.split(':').next());
-    names.map(|name| name.trim().to_owned()).collect()
-}
-
-fn is_running(pid: &str) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    !status.is_empty() && !status.contains("State:\tZ")
-}
-
-/// The interfaces of a namespace; looking there needs root.
-fn interfaces_in(namespace: &File) -> Vec<String> {
-    std::thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            interfaces()
-        });
-        looking.join().unwrap()
-    })
 }
 
 /// This test holds the sides' namespaces itself, or the kernel would give their numbers to the next

@@ -5,8 +5,8 @@ use std::time::Duration;
 use squall::metric::{METRICS, Unit};
 use squall::plan::expectation::{Limit, Op, Phase, Window};
 use squall::plan::{
-    ArrivalProcess, Direction, FaultKind, LinkFault, Plan, PlantKind, ProcessFault, RateProfile,
-    RoleName, TlsPlan,
+    ArrivalProcess, Direction, FaultKind, LinkBackend, LinkFault, Loss, PacketFault, Plan,
+    PlantKind, ProcessFault, Queue, RateProfile, RoleName, TlsPlan,
 };
 use squall::scenario::{load, load_text};
 use squall::signal::Signal;
@@ -45,6 +45,7 @@ fn defaults_are_explicit() {
     );
     assert_eq!(plan.client.tls, TlsPlan::Off);
     assert_eq!(plan.link.buffer_bytes, 1 << 20);
+    assert_eq!(plan.link.packets, None);
     assert_eq!(plan.sink.max_request_bytes, 64 << 20);
     let traces = plan.load.traces.unwrap();
     assert_eq!(traces.arrivals.process, ArrivalProcess::Constant);
@@ -116,6 +117,89 @@ fn every_fault_kind_is_read() {
     assert!(plan.faults[2].lasts_all_run());
     assert_eq!(plan.faults[5].end_ns, Some(7_500_000_000));
     assert_eq!(plan.faults[6].end_ns, None);
+}
+
+#[test]
+fn a_link_of_packets_and_its_faults_are_read() {
+    let plan = plan(
+        "link: { via: netns, mtu: 1400B, congestion: reno }
+faults:
+  - { name: share, at: 1s, for: 1s, loss: 5% }
+  - { name: same, at: 2s, for: 1s, loss: { share: 5% } }
+  - { name: bursts, at: 3s, for: 1s, loss: { bursts: { enter: 1%, leave: 25% } } }
+  - { name: mild, at: 4s, for: 1s, loss: { bursts: { enter: 1%, leave: 25%, lost_in_burst: 50%, lost_between: 2% } } }
+  - { name: listed, at: 5s, for: 1s, direction: up, loss: { packets: [17, 3, 3] } }
+  - { name: mixed, at: 1s, for: 1s, reorder: { share: 1%, by: 3ms } }
+  - { name: twice, at: 1s, for: 1s, duplicate: 1% }
+  - { name: broken, at: 1s, for: 1s, corrupt: 2% }
+  - { name: narrow, at: 1s, for: 1s, rate: { limit: 1MB/s, queue: 64KiB } }
+  - { name: short, at: 2s, for: 1s, rate: { limit: 1MB/s, queue_packets: 9 } }
+  - { name: hole, at: 1s, for: 1s, mtu: 1000B }
+  - { name: shaky, at: 1s, for: 1s, flap: { up: 1s, down: 200ms } }
+  - { name: far, at: 1s, for: 1s, latency: { delay: 5ms } }
+  - { name: cut, at: 1s, for: 1s, direction: down, partition: silence }
+",
+    );
+    assert_eq!(plan.link.via, LinkBackend::Netns);
+    assert_eq!(
+        plan.link.buffer_bytes,
+        64 << 20,
+        "a packet link's own default"
+    );
+    let packets = plan.link.packets.clone().unwrap();
+    assert_eq!(
+        (packets.mtu_bytes, packets.congestion.as_deref()),
+        (1400, Some("reno"))
+    );
+    let kinds: Vec<PacketFault> = plan
+        .faults
+        .iter()
+        .filter_map(|fault| match &fault.kind {
+            FaultKind::Link {
+                fault: LinkFault::Packets(kind),
+                ..
+            } => Some(kind.clone()),
+            _ => None,
+        })
+        .collect();
+    let bursts = |loss_bad, loss_good| Loss::GilbertElliott {
+        enter: 0.01,
+        leave: 0.25,
+        loss_bad,
+        loss_good,
+    };
+    let rate = |queue| PacketFault::Rate {
+        bytes_per_second: 1_000_000,
+        queue,
+    };
+    let share = PacketFault::Loss(Loss::Independent { share: 0.05 });
+    assert_eq!(
+        kinds,
+        [
+            share.clone(),
+            share,
+            PacketFault::Loss(bursts(1.0, 0.0)),
+            PacketFault::Loss(bursts(0.5, 0.02)),
+            PacketFault::Loss(Loss::Exact {
+                packets: vec![3, 17]
+            }),
+            PacketFault::Reorder {
+                share: 0.01,
+                by_ns: 3_000_000
+            },
+            PacketFault::Duplicate { share: 0.01 },
+            PacketFault::Corrupt { share: 0.02 },
+            rate(Queue::Bytes(65_536)),
+            rate(Queue::Packets(9)),
+            PacketFault::Mtu { bytes: 1000 },
+            PacketFault::Flap {
+                up_ns: 1_000_000_000,
+                down_ns: 200_000_000
+            },
+        ]
+    );
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(load_text("plan.json", &text, &[]).unwrap(), plan);
 }
 
 #[test]

@@ -77,6 +77,8 @@ fn each_is_planned_and_named_after_its_file() {
         "logs",
         "tls",
         "closed-loop",
+        "netns-loss",
+        "netns-bursts",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
     }

@@ -25,9 +25,7 @@ pub enum NetnsError {
     },
     #[error("an MTU of {mtu_bytes} bytes: it must be 68 to 65535")]
     Mtu { mtu_bytes: u32 },
-    #[error(
-        "congestion control {wanted} cannot be pinned on the packet link: {source}\n{allow}"
-    )]
+    #[error("congestion control {wanted} cannot be pinned on the packet link: {source}\n{allow}")]
     Congestion {
         wanted: String,
         /// What may be pinned, and how to allow more.

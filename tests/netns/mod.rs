@@ -3,6 +3,8 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod left;
+
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};

@@ -2,6 +2,8 @@
 
 mod harness;
 mod interrupts;
+#[cfg(target_os = "linux")]
+mod packets;
 mod planted;
 mod quickstart;
 mod weather;
