@@ -47,8 +47,11 @@ pub enum TopologyError {
         log: String,
     },
     #[error("{why}")]
-    #[diagnostic(help("{help}"))]
-    Refused { why: String, help: String },
+    Refused {
+        why: String,
+        #[help]
+        help: Option<String>,
+    },
     #[error("cannot make the evidence files in {path}: {error}")]
     #[diagnostic(help(
         "they need room for every arrival of the run: make room on that disk, name another with `--results DIR`, or lower the rate or the duration"
@@ -254,6 +257,7 @@ impl<'a> Stage<'a> {
                             return Err(not_ready(why));
                         }
                         Some((from, Report::Refused { why, help })) if from == role => {
+                            let help = (!help.is_empty()).then_some(help);
                             return Err(TopologyError::Refused { why, help });
                         }
                         Some(_) => {}
