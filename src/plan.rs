@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod delay;
 pub mod expectation;
 mod fault;
 #[cfg(test)]
@@ -17,8 +18,9 @@ pub mod schedule;
 pub mod secret;
 pub mod windows;
 
+pub use delay::{Delay, Delays, Distribution};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
-pub use link_fault::{Delay, Distribution, LinkFault, Loss, Queue};
+pub use link_fault::{LinkFault, Loss, Per, Queue, Toxicity};
 
 use expectation::Expectation;
 use secret::Secret;

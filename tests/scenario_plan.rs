@@ -5,8 +5,8 @@ use std::time::Duration;
 use squall::metric::{METRICS, Unit};
 use squall::plan::expectation::{Limit, Op, Phase, Window};
 use squall::plan::{
-    ArrivalProcess, Direction, FaultKind, LinkFault, Plan, PlantKind, ProcessFault, RateProfile,
-    RoleName, TlsPlan,
+    ArrivalProcess, Delay, Direction, FaultKind, LinkFault, Plan, PlantKind, ProcessFault,
+    RateProfile, RoleName, TlsPlan, Toxicity,
 };
 use squall::scenario::{load, load_text};
 use squall::signal::Signal;
@@ -82,7 +82,11 @@ fn every_fault_kind_is_read() {
   - { name: g, at: 12s, kill: client }
 ",
     );
-    let link = |direction, fault| FaultKind::Link { direction, fault };
+    let link = |direction, fault| FaultKind::Link {
+        direction,
+        fault,
+        toxicity: Toxicity::default(),
+    };
     let process = |role, fault| FaultKind::Process { role, fault };
     let kinds: Vec<FaultKind> = plan.faults.iter().map(|fault| fault.kind.clone()).collect();
     assert_eq!(
@@ -92,15 +96,13 @@ fn every_fault_kind_is_read() {
             link(Direction::Up, LinkFault::PartitionReset),
             link(
                 Direction::Down,
-                LinkFault::Latency {
-                    delay_ns: 50_000_000,
-                    jitter_ns: 5_000_000
-                }
+                LinkFault::Latency(Delay::uniform(50_000_000, 5_000_000))
             ),
             link(
                 Direction::Both,
                 LinkFault::Bandwidth {
-                    bytes_per_second: 1_000_000
+                    bytes_per_second: 1_000_000,
+                    shared: false
                 }
             ),
             link(

@@ -41,7 +41,7 @@ impl FaultLog {
                 plan: fault.clone(),
                 evidence: FaultEvidence {
                     name: fault.name.clone(),
-                    kind: fault.kind.name(),
+                    kind: fault.kind.name_on(plan.link.via),
                     backend: match fault.kind {
                         FaultKind::Link { .. } => PROXY,
                         FaultKind::Process { .. } => SIGNAL,

@@ -7,9 +7,9 @@ use crate::evidence::{
     OutcomeKind, ProcessSample, Producer, RoleEvidence, SinkEvidence, SinkSample, SinkSignal,
     Times,
 };
-use crate::plan::Plan;
 use crate::plan::fixture::SECOND_NS;
 use crate::plan::windows::{segment_at, segments};
+use crate::plan::{LinkBackend, Plan};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
@@ -62,7 +62,7 @@ pub fn run(plan: &Plan, delay_ns: impl Fn(u64) -> Option<u64>) -> Evidence {
             .iter()
             .map(|fault| FaultEvidence {
                 name: fault.name.clone(),
-                kind: fault.kind.name(),
+                kind: fault.kind.name_on(LinkBackend::Proxy),
                 backend: "proxy".to_owned(),
                 started_ns: Some(fault.start_ns),
                 ended_ns: Some(fault.end_ns.unwrap_or(ENDED_NS)),

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::link_fault::LinkFault;
+use super::LinkBackend;
+use super::link_fault::{LinkFault, Toxicity};
 
 /// One fault with its window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum FaultKind {
     Link {
         direction: Direction,
         fault: LinkFault,
+        #[serde(default)]
+        toxicity: Toxicity,
     },
     Process {
         role: RoleName,
@@ -101,10 +104,10 @@ impl FaultKind {
         }
     }
 
-    /// The name under which results and reports know it.
-    pub fn name(&self) -> String {
+    /// The name under which results and reports know it, on links of this backend.
+    pub fn name_on(&self, via: LinkBackend) -> String {
         match self {
-            FaultKind::Link { fault, .. } => fault.kind().to_owned(),
+            FaultKind::Link { fault, .. } => fault.kind_on(via),
             FaultKind::Process { role, fault } => {
                 let what = match fault {
                     ProcessFault::Kill => "kill",

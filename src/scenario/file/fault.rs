@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::plan::{Direction, RoleName};
-use crate::scenario::units::{ByteRate, Time};
+use super::link_fault::{BandwidthFile, CorruptFile, LatencyFile, LossFile, PartFile, SlicerFile};
+use crate::plan::{Direction, Per, RoleName};
+use crate::scenario::units::{Bytes, Share, Time};
 
 /// One fault: when, where, and exactly one kind.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -20,14 +21,34 @@ pub struct FaultFile {
     pub length: Option<Time>,
     /// Of a link fault; `up` is towards the sink. Default both.
     pub direction: Option<Direction>,
+    /// Of a link fault: the share of connections or requests that it strikes. Default 100%.
+    pub toxicity: Option<Share>,
+    /// What the toxicity is drawn for. Default connection.
+    pub per: Option<Per>,
     /// Nothing passes (`silence`), or connections are reset (`reset`).
     pub partition: Option<PartitionFile>,
     /// Every chunk of bytes arrives later.
     pub latency: Option<LatencyFile>,
-    /// At most so many bytes per second, per connection and direction.
-    pub bandwidth: Option<ByteRate>,
+    /// A new connection is passed on later; those that exist are left alone.
+    pub connect_latency: Option<LatencyFile>,
+    /// At most so many bytes per second and direction, per connection or shared by all.
+    pub bandwidth: Option<BandwidthFile>,
     /// The end of a stream is passed on late.
     pub slow_close: Option<Time>,
+    /// What comes is thrown away, and the connection is closed after this time.
+    pub timeout: Option<Time>,
+    /// What comes is thrown away, and the connection is reset so long after it came.
+    pub reset_peer: Option<Time>,
+    /// Bytes pass in small pieces, each written on its own.
+    pub slicer: Option<SlicerFile>,
+    /// The connection is closed after so many bytes.
+    pub limit: Option<Bytes>,
+    /// Packets are lost. Modelled on the proxy: what is lost, and all behind it, comes late.
+    pub loss: Option<LossFile>,
+    /// Single bits are flipped.
+    pub corrupt: Option<CorruptFile>,
+    /// Several faults of the link that come and go at one moment.
+    pub together: Option<Vec<PartFile>>,
     /// SIGKILL. Only the client.
     pub kill: Option<RoleName>,
     /// SIGSTOP until the fault ends.
@@ -39,13 +60,4 @@ pub struct FaultFile {
 pub enum PartitionFile {
     Silence,
     Reset,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LatencyFile {
-    #[schemars(required)]
-    pub delay: Option<Time>,
-    /// Plus or minus so much. Default 0s.
-    pub jitter: Option<Time>,
 }

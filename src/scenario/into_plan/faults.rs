@@ -4,8 +4,9 @@ use super::super::file::FaultFile;
 use super::super::problem::{Finding, quoted};
 use super::super::units::show_ns;
 use super::{Planner, is_name};
-use crate::plan::{FaultKind, FaultPlan, LinkFault, RunPlan};
+use crate::plan::{FaultKind, FaultPlan, RunPlan};
 
+mod delays;
 mod link;
 mod process;
 mod times;
@@ -28,12 +29,12 @@ impl Planner<'_> {
                 end_ns,
                 kind,
             };
-            if let Some((_, other)) = faults.iter().find(|(_, other)| collide(other, &fault)) {
+            let mut others = faults.iter().map(|(_, other)| other);
+            let clash = others.find_map(|other| Some((other, collision(other, &fault)?)));
+            if let Some((other, family)) = clash {
                 let message = format!(
-                    "`{}` and `{}` are both {} at once in one place",
-                    other.name,
-                    fault.name,
-                    family(&fault.kind)
+                    "`{}` and `{}` are both {family} at once in one place",
+                    other.name, fault.name,
                 );
                 let help = format!(
                     "`{}` lasts {}; move one of them, or give them different directions",
@@ -83,30 +84,34 @@ impl Planner<'_> {
         self.process_kinds(path, file, &mut kinds);
         let names = [&link::KINDS[..], &process::KINDS[..]].concat();
         let kind = self.only_one(path, &names, kinds)?;
-        if !matches!(kind, FaultKind::Link { .. }) && file.direction.is_some() {
-            let span = self.document.key_span(&format!("{path}.direction"));
-            let finding = Finding::new(span, "only a fault of the link has a direction")
-                .help(format!("only {} have one", quoted(&link::KINDS)));
-            self.findings.push(finding);
+        if !matches!(kind, FaultKind::Link { .. }) {
+            for (key, is_there) in [
+                ("direction", file.direction.is_some()),
+                ("toxicity", file.toxicity.is_some()),
+                ("per", file.per.is_some()),
+            ] {
+                if is_there {
+                    let span = self.document.key_span(&format!("{path}.{key}"));
+                    let message = format!("only a fault of the link has a {key}");
+                    let help = format!("only {} have one", quoted(&link::KINDS));
+                    self.findings.push(Finding::new(span, message).help(help));
+                }
+            }
         }
         Some(kind)
     }
 }
 
-/// What kind of fault it is where overlaps count: both partitions are one kind.
-fn family(kind: &FaultKind) -> &'static str {
+/// What kinds of fault it is where overlaps count.
+fn families(kind: &FaultKind) -> Vec<&'static str> {
     match kind {
-        FaultKind::Link { fault, .. } => match fault {
-            LinkFault::PartitionSilence | LinkFault::PartitionReset => "a partition",
-            LinkFault::Latency { .. } => "latency",
-            LinkFault::Bandwidth { .. } => "a bandwidth",
-            LinkFault::SlowClose { .. } => "a slow close",
-        },
-        FaultKind::Process { .. } => "a fault of one process",
+        FaultKind::Link { fault, .. } => fault.parts().iter().map(link::family).collect(),
+        FaultKind::Process { .. } => vec!["a fault of one process"],
     }
 }
 
-fn collide(a: &FaultPlan, b: &FaultPlan) -> bool {
+/// What both are, where they are at once and in one place.
+fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
     let end = |fault: &FaultPlan| fault.end_ns.unwrap_or(u64::MAX);
     let at_once = a.start_ns < end(b) && b.start_ns < end(a);
     let one_place = match (&a.kind, &b.kind) {
@@ -116,7 +121,9 @@ fn collide(a: &FaultPlan, b: &FaultPlan) -> bool {
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
         _ => false,
     };
-    at_once && one_place && family(&a.kind) == family(&b.kind)
+    let others = families(&b.kind);
+    let mut own = families(&a.kind).into_iter();
+    own.find(|family| at_once && one_place && others.contains(family))
 }
 
 fn lasts(fault: &FaultPlan) -> String {
