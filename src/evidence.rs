@@ -281,6 +281,9 @@ pub struct FaultProof {
     pub held_total_ns: u64,
     /// Bytes that passed unharmed while the fault was active, in its direction: 0 for a partition.
     pub leaked_bytes: u64,
+    /// What the fault did in its own unit: bits flipped, pieces cut, slices lost, connections ended.
+    #[serde(default)]
+    pub acts: u64,
 }
 
 /// One role's process, sampled.

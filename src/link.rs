@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::evidence::{FaultProof, LinkSample};
 use crate::plan::{Direction, LinkFault};
 
+pub mod active;
 mod connection;
 pub mod counters;
 pub mod fault;
@@ -23,11 +24,15 @@ mod lane;
 mod pump;
 pub mod rules;
 mod tally;
+mod timer;
 pub mod toxic;
+mod turns;
 pub mod weather;
 
+use active::Begin;
 use connection::Shared;
 use rules::FaultError;
+use toxic::Toxic;
 use weather::Weather;
 
 /// Connections that are served at once; more wait in the kernel.
@@ -91,18 +96,20 @@ impl Link {
         self.local_addr
     }
 
-    /// Begins a fault on all connections, existing and new; returns the moment of
+    /// Begins a fault of one part on all connections, existing and new; returns the moment of
     /// [`crate::clock::monotonic_ns`] from which it is in force.
     ///
     /// # Errors
-    /// When a fault of this number is active.
+    /// When a fault of this number is active, or it cannot be done to a stream of bytes.
     pub fn start_fault(
         &self,
         id: usize,
         direction: Direction,
-        kind: LinkFault,
+        fault: LinkFault,
     ) -> Result<u64, FaultError> {
-        self.weather.start(id, direction, kind, 1.0)
+        let toxic = Toxic::of(&fault).ok_or(FaultError::NotOfBytes(fault.kind()))?;
+        let begin = vec![Begin::all(id, direction, toxic)];
+        Ok(self.weather.change(&[], begin)?.at_ns)
     }
 
     /// Ends a fault; returns the moment of its end and what it did. What it held flows on at once.
@@ -110,7 +117,15 @@ impl Link {
     /// # Errors
     /// When no fault of this number is active.
     pub async fn end_fault(&self, id: usize) -> Result<(u64, FaultProof), FaultError> {
-        self.weather.end(id).await
+        let changed = self.weather.change(&[id], vec![])?;
+        let at_ns = changed.at_ns;
+        let proofs = changed.proofs().await;
+        Ok((at_ns, proofs.into_iter().next().unwrap_or_default()))
+    }
+
+    /// The weather over it.
+    pub const fn weather(&self) -> &Weather {
+        &self.weather
     }
 
     /// The live counters, stamped with `at_ns`.

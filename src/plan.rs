@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod delay;
 pub mod expectation;
 mod fault;
 #[cfg(test)]
@@ -18,8 +19,9 @@ pub mod schedule;
 pub mod secret;
 pub mod windows;
 
+pub use delay::{Delay, Delays, Distribution};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
-pub use link_fault::{Delay, Distribution, LinkFault};
+pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
 
 use expectation::Expectation;

@@ -100,7 +100,11 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     ("thread_rng", "a generator with the plan's seed", &[]),
     ("rand::rng()", "a generator with the plan's seed", &[]),
     ("unbounded_channel", "a bounded channel", &[]),
-    ("unsafe {", "safe calls", &["mapped", "netns/sys"]),
+    (
+        "unsafe {",
+        "safe calls",
+        &["mapped", "netns/sys", "link/timer/kernel"],
+    ),
     ("unsafe impl", "safe types", &["netns/sys"]),
     ("SystemTime::now", "clock", &["clock", "cli/run", "store"]),
 ];

@@ -86,6 +86,7 @@ fn the_role_starts_and_ends_faults_samples_and_finishes() {
         kind: FaultKind::Link {
             direction: Direction::Up,
             fault: LinkFault::PartitionSilence,
+            toxicity: Default::default(),
         },
     });
     let Report::FaultStarted { fault: 3, at_ns } = role.answer() else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use squall::link::Link;
-use squall::plan::{Direction, LinkFault};
+use squall::plan::{Delay, Direction, LinkFault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -36,12 +36,14 @@ fn direction() -> impl Strategy<Value = Direction> {
 fn fault() -> impl Strategy<Value = LinkFault> {
     let ns = |ms: u64| ms * 1_000_000;
     prop_oneof![
-        (0_u64..15, 0_u64..10).prop_map(move |(delay, jitter)| LinkFault::Latency {
-            delay_ns: ns(delay),
-            jitter_ns: ns(jitter),
+        (0_u64..15, 0_u64..10).prop_map(move |(delay, jitter)| LinkFault::Latency(Delay::uniform(
+            ns(delay),
+            ns(jitter)
+        ))),
+        (200_000_u64..50_000_000).prop_map(|bytes_per_second| LinkFault::Bandwidth {
+            bytes_per_second,
+            shared: false
         }),
-        (200_000_u64..50_000_000)
-            .prop_map(|bytes_per_second| LinkFault::Bandwidth { bytes_per_second }),
         Just(LinkFault::PartitionSilence),
         (0_u64..15).prop_map(move |delay| LinkFault::SlowClose {
             delay_ns: ns(delay)

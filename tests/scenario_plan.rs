@@ -5,8 +5,9 @@ use std::time::Duration;
 use squall::metric::{METRICS, Unit};
 use squall::plan::expectation::{Limit, Op, Phase, Window};
 use squall::plan::{
-    ArrivalProcess, Direction, FaultKind, LinkBackend, LinkFault, Loss, PacketFault, Plan,
-    PlantKind, ProcessFault, Queue, RateProfile, RoleName, TlsPlan,
+    ArrivalProcess, Delay, Direction, Distribution, FaultKind, LinkBackend, LinkFault, Loss,
+    PacketFault, Per, Plan, PlantKind, ProcessFault, Queue, RateProfile, RoleName, TlsPlan,
+    Toxicity,
 };
 use squall::scenario::{load, load_text};
 use squall::signal::Signal;
@@ -79,11 +80,27 @@ fn every_fault_kind_is_read() {
   - { name: c, direction: down, latency: { delay: 50ms, jitter: 5ms } }
   - { name: d, at: 5s, for: 1s, bandwidth: 1MB/s }
   - { name: e, at: 5s, for: 1s, slow_close: 2s }
+  - { name: h, at: 1s, for: 1s, direction: up, connect_latency: { delay: 1s, jitter: 1ms, distribution: normal } }
+  - { name: i, at: 5s, for: 1s, timeout: 3s, toxicity: 30%, per: request }
+  - { name: j, at: 5s, for: 1s, reset_peer: 0s, toxicity: 5% }
+  - { name: k, at: 5s, for: 1s, slicer: { size: 1KiB, variation: 24B, delay: 1ms } }
+  - name: l
+    at: 5s
+    for: 1s
+    together:
+      - limit: 64kB
+      - loss: { share: 2% }
+      - corrupt: { every: 1MB }
+  - { name: m, at: 7s, for: 1s, bandwidth: { rate: 2MB/s, shared: true } }
   - { name: f, at: 7s, for: 500ms, pause: sink }
   - { name: g, at: 12s, kill: client }
 ",
     );
-    let link = |direction, fault| FaultKind::Link { direction, fault };
+    let link = |direction, fault| FaultKind::Link {
+        direction,
+        fault,
+        toxicity: Toxicity::default(),
+    };
     let process = |role, fault| FaultKind::Process { role, fault };
     let kinds: Vec<FaultKind> = plan.faults.iter().map(|fault| fault.kind.clone()).collect();
     assert_eq!(
@@ -93,15 +110,13 @@ fn every_fault_kind_is_read() {
             link(Direction::Up, LinkFault::PartitionReset),
             link(
                 Direction::Down,
-                LinkFault::Latency {
-                    delay_ns: 50_000_000,
-                    jitter_ns: 5_000_000
-                }
+                LinkFault::Latency(Delay::uniform(50_000_000, 5_000_000))
             ),
             link(
                 Direction::Both,
                 LinkFault::Bandwidth {
-                    bytes_per_second: 1_000_000
+                    bytes_per_second: 1_000_000,
+                    shared: false
                 }
             ),
             link(
@@ -110,13 +125,66 @@ fn every_fault_kind_is_read() {
                     delay_ns: 2_000_000_000
                 }
             ),
+            link(
+                Direction::Up,
+                LinkFault::ConnectLatency(Delay {
+                    distribution: Distribution::Normal,
+                    ..Delay::uniform(1_000_000_000, 1_000_000)
+                })
+            ),
+            FaultKind::Link {
+                direction: Direction::Both,
+                fault: LinkFault::Timeout {
+                    timeout_ns: 3_000_000_000
+                },
+                toxicity: Toxicity {
+                    share: 0.3,
+                    per: Per::Request
+                },
+            },
+            FaultKind::Link {
+                direction: Direction::Both,
+                fault: LinkFault::ResetPeer { timeout_ns: 0 },
+                toxicity: Toxicity {
+                    share: 0.05,
+                    per: Per::Connection
+                },
+            },
+            link(
+                Direction::Both,
+                LinkFault::Slicer {
+                    average_bytes: 1024,
+                    variation_bytes: 24,
+                    delay_ns: 1_000_000
+                }
+            ),
+            link(
+                Direction::Both,
+                LinkFault::Together(vec![
+                    LinkFault::Limit { bytes: 64_000 },
+                    LinkFault::Loss {
+                        share: 0.02,
+                        retransmit_ns: 200_000_000
+                    },
+                    LinkFault::Corrupt {
+                        every_bytes: 1_000_000
+                    },
+                ])
+            ),
+            link(
+                Direction::Both,
+                LinkFault::Bandwidth {
+                    bytes_per_second: 2_000_000,
+                    shared: true
+                }
+            ),
             process(RoleName::Sink, ProcessFault::Pause),
             process(RoleName::Client, ProcessFault::Kill),
         ]
     );
     assert!(plan.faults[2].lasts_all_run());
-    assert_eq!(plan.faults[5].end_ns, Some(7_500_000_000));
-    assert_eq!(plan.faults[6].end_ns, None);
+    assert_eq!(plan.faults[11].end_ns, Some(7_500_000_000));
+    assert_eq!(plan.faults[12].end_ns, None);
 }
 
 #[test]
@@ -333,4 +401,34 @@ expect:
 ",
     );
     assert_eq!(found.len(), 6, "{found:#?}");
+}
+
+#[test]
+fn delays_of_a_file_stand_in_the_plan_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("delays.csv"), "30\n5ms # near\n1s\n").unwrap();
+    let text = "scenario: a
+load: { logs: { rate: 1/s } }
+faults:
+  - { name: a, latency: { distribution: { file: delays.csv }, delay: 2ms, correlation: 50% } }
+";
+    let path = folder.path().join("a.yaml");
+    std::fs::write(&path, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_squall"))
+        .arg("plan")
+        .arg(&path)
+        .output()
+        .unwrap();
+    let plan: Plan = serde_json::from_slice(&output.stdout).unwrap();
+    let FaultKind::Link { fault, .. } = &plan.faults[0].kind else {
+        panic!("a fault of the link");
+    };
+    let delay = Delay {
+        distribution: Distribution::Empirical {
+            delays_ns: vec![5_000_000, 30_000_000, 1_000_000_000],
+        },
+        correlation: 0.5,
+        ..Delay::fixed(2_000_000)
+    };
+    assert_eq!(*fault, LinkFault::Latency(delay));
 }

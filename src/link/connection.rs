@@ -9,11 +9,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::active::{Asking, Hold};
 use super::counters::Counters;
 use super::fault::Admission;
 use super::lane::Lane;
 use super::pump::{Over, Pump};
-use super::rules::{Hold, Rules};
+use super::rules::Rules;
+use super::timer::Timer;
+use super::turns::Turns;
+use crate::clock::monotonic_ns;
 use crate::plan::Direction;
 
 /// What every connection of a link shares.
@@ -38,6 +42,8 @@ pub async fn serve(shared: Arc<Shared>, client: TcpStream) {
         // Subscribed before the first look, so that no change is missed.
         changes: shared.rules.subscribe(),
         holds: Vec::new(),
+        accepted_ns: Some(monotonic_ns()),
+        turns: Arc::default(),
         shared,
     };
     match connection.dial().await {
@@ -52,6 +58,9 @@ struct Connection {
     changes: watch::Receiver<()>,
     /// Keeps faults that apply to the whole connection from ending before it has seen their end.
     holds: Vec<Hold>,
+    /// `None` once the upstream has been dialled.
+    accepted_ns: Option<u64>,
+    turns: Arc<Turns>,
 }
 
 impl Connection {
@@ -61,9 +70,17 @@ impl Connection {
             match self.admit() {
                 Admission::Serve => break,
                 Admission::Hold => changed(&mut self.changes).await,
+                Admission::Wait { until_ns } => {
+                    let mut timer = Timer::default();
+                    tokio::select! {
+                        () = poll_fn(|cx| timer.poll(cx, until_ns)) => {}
+                        () = changed(&mut self.changes) => {}
+                    }
+                }
                 Admission::Reset => return None,
             }
         }
+        self.accepted_ns = None;
         // Dialled once: a second attempt would show the upstream a connection that nobody uses.
         let upstream = self.shared.upstream.clone();
         let dialling = TcpStream::connect(upstream);
@@ -132,12 +149,24 @@ impl Connection {
 
     fn lane(&self, direction: Direction) -> Lane {
         let counters = Arc::clone(&self.shared.counters);
-        Lane::new(self.number, direction, self.shared.buffer_bytes, counters)
+        let turns = Arc::clone(&self.turns);
+        Lane::new(
+            self.number,
+            direction,
+            self.shared.buffer_bytes,
+            counters,
+            turns,
+        )
     }
 
     fn admit(&mut self) -> Admission {
         self.holds.clear();
-        self.shared.rules.admit(self.number, &mut self.holds)
+        let asking = Asking {
+            connection: self.number,
+            accepted_ns: self.accepted_ns,
+            now_ns: monotonic_ns(),
+        };
+        self.shared.rules.admit(asking, &mut self.holds)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::vec_deque::IterMut;
 
 pub mod bandwidth;
+pub mod connect_latency;
 pub mod corrupt;
 pub mod latency;
 pub mod limit;
@@ -15,7 +16,6 @@ pub mod noop;
 pub mod partition;
 pub mod reset;
 pub mod reset_peer;
-pub mod shape;
 pub mod shared_bandwidth;
 pub mod slicer;
 pub mod slow_close;
@@ -98,6 +98,12 @@ pub trait Fault: Send {
         None
     }
 
+    /// What it has done by now, in its own unit: bits flipped, pieces cut, slices lost, a connection
+    /// ended. 0 where holding bytes is all it does.
+    fn acts(&self, _now_ns: u64) -> u64 {
+        0
+    }
+
     /// It takes the place of a fault through which `left_bytes` have left: new settings of the same.
     fn resume(&mut self, _left_bytes: u64, _now_ns: u64) {}
 
@@ -127,6 +133,8 @@ pub trait Fault: Send {
 pub enum Admission {
     /// They are served.
     Serve,
+    /// New ones wait until this time; existing ones are served.
+    Wait { until_ns: u64 },
     /// New ones wait; existing ones are left to their lanes.
     Hold,
     /// All are reset.

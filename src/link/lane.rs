@@ -6,10 +6,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::active::{Active, Hold, Strikes};
 use super::counters::Counters;
+use super::fault::noop::Noop;
 use super::fault::{Cut, End, Fault};
-use super::rules::{Active, Hold, Rules};
+use super::rules::Rules;
 use super::tally::Tally;
+use super::turns::Turns;
 use crate::clock::monotonic_ns;
 use crate::plan::Direction;
 
@@ -21,12 +24,20 @@ const KEPT_BYTES: usize = 256 << 10;
 struct Chunk {
     arrived_ns: u64,
     bytes: usize,
+    /// The turn of the connection to which it belongs.
+    turn: u64,
 }
 
 /// One fault as it applies to this lane.
 struct Attached {
     active: Arc<Active>,
     fault: Box<dyn Fault>,
+    /// Where the draws of its turns begin, where it strikes some turns only. Then `fault` is nothing
+    /// until the first that is struck: its time and its draws begin there.
+    turns: Option<u64>,
+    awake: bool,
+    /// Whether it strikes the chunk that is next.
+    strikes: bool,
     /// How long it holds the slice that is next.
     held_ns: u64,
     /// Bytes that have left through it, in earlier settings included.
@@ -59,6 +70,7 @@ pub struct Lane {
     buffer_bytes: usize,
     window_bytes: usize,
     counters: Arc<Counters>,
+    turns: Arc<Turns>,
 }
 
 impl Lane {
@@ -68,6 +80,7 @@ impl Lane {
         direction: Direction,
         buffer_bytes: usize,
         counters: Arc<Counters>,
+        turns: Arc<Turns>,
     ) -> Self {
         Self {
             connection,
@@ -85,6 +98,7 @@ impl Lane {
             buffer_bytes,
             window_bytes: 0,
             counters,
+            turns,
         }
     }
 
@@ -109,24 +123,27 @@ impl Lane {
             });
         self.attached = kept;
         for (active, hold) in begun {
-            let seed = rules.lane_seed(active.id, self.connection, self.direction);
-            if !active.strikes(seed) {
-                continue;
-            }
-            let mut fault = active.toxic.on_lane(seed, now_ns, &active.line);
-            let before = ended.iter().find(|one| one.active.id == active.id);
-            let left_bytes = before.map_or(0, |one| one.left_bytes);
-            if left_bytes > 0 {
-                fault.resume(left_bytes, now_ns);
-            }
-            self.attached.push(Attached {
-                fault,
+            let turns = match active.strikes(self.connection, self.direction) {
+                Strikes::Nothing => continue,
+                Strikes::Everything => None,
+                Strikes::Turns(seed) => Some(seed),
+            };
+            let before = ended.iter().find(|one| one.active.id() == active.id());
+            let mut one = Attached {
+                fault: Box::new(Noop),
+                turns,
+                awake: false,
+                strikes: turns.is_none(),
                 active,
                 held_ns: 0,
-                left_bytes,
+                left_bytes: before.map_or(0, |one| one.left_bytes),
                 tally: Tally::default(),
                 _hold: hold,
-            });
+            };
+            if turns.is_none() || one.left_bytes > 0 {
+                one.wake(self.connection, self.direction, now_ns);
+            }
+            self.attached.push(one);
         }
         // New settings stand where the old ones stood.
         self.attached.sort_by_key(|one| {
@@ -138,6 +155,11 @@ impl Lane {
             self.cut_by(&one, now_ns);
             self.settle(one, now_ns);
         }
+        self.sum_up();
+    }
+
+    /// What all faults of the lane make of it.
+    fn sum_up(&mut self) {
         self.silent = self.attached.iter().any(|one| one.fault.is_silent());
         self.separate = self.attached.iter().any(|one| one.fault.separates());
         let windows = self.attached.iter().map(|one| one.fault.window_bytes());
@@ -149,7 +171,7 @@ impl Lane {
         let stays = self
             .attached
             .iter()
-            .any(|one| one.active.id == gone.active.id);
+            .any(|one| one.active.id() == gone.active.id());
         let cut = match gone.fault.cut_on_removal() {
             Some(Cut::AfterData) => Cut::AfterData,
             Some(cut) if !stays => cut,
@@ -190,6 +212,7 @@ impl Lane {
 
     /// `bytes` were read from the source.
     pub fn received(&self, bytes: usize) {
+        self.turns.came(self.direction);
         self.counters.received(self.direction, bytes);
     }
 
@@ -199,6 +222,7 @@ impl Lane {
         self.chunks.push_back(Chunk {
             arrived_ns,
             bytes: bytes.len(),
+            turn: self.turns.number(),
         });
         self.counters.hold(bytes.len());
     }
@@ -220,8 +244,9 @@ impl Lane {
                 // What was let go is written first; then this is asked again.
                 return None;
             }
+            self.meet(chunk.turn, now_ns);
             let mut at_ns = chunk.arrived_ns;
-            for one in &mut self.attached {
+            for one in struck(&mut self.attached) {
                 let due_ns = one.fault.due_ns(at_ns);
                 one.held_ns = due_ns - at_ns;
                 at_ns = due_ns;
@@ -232,11 +257,9 @@ impl Lane {
                 return (at_ns < u64::MAX).then_some(at_ns);
             }
             let left_ns = at_ns;
-            let slice = self
-                .attached
-                .iter_mut()
+            let slice = struck(&mut self.attached)
                 .fold(chunk.bytes, |bytes, one| one.fault.slice_bytes(bytes));
-            for one in &mut self.attached {
+            for one in struck(&mut self.attached) {
                 let due_ns = one.fault.slice_due_ns(at_ns, slice, now_ns);
                 one.held_ns += due_ns - at_ns;
                 at_ns = due_ns;
@@ -250,13 +273,32 @@ impl Lane {
         None
     }
 
+    /// Finds out which faults strike what belongs to a turn, and wakes those that do so first.
+    fn meet(&mut self, turn: u64, now_ns: u64) {
+        let mut woken = false;
+        for one in &mut self.attached {
+            let Some(seed) = one.turns else { continue };
+            one.strikes = one.active.strikes_turn(seed, turn);
+            if one.strikes && !one.awake {
+                one.wake(self.connection, self.direction, now_ns);
+                woken = true;
+            }
+        }
+        if woken {
+            self.sum_up();
+        }
+    }
+
     /// Moves the first `slice` bytes of the first chunk to what may be written, unless a fault
     /// throws them away: then those behind it never see them.
     fn leave(&mut self, chunk: Chunk, slice: usize, now_ns: u64) {
         let whole = slice == chunk.bytes;
-        let swallowing = self.attached.iter().position(|one| one.fault.swallows());
+        let swallowing = self
+            .attached
+            .iter()
+            .position(|one| one.strikes && one.fault.swallows());
         let seen = swallowing.map_or(self.attached.len(), |index| index + 1);
-        for one in &mut self.attached[..seen] {
+        for one in struck(&mut self.attached[..seen]) {
             let coming = self.released..self.released + slice;
             one.fault.alter(self.ring.range_mut(coming));
             one.slice_left(chunk.arrived_ns, slice, whole, now_ns);
@@ -312,7 +354,9 @@ impl Lane {
     /// How the stream ends and when that may be passed on; `None` while it goes on or is silent.
     pub fn end_due(&self) -> Option<(End, u64)> {
         let came = self.end.filter(|_| !self.silent)?;
-        let passed = self.attached.iter().fold(came, |(end, at_ns), one| {
+        let turn = self.turns.number();
+        let strike = self.attached.iter().filter(|one| one.strikes_turn(turn));
+        let passed = strike.fold(came, |(end, at_ns), one| {
             (one.fault.end_as(end), one.fault.end_due_ns(end, at_ns))
         });
         Some(passed)
@@ -327,7 +371,11 @@ impl Lane {
     /// The end has been passed on: a fault that held it counts it as a chunk without bytes.
     pub fn end_passed(&mut self) {
         let Some((end, _)) = self.end else { return };
+        let turn = self.turns.number();
         for one in &mut self.attached {
+            if !one.strikes_turn(turn) {
+                continue;
+            }
             let held_ns = one.fault.end_due_ns(end, 0);
             if held_ns > 0 {
                 one.tally.held(0, held_ns);
@@ -346,6 +394,9 @@ impl Lane {
                 one.tally.held(self.released, since(0));
             }
             for chunk in &self.chunks {
+                if !one.strikes_turn(chunk.turn) {
+                    continue;
+                }
                 one.tally
                     .held(chunk.bytes, since(chunk.arrived_ns).min(most_ns));
             }
@@ -358,11 +409,34 @@ impl Lane {
                 one.tally.held(0, since(arrived_ns).min(held_ns));
             }
         }
+        one.tally.acts += one.fault.acts(now_ns);
         one.active.add(self.connection, &one.tally);
     }
 }
 
+/// Those that strike the chunk that is next.
+fn struck(attached: &mut [Attached]) -> impl Iterator<Item = &mut Attached> {
+    attached.iter_mut().filter(|one| one.strikes)
+}
+
 impl Attached {
+    /// The fault begins on this lane.
+    fn wake(&mut self, connection: u64, direction: Direction, now_ns: u64) {
+        let seed = self.active.lane_seed(connection, direction);
+        let active = &self.active;
+        self.fault = active.toxic().on_lane(seed, now_ns, &active.line);
+        self.awake = true;
+        if self.left_bytes > 0 {
+            self.fault.resume(self.left_bytes, now_ns);
+        }
+    }
+
+    /// Whether it strikes what belongs to a turn.
+    fn strikes_turn(&self, turn: u64) -> bool {
+        self.turns
+            .is_none_or(|seed| self.active.strikes_turn(seed, turn))
+    }
+
     /// A slice of a chunk leaves; `whole` with the chunk's last.
     fn slice_left(&mut self, arrived_ns: u64, bytes: usize, whole: bool, now_ns: u64) {
         let swallowed = self.fault.swallows();

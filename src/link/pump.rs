@@ -1,18 +1,16 @@
 //! Moves bytes one way between two sockets, through a lane.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{Instant, Sleep};
 
 use super::fault::{Cut, End};
 use super::lane::Lane;
 use super::rules::Rules;
+use super::timer::Timer;
 use crate::clock::monotonic_ns;
 
 /// The largest chunk: one read.
@@ -38,7 +36,7 @@ pub struct Pump<'a> {
     rules: Arc<Rules>,
     lane: Lane,
     chunk: Box<[u8]>,
-    timer: Pin<Box<Sleep>>,
+    timer: Timer,
 }
 
 impl<'a> Pump<'a> {
@@ -50,7 +48,7 @@ impl<'a> Pump<'a> {
             rules,
             lane,
             chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            timer: Timer::default(),
         }
     }
 
@@ -93,7 +91,7 @@ impl<'a> Pump<'a> {
                 .filter(|(cut, _)| *cut != Cut::AfterData || self.lane.is_empty())
                 .map(|(_, at_ns)| at_ns);
             match [next_ns, end_ns, cut_ns].into_iter().flatten().min() {
-                Some(wake_ns) => ready!(self.poll_timer(cx, wake_ns)),
+                Some(wake_ns) => ready!(self.timer.poll(cx, wake_ns)),
                 None => return Poll::Pending,
             }
         }
@@ -201,13 +199,6 @@ impl<'a> Pump<'a> {
         };
         self.lane.end_passed();
         Poll::Ready(over)
-    }
-
-    /// Wakes at `wake_ns`, or up to a millisecond later: the runtime's resolution.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, wake_ns: u64) -> Poll<()> {
-        let wait = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
-        self.timer.as_mut().reset(Instant::now() + wait);
-        self.timer.as_mut().poll(cx)
     }
 }
 

@@ -3,21 +3,17 @@
 //! A lane looks at the version, one atomic load, and takes the lock only when a fault has begun or
 //! ended. It counts on its own what a fault did to it and hands the sum over when it lets go.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
+use super::active::{Active, Asking, Begin, Hold};
 use super::fault::Admission;
-use super::fault::shared_bandwidth::Line;
-use super::tally::Tally;
 use super::toxic::Toxic;
 use crate::clock::monotonic_ns;
 use crate::evidence::FaultProof;
-use crate::plan::Direction;
+use crate::plan::{Direction, Toxicity};
 
 /// Why a fault cannot begin or end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +22,8 @@ pub enum FaultError {
     AlreadyActive(usize),
     #[error("fault {0} is not active")]
     NotActive(usize),
+    #[error("{0} cannot be done to a stream of bytes")]
+    NotOfBytes(&'static str),
 }
 
 /// The active faults of one link.
@@ -37,34 +35,23 @@ pub struct Rules {
     changed: watch::Sender<()>,
 }
 
-/// One active fault.
+/// What came of a change: when it was in force, and the faults that ended with it, as they were named.
 #[derive(Debug)]
-pub struct Active {
-    pub id: usize,
-    pub direction: Direction,
-    pub toxic: Toxic,
-    /// The share of lanes that it strikes.
-    toxicity: f64,
-    /// What its lanes share, where they share anything.
-    pub line: Line,
-    /// Set once every lane can know of the fault: what passes after this moment has leaked.
-    started_ns: AtomicU64,
-    total: Mutex<Total>,
-    /// Open for as long as a lane is under this fault.
-    lanes: watch::Sender<()>,
+pub struct Changed {
+    pub at_ns: u64,
+    ended: Vec<Arc<Active>>,
 }
 
-#[derive(Debug, Default)]
-struct Total {
-    tally: Tally,
-    connections: HashSet<u64>,
-}
-
-/// Kept by a lane, or a connection, for as long as the fault applies to it.
-#[derive(Debug)]
-pub struct Hold {
-    // Only its being dropped matters.
-    _lane: watch::Receiver<()>,
+impl Changed {
+    /// What the ended faults did, once every lane has told.
+    pub async fn proofs(self) -> Vec<FaultProof> {
+        let mut proofs = Vec::new();
+        for fault in self.ended {
+            fault.let_go().await;
+            proofs.push(fault.proof());
+        }
+        proofs
+    }
 }
 
 impl Rules {
@@ -78,73 +65,70 @@ impl Rules {
         }
     }
 
-    /// Begins a fault on the `toxicity` share of all connections; returns the moment from which it
-    /// is in force.
+    /// Ends some faults and begins others behind those that stay, all at one moment: no chunk meets
+    /// some of it and not the rest. One that ends and begins again has new settings.
     ///
     /// # Errors
-    /// When a fault of this number is active.
-    pub fn start(
-        &self,
-        id: usize,
-        direction: Direction,
-        toxic: impl Into<Toxic>,
-        toxicity: f64,
-    ) -> Result<u64, FaultError> {
+    /// When a fault that is to end is not active, or one that is to begin is; then nothing changes.
+    pub fn change(&self, end: &[usize], begin: Vec<Begin>) -> Result<Changed, FaultError> {
         let mut active = locked(&self.active);
-        if active.iter().any(|other| other.id == id) {
-            return Err(FaultError::AlreadyActive(id));
+        let mut next = active.clone();
+        let mut ended = Vec::new();
+        for id in end {
+            let index = next.iter().position(|fault| fault.id() == *id);
+            ended.push(next.remove(index.ok_or(FaultError::NotActive(*id))?));
         }
-        let fault = Arc::new(Active::new(id, direction, toxic.into(), toxicity));
-        active.push(Arc::clone(&fault));
-        let started_ns = self.in_force(&fault);
+        let staying = next.len();
+        for begin in begin {
+            if next.iter().any(|other| other.id() == begin.id) {
+                return Err(FaultError::AlreadyActive(begin.id));
+            }
+            next.push(Arc::new(Active::new(begin, self.seed)));
+        }
+        *active = next;
+        let at_ns = self.in_force(&active[staying..]);
         drop(active);
         self.changed.send_replace(());
-        Ok(started_ns)
+        Ok(Changed { at_ns, ended })
     }
 
     /// Gives an active fault new settings in its place; returns once every lane has them.
     ///
     /// # Errors
     /// When no fault of this number is active.
-    pub async fn change(&self, id: usize, toxic: Toxic, toxicity: f64) -> Result<(), FaultError> {
+    pub async fn settle(
+        &self,
+        id: usize,
+        toxic: Toxic,
+        toxicity: Toxicity,
+    ) -> Result<(), FaultError> {
         let before = {
             let mut active = locked(&self.active);
-            let place = active.iter_mut().find(|fault| fault.id == id);
+            let place = active.iter_mut().find(|fault| fault.id() == id);
             let place = place.ok_or(FaultError::NotActive(id))?;
-            let fault = Arc::new(Active::new(id, place.direction, toxic, toxicity));
+            let begin = Begin {
+                toxic,
+                toxicity,
+                ..place.begin().clone()
+            };
+            let fault = Arc::new(Active::new(begin, self.seed));
             let before = std::mem::replace(place, Arc::clone(&fault));
-            self.in_force(&fault);
+            self.in_force(&[fault]);
             before
         };
         self.changed.send_replace(());
-        before.lanes.closed().await;
+        before.let_go().await;
         Ok(())
     }
 
-    /// Makes a fault known to the lanes, under the lock of the active ones.
-    fn in_force(&self, fault: &Active) -> u64 {
+    /// Makes faults known to the lanes, under the lock of the active ones.
+    fn in_force(&self, faults: &[Arc<Active>]) -> u64 {
         self.version.fetch_add(1, Ordering::SeqCst);
         let started_ns = monotonic_ns();
-        fault.started_ns.store(started_ns, Ordering::SeqCst);
+        for fault in faults {
+            fault.in_force(started_ns);
+        }
         started_ns
-    }
-
-    /// Ends a fault; returns when it ended and what it did, once every lane has told.
-    ///
-    /// # Errors
-    /// When no fault of this number is active.
-    pub async fn end(&self, id: usize) -> Result<(u64, FaultProof), FaultError> {
-        let fault = {
-            let mut active = locked(&self.active);
-            let index = active.iter().position(|fault| fault.id == id);
-            let fault = active.remove(index.ok_or(FaultError::NotActive(id))?);
-            self.version.fetch_add(1, Ordering::SeqCst);
-            fault
-        };
-        let ended_ns = monotonic_ns();
-        self.changed.send_replace(());
-        fault.lanes.closed().await;
-        Ok((ended_ns, fault.proof()))
     }
 
     /// Changes whenever a fault begins or ends.
@@ -169,125 +153,70 @@ impl Rules {
 
     /// What the active faults do to a connection as a whole. Those that do it count the connection
     /// and are held through `holds`, so that their end waits until it has been dealt with.
-    pub fn admit(&self, connection: u64, holds: &mut Vec<Hold>) -> Admission {
+    pub fn admit(&self, asking: Asking, holds: &mut Vec<Hold>) -> Admission {
         let active = locked(&self.active);
-        let verdict = active
-            .iter()
-            .map(|fault| fault.toxic.admission())
-            .max()
-            .unwrap_or(Admission::Serve);
+        let verdicts: Vec<Admission> = active.iter().map(|one| one.admission(asking)).collect();
+        let verdict = verdicts.iter().copied().max().unwrap_or(Admission::Serve);
         if verdict != Admission::Serve {
-            for fault in active.iter() {
-                if fault.toxic.admission() == verdict {
-                    locked(&fault.total).connections.insert(connection);
+            for (fault, own) in active.iter().zip(verdicts) {
+                if own == verdict {
+                    // One that waits is counted when it has waited.
+                    if !matches!(own, Admission::Wait { .. }) {
+                        fault.count_connection(asking.connection);
+                    }
                     holds.push(fault.hold());
                 }
             }
         }
         verdict
     }
-
-    /// Where one lane's draws for one fault begin: differs by each of the four.
-    pub fn lane_seed(&self, fault: usize, connection: u64, direction: Direction) -> u64 {
-        let lane = connection * 2 + u64::from(direction == Direction::Down);
-        let mixed = self.seed ^ mix(lane.wrapping_add(1));
-        mixed ^ mix((fault as u64).wrapping_add(1) << 32)
-    }
-}
-
-impl Active {
-    fn new(id: usize, direction: Direction, toxic: Toxic, toxicity: f64) -> Self {
-        Self {
-            id,
-            direction,
-            toxic,
-            toxicity,
-            line: Line::default(),
-            started_ns: AtomicU64::new(u64::MAX),
-            total: Mutex::default(),
-            lanes: watch::Sender::new(()),
-        }
-    }
-
-    /// Whether it strikes the lane of this seed: one draw, which stays the same for new settings.
-    pub fn strikes(&self, lane_seed: u64) -> bool {
-        if self.toxicity >= 1.0 {
-            return true;
-        }
-        let draw: f64 = ChaCha8Rng::seed_from_u64(mix(lane_seed)).random();
-        draw < self.toxicity
-    }
-
-    /// Whether it applies to `direction`, which is not [`Direction::Both`].
-    fn covers(&self, direction: Direction) -> bool {
-        match direction {
-            Direction::Up => self.direction.covers_up(),
-            Direction::Down | Direction::Both => self.direction.covers_down(),
-        }
-    }
-
-    /// From when on the fault is in force.
-    pub fn started_ns(&self) -> u64 {
-        self.started_ns.load(Ordering::SeqCst)
-    }
-
-    /// Keeps the fault's end waiting until the hold is dropped.
-    pub fn hold(&self) -> Hold {
-        Hold {
-            _lane: self.lanes.subscribe(),
-        }
-    }
-
-    /// Adds what the fault did to one lane of `connection`.
-    pub fn add(&self, connection: u64, tally: &Tally) {
-        let mut total = locked(&self.total);
-        total.tally.merge(tally);
-        if tally.applied() {
-            total.connections.insert(connection);
-        }
-    }
-
-    fn proof(&self) -> FaultProof {
-        let total = locked(&self.total);
-        FaultProof {
-            chunks: total.tally.chunks,
-            bytes: total.tally.bytes,
-            connections: total.connections.len() as u64,
-            held_max_ns: total.tally.held_max_ns,
-            held_total_ns: total.tally.held_total_ns,
-            leaked_bytes: total.tally.leaked_bytes,
-        }
-    }
 }
 
 /// No code panics while it holds one of these locks, and counters are good even if one did.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The finaliser of SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
-/// generators", 2014.
-const fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::LinkFault;
+
+    fn begin(id: usize, direction: Direction, toxic: Toxic) -> Vec<Begin> {
+        vec![Begin::all(id, direction, toxic)]
+    }
 
     #[tokio::test]
     async fn a_fault_begins_once_and_ends_once() {
         let rules = Rules::new(1);
-        let silence = LinkFault::PartitionSilence;
-        rules.start(3, Direction::Up, silence.clone(), 1.0).unwrap();
-        let again = rules.start(3, Direction::Down, silence, 1.0);
-        assert_eq!(again, Err(FaultError::AlreadyActive(3)));
-        assert_eq!(rules.end(4).await, Err(FaultError::NotActive(4)));
-        rules.end(3).await.unwrap();
-        assert_eq!(rules.end(3).await, Err(FaultError::NotActive(3)));
+        rules
+            .change(&[], begin(3, Direction::Up, Toxic::Silence))
+            .unwrap();
+        let again = rules.change(&[], begin(3, Direction::Down, Toxic::Silence));
+        assert_eq!(again.unwrap_err(), FaultError::AlreadyActive(3));
+        let other = rules.change(&[4], vec![]);
+        assert_eq!(other.unwrap_err(), FaultError::NotActive(4));
+        let ended = rules.change(&[3], vec![]).unwrap().proofs().await;
+        assert_eq!(ended.len(), 1);
+        let again = rules.change(&[3], vec![]);
+        assert_eq!(again.unwrap_err(), FaultError::NotActive(3));
+    }
+
+    #[tokio::test]
+    async fn a_change_is_of_all_or_of_nothing() {
+        let rules = Rules::new(1);
+        rules
+            .change(&[], begin(0, Direction::Up, Toxic::Noop))
+            .unwrap();
+        let before = rules.version();
+        let three = [1, 2, 0].map(|id| Begin::all(id, Direction::Up, Toxic::Noop));
+        let refused = rules.change(&[], three.to_vec());
+        assert_eq!(refused.unwrap_err(), FaultError::AlreadyActive(0));
+        assert_eq!(rules.version(), before, "nothing has changed");
+        rules.change(&[0], three.to_vec()).unwrap();
+        assert_eq!(rules.version(), before + 1, "all of it at once");
+        let mut ids = Vec::new();
+        rules.visit(Direction::Up, |fault| ids.push(fault.id()));
+        assert_eq!(ids, [1, 2, 0]);
     }
 
     #[tokio::test]
@@ -295,19 +224,14 @@ mod tests {
         let rules = Rules::new(1);
         let before = rules.version();
         rules
-            .start(0, Direction::Up, LinkFault::PartitionSilence, 1.0)
+            .change(&[], begin(0, Direction::Up, Toxic::Silence))
             .unwrap();
         rules
-            .start(
-                1,
-                Direction::Both,
-                LinkFault::SlowClose { delay_ns: 1 },
-                1.0,
-            )
+            .change(&[], begin(1, Direction::Both, Toxic::Noop))
             .unwrap();
         let seen = |direction| {
             let mut ids = Vec::new();
-            rules.visit(direction, |fault| ids.push(fault.id));
+            rules.visit(direction, |fault| ids.push(fault.id()));
             ids
         };
         assert_eq!(seen(Direction::Up), [0, 1]);
@@ -319,51 +243,26 @@ mod tests {
     async fn the_strictest_fault_decides_on_connections() {
         let rules = Rules::new(1);
         let mut holds = Vec::new();
-        assert_eq!(rules.admit(1, &mut holds), Admission::Serve);
-        rules
-            .start(0, Direction::Up, LinkFault::PartitionSilence, 1.0)
-            .unwrap();
-        assert_eq!(rules.admit(1, &mut holds), Admission::Hold);
-        rules
-            .start(1, Direction::Both, LinkFault::PartitionReset, 1.0)
-            .unwrap();
-        assert_eq!(rules.admit(1, &mut holds), Admission::Reset);
-        assert_eq!(rules.admit(2, &mut holds), Admission::Reset);
-        drop(holds);
-        assert_eq!(rules.end(0).await.unwrap().1.connections, 1);
-        assert_eq!(rules.end(1).await.unwrap().1.connections, 2);
-    }
-
-    #[test]
-    fn every_lane_and_fault_has_its_own_seed() {
-        let rules = Rules::new(7);
-        let mut seeds = HashSet::new();
-        for fault in 0..20 {
-            for connection in 0..200 {
-                seeds.insert(rules.lane_seed(fault, connection, Direction::Up));
-                seeds.insert(rules.lane_seed(fault, connection, Direction::Down));
-            }
-        }
-        assert_eq!(seeds.len(), 20 * 200 * 2);
-    }
-
-    #[test]
-    fn toxicity_is_the_share_of_lanes_and_one_draw_for_all_settings() {
-        let rules = Rules::new(7);
-        let struck = |toxicity: f64| -> Vec<u64> {
-            let fault = Active::new(0, Direction::Up, Toxic::Noop, toxicity);
-            let seed = |connection| rules.lane_seed(0, connection, Direction::Up);
-            let all = 0..10_000;
-            all.filter(|connection| fault.strikes(seed(*connection)))
-                .collect()
+        let admit = |connection: u64, holds: &mut Vec<Hold>| {
+            let asking = Asking {
+                connection,
+                accepted_ns: None,
+                now_ns: 0,
+            };
+            rules.admit(asking, holds)
         };
-        assert_eq!(struck(0.0).len(), 0);
-        assert_eq!(struck(1.0).len(), 10_000);
-        let third = struck(0.3);
-        // Five standard deviations of a binomial.
-        assert!(third.len().abs_diff(3_000) < 230, "{}", third.len());
-        assert_eq!(third, struck(0.3));
-        let half = struck(0.5);
-        assert!(third.iter().all(|connection| half.contains(connection)));
+        assert_eq!(admit(1, &mut holds), Admission::Serve);
+        rules
+            .change(&[], begin(0, Direction::Up, Toxic::Silence))
+            .unwrap();
+        assert_eq!(admit(1, &mut holds), Admission::Hold);
+        rules
+            .change(&[], begin(1, Direction::Both, Toxic::Reset))
+            .unwrap();
+        assert_eq!(admit(1, &mut holds), Admission::Reset);
+        assert_eq!(admit(2, &mut holds), Admission::Reset);
+        drop(holds);
+        let proofs = rules.change(&[0, 1], vec![]).unwrap().proofs().await;
+        assert_eq!((proofs[0].connections, proofs[1].connections), (1, 2));
     }
 }

@@ -8,6 +8,7 @@ pub struct Tally {
     pub held_max_ns: u64,
     pub held_total_ns: u64,
     pub leaked_bytes: u64,
+    pub acts: u64,
 }
 
 impl Tally {
@@ -21,7 +22,7 @@ impl Tally {
 
     /// Whether the fault did anything to the lane.
     pub fn applied(&self) -> bool {
-        self.chunks > 0
+        self.chunks > 0 || self.acts > 0
     }
 
     /// Adds what another lane counted.
@@ -31,6 +32,7 @@ impl Tally {
         self.held_max_ns = self.held_max_ns.max(other.held_max_ns);
         self.held_total_ns = self.held_total_ns.saturating_add(other.held_total_ns);
         self.leaked_bytes += other.leaked_bytes;
+        self.acts += other.acts;
     }
 }
 
@@ -45,6 +47,7 @@ mod tests {
         one.held(10, 5);
         other.held(20, 7);
         other.leaked_bytes = 3;
+        other.acts = 1;
         one.merge(&other);
         let expected = Tally {
             chunks: 2,
@@ -52,6 +55,7 @@ mod tests {
             held_max_ns: 7,
             held_total_ns: 12,
             leaked_bytes: 3,
+            acts: 1,
         };
         assert_eq!(one, expected);
     }

@@ -2,27 +2,22 @@
 
 use std::sync::Arc;
 
-use super::fault::shape::Shape;
 use super::fault::shared_bandwidth::{Line, SharedBandwidth};
 use super::fault::{
-    Admission, Fault, bandwidth, corrupt, latency, limit, loss, noop, partition, reset, reset_peer,
-    slicer, slow_close, timeout,
+    Admission, Fault, bandwidth, connect_latency, corrupt, latency, limit, loss, noop, partition,
+    reset, reset_peer, slicer, slow_close, timeout,
 };
-use crate::plan::LinkFault;
+use crate::plan::{Delay, LinkFault};
 
 /// One kind with its settings. Each has one file under `src/link/fault/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Toxic {
     /// Nothing.
     Noop,
-    /// Each chunk leaves `delay` after it arrived, with a jitter, in order. Of one draw of it so
-    /// many millionths are kept in the next.
-    Latency {
-        delay_ns: u64,
-        jitter_ns: u64,
-        shape: Shape,
-        correlation_ppm: u32,
-    },
+    /// Each chunk leaves a drawn time after it arrived, in order.
+    Latency(Delay),
+    /// A new connection is dialled a drawn time after it was accepted.
+    ConnectLatency(Delay),
     /// At most this many bytes per second, per direction; each connection for itself, or all of them
     /// together.
     Bandwidth {
@@ -48,54 +43,69 @@ pub enum Toxic {
     },
     /// The connection is closed after so many bytes.
     Limit { bytes: u64 },
-    /// So many of a million segments are lost, as a model shows it to a stream: what was in them
-    /// comes after a retransmission time-out, and so does everything behind.
-    Loss { share_ppm: u32, timeout_ns: u64 },
+    /// This share of segments is lost, as a model shows it to a stream: what was in them comes after
+    /// a retransmission time-out, and so does everything behind.
+    Loss { share: f64, timeout_ns: u64 },
     /// One bit of one in `every` bytes is flipped; 0 is none.
     Corrupt { every_bytes: u64 },
 }
 
-impl From<LinkFault> for Toxic {
-    fn from(fault: LinkFault) -> Self {
-        match fault {
-            LinkFault::Latency {
-                delay_ns,
-                jitter_ns,
-            } => Toxic::Latency {
-                delay_ns,
-                jitter_ns,
-                shape: Shape::Uniform,
-                correlation_ppm: 0,
-            },
-            LinkFault::Bandwidth { bytes_per_second } => Toxic::Bandwidth {
+impl Toxic {
+    /// What a fault of one part is on the proxy; `None` where that cannot be done to bytes.
+    pub fn of(fault: &LinkFault) -> Option<Self> {
+        Some(match *fault {
+            LinkFault::Latency(ref delay) => Toxic::Latency(delay.clone()),
+            LinkFault::ConnectLatency(ref delay) => Toxic::ConnectLatency(delay.clone()),
+            LinkFault::Bandwidth {
                 bytes_per_second,
-                is_shared: false,
+                shared,
+            } => Toxic::Bandwidth {
+                bytes_per_second,
+                is_shared: shared,
             },
             LinkFault::PartitionSilence => Toxic::Silence,
             LinkFault::PartitionReset => Toxic::Reset,
             LinkFault::SlowClose { delay_ns } => Toxic::SlowClose { delay_ns },
-            // The role has refused it: a stream has no packets.
-            LinkFault::Packets(_) => Toxic::Noop,
-        }
+            LinkFault::Timeout { timeout_ns } => Toxic::Timeout {
+                timeout_ns: Some(timeout_ns),
+            },
+            LinkFault::ResetPeer { timeout_ns } => Toxic::ResetPeer { timeout_ns },
+            LinkFault::Slicer {
+                average_bytes,
+                variation_bytes,
+                delay_ns,
+            } => Toxic::Slicer {
+                average_bytes,
+                variation_bytes,
+                delay_ns,
+            },
+            LinkFault::Limit { bytes } => Toxic::Limit { bytes },
+            LinkFault::Loss {
+                share,
+                retransmit_ns,
+            } => Toxic::Loss {
+                share,
+                timeout_ns: retransmit_ns,
+            },
+            LinkFault::Corrupt { every_bytes } => Toxic::Corrupt { every_bytes },
+            LinkFault::Packets(_) | LinkFault::Together(_) => return None,
+        })
     }
-}
 
-impl Toxic {
-    /// What it does to connections as a whole.
+    /// What it does to connections as a whole, existing ones included.
     pub const fn admission(&self) -> Admission {
         match self {
             Toxic::Silence => partition::ADMISSION,
             Toxic::Reset => reset::ADMISSION,
-            Toxic::Noop
-            | Toxic::Latency { .. }
-            | Toxic::Bandwidth { .. }
-            | Toxic::SlowClose { .. }
-            | Toxic::Timeout { .. }
-            | Toxic::ResetPeer { .. }
-            | Toxic::Slicer { .. }
-            | Toxic::Limit { .. }
-            | Toxic::Loss { .. }
-            | Toxic::Corrupt { .. } => Admission::Serve,
+            _ => Admission::Serve,
+        }
+    }
+
+    /// How long a new connection of this seed waits before it is dialled, in nanoseconds.
+    pub fn wait_ns(&self, seed: u64) -> u64 {
+        match self {
+            Toxic::ConnectLatency(delay) => connect_latency::wait_ns(delay, seed),
+            _ => 0,
         }
     }
 
@@ -103,18 +113,9 @@ impl Toxic {
     /// for all lanes that are under this fault.
     pub fn on_lane(&self, seed: u64, now_ns: u64, line: &Line) -> Box<dyn Fault> {
         match *self {
-            Toxic::Noop => Box::new(noop::Noop),
-            Toxic::Latency {
-                delay_ns,
-                jitter_ns,
-                shape,
-                correlation_ppm,
-            } => {
-                let correlation = f64::from(correlation_ppm) / 1e6;
-                let latency =
-                    latency::Latency::shaped(delay_ns, jitter_ns, shape, correlation, seed);
-                Box::new(latency)
-            }
+            // A connection that has lanes has been dialled.
+            Toxic::Noop | Toxic::ConnectLatency(_) => Box::new(noop::Noop),
+            Toxic::Latency(ref delay) => Box::new(latency::Latency::new(delay.clone(), seed)),
             Toxic::Bandwidth {
                 bytes_per_second,
                 is_shared: false,
@@ -142,13 +143,7 @@ impl Toxic {
                 seed,
             )),
             Toxic::Limit { bytes } => Box::new(limit::Limit::new(bytes)),
-            Toxic::Loss {
-                share_ppm,
-                timeout_ns,
-            } => {
-                let share = f64::from(share_ppm) / 1e6;
-                Box::new(loss::Loss::new(share, timeout_ns, seed))
-            }
+            Toxic::Loss { share, timeout_ns } => Box::new(loss::Loss::new(share, timeout_ns, seed)),
             Toxic::Corrupt { every_bytes } => Box::new(corrupt::Corrupt::new(every_bytes, seed)),
         }
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::active::Begin;
 use super::counters::{Counters, Traffic};
-use super::rules::{FaultError, Rules};
+use super::rules::{Changed, FaultError, Rules};
 use super::toxic::Toxic;
-use crate::evidence::{FaultProof, LinkSample};
-use crate::plan::Direction;
+use crate::evidence::LinkSample;
+use crate::plan::Toxicity;
 
 /// The weather over one place. Cloning it gives another handle on the same.
 #[derive(Debug, Clone)]
@@ -25,36 +26,27 @@ impl Weather {
         }
     }
 
-    /// Begins a fault behind those that are active, on the `toxicity` share (0 to 1) of all
-    /// connections, existing and new; returns the moment of [`crate::clock::monotonic_ns`] from
-    /// which it is in force.
+    /// Ends some faults and begins others behind those that stay, at one moment for all connections,
+    /// existing and new; returns that moment of [`crate::clock::monotonic_ns`], and later what the
+    /// ended ones did. What they held flows on at once.
     ///
     /// # Errors
-    /// When a fault of this number is active.
-    pub fn start(
-        &self,
-        id: usize,
-        direction: Direction,
-        toxic: impl Into<Toxic>,
-        toxicity: f64,
-    ) -> Result<u64, FaultError> {
-        self.rules.start(id, direction, toxic, toxicity)
+    /// When a fault that is to end is not active, or one that is to begin is; then nothing changes.
+    pub fn change(&self, end: &[usize], begin: Vec<Begin>) -> Result<Changed, FaultError> {
+        self.rules.change(end, begin)
     }
 
     /// Gives a fault new settings in its place; returns once every connection has them.
     ///
     /// # Errors
     /// When no fault of this number is active.
-    pub async fn change(&self, id: usize, toxic: Toxic, toxicity: f64) -> Result<(), FaultError> {
-        self.rules.change(id, toxic, toxicity).await
-    }
-
-    /// Ends a fault; returns the moment of its end and what it did. What it held flows on at once.
-    ///
-    /// # Errors
-    /// When no fault of this number is active.
-    pub async fn end(&self, id: usize) -> Result<(u64, FaultProof), FaultError> {
-        self.rules.end(id).await
+    pub async fn settle(
+        &self,
+        id: usize,
+        toxic: Toxic,
+        toxicity: Toxicity,
+    ) -> Result<(), FaultError> {
+        self.rules.settle(id, toxic, toxicity).await
     }
 
     /// The live counters, stamped with `at_ns`.

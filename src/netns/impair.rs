@@ -73,7 +73,7 @@ pub const fn stage(impairment: &Impairment) -> u8 {
 pub fn begin(impairment: &Impairment, seed: u64, start_ns: u64) -> Box<dyn Impair> {
     let rng = ChaCha8Rng::seed_from_u64(seed);
     match impairment {
-        Impairment::Delay(delay) => Box::new(delay::Delayed::new(*delay, rng)),
+        Impairment::Delay(delay) => Box::new(delay::Delayed::new(delay.clone(), rng)),
         Impairment::Loss(Loss::Independent { share }) => {
             Box::new(loss::Independent::new(*share, rng))
         }

@@ -88,9 +88,13 @@ impl Impairment {
                 let rho = delay.correlation;
                 let fits = (0.0..1.0).contains(&rho);
                 require(kind, "correlation", rho, fits, "0 or more, and below 1")?;
-                match delay.distribution {
+                match &delay.distribution {
                     Distribution::Pareto { shape } => {
-                        require(kind, "shape", shape, shape > 1.0, "above 1")
+                        require(kind, "shape", shape, *shape > 1.0, "above 1")
+                    }
+                    Distribution::Empirical { delays_ns } => {
+                        let fits = !delays_ns.is_empty() && delays_ns.is_sorted();
+                        require(kind, "delays_ns", "unsorted", fits, "rising, and not none")
                     }
                     Distribution::Uniform | Distribution::Normal => Ok(()),
                 }

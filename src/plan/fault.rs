@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::link_fault::LinkFault;
+use super::link_fault::{LinkFault, Toxicity};
 
 /// One fault with its window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum FaultKind {
     Link {
         direction: Direction,
         fault: LinkFault,
+        #[serde(default)]
+        toxicity: Toxicity,
     },
     Process {
         role: RoleName,
@@ -104,7 +106,7 @@ impl FaultKind {
     /// The name under which results and reports know it.
     pub fn name(&self) -> String {
         match self {
-            FaultKind::Link { fault, .. } => fault.kind().to_owned(),
+            FaultKind::Link { fault, .. } => fault.kinds(),
             FaultKind::Process { role, fault } => {
                 let what = match fault {
                     ProcessFault::Kill => "kill",

@@ -107,6 +107,7 @@ pub fn link_fault(name: &str, start_s: u64, end_s: Option<u64>, fault: LinkFault
         kind: FaultKind::Link {
             direction: Direction::Up,
             fault,
+            toxicity: Toxicity::default(),
         },
     }
 }

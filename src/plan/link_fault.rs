@@ -2,36 +2,70 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delay::Delay;
 use super::{LinkBackend, PacketFault};
 
-/// What a link can do to what passes. Each kind that a proxy can do has one file under `src/link/fault/`.
+/// What a link can do. Each kind of the proxy has one file under `src/link/fault/`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkFault {
-    /// Each chunk leaves `delay` after it arrived, plus or minus a uniform jitter, in order.
-    Latency { delay_ns: u64, jitter_ns: u64 },
-    /// At most this many bytes per second, per connection and direction.
-    Bandwidth { bytes_per_second: u64 },
+    /// Each chunk leaves a drawn time after it arrived, in order.
+    Latency(Delay),
+    /// A new connection is passed on a drawn time after it came.
+    ConnectLatency(Delay),
+    /// At most this many bytes per second and direction: for each connection, or shared by all.
+    Bandwidth {
+        bytes_per_second: u64,
+        #[serde(default)]
+        shared: bool,
+    },
     /// Nothing passes and nothing is said.
     PartitionSilence,
     /// Connections are reset, and new ones as well.
     PartitionReset,
     /// The end of a stream is passed on late.
     SlowClose { delay_ns: u64 },
+    /// What comes is thrown away, and the connection is closed `timeout_ns` later.
+    Timeout { timeout_ns: u64 },
+    /// The connection is reset `timeout_ns` after something came; what comes is thrown away.
+    ResetPeer { timeout_ns: u64 },
+    /// Bytes pass in pieces of `average ± variation`, `delay_ns` apart.
+    Slicer {
+        average_bytes: u64,
+        variation_bytes: u64,
+        delay_ns: u64,
+    },
+    /// The connection is closed after so many bytes.
+    Limit { bytes: u64 },
+    /// What the loss of a `share` of packets, 0 to 1, looks like on a stream. It is modelled: what
+    /// was lost, and all behind it, comes `retransmit_ns` late, twice as late when lost again, and so on.
+    Loss { share: f64, retransmit_ns: u64 },
+    /// One bit of one in `every_bytes` bytes, on average, is flipped.
+    Corrupt { every_bytes: u64 },
     /// What only a link of packets can do.
     Packets(PacketFault),
+    /// All of these, from the same moment to the same moment.
+    Together(Vec<LinkFault>),
 }
 
 impl LinkFault {
     /// The name under which scenarios and results know it.
     pub const fn kind(&self) -> &'static str {
         match self {
-            LinkFault::Latency { .. } => "latency",
+            LinkFault::Latency(_) => "latency",
+            LinkFault::ConnectLatency(_) => "connect_latency",
             LinkFault::Bandwidth { .. } => "bandwidth",
             LinkFault::PartitionSilence => "partition.silence",
             LinkFault::PartitionReset => "partition.reset",
             LinkFault::SlowClose { .. } => "slow_close",
+            LinkFault::Timeout { .. } => "timeout",
+            LinkFault::ResetPeer { .. } => "reset_peer",
+            LinkFault::Slicer { .. } => "slicer",
+            LinkFault::Limit { .. } => "limit",
+            LinkFault::Loss { .. } => "loss.modelled",
+            LinkFault::Corrupt { .. } => "corrupt",
             LinkFault::Packets(fault) => fault.kind(),
+            LinkFault::Together(_) => "together",
         }
     }
 
@@ -39,46 +73,55 @@ impl LinkFault {
     pub const fn backends(&self) -> &'static [LinkBackend] {
         use LinkBackend::{Netns, Proxy};
         match self {
-            LinkFault::Latency { .. } | LinkFault::PartitionSilence => &[Proxy, Netns],
-            LinkFault::Bandwidth { .. }
-            | LinkFault::PartitionReset
-            | LinkFault::SlowClose { .. } => &[Proxy],
+            LinkFault::Latency(_) | LinkFault::PartitionSilence => &[Proxy, Netns],
             LinkFault::Packets(_) => &[Netns],
+            _ => &[Proxy],
+        }
+    }
+
+    /// The kind of each part.
+    pub fn kinds(&self) -> String {
+        let kinds: Vec<&str> = self.parts().iter().map(LinkFault::kind).collect();
+        kinds.join(" + ")
+    }
+
+    /// Its parts: itself, where it is not several at once.
+    pub fn parts(&self) -> &[LinkFault] {
+        match self {
+            LinkFault::Together(parts) => parts,
+            _ => std::slice::from_ref(self),
         }
     }
 }
 
-/// A delay with jitter. `correlation` (0 to below 1) is that of each draw with the one before; the
-/// distribution stays what it is.
+/// What a link's fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Delay {
-    pub delay_ns: u64,
-    pub jitter_ns: u64,
-    pub distribution: Distribution,
-    pub correlation: f64,
+pub struct Toxicity {
+    /// Share of them, 0 to 1.
+    pub share: f64,
+    pub per: Per,
 }
 
-impl Delay {
-    /// The same delay for every packet.
-    pub const fn fixed(delay_ns: u64) -> Self {
+impl Default for Toxicity {
+    /// Everything.
+    fn default() -> Self {
         Self {
-            delay_ns,
-            jitter_ns: 0,
-            distribution: Distribution::Uniform,
-            correlation: 0.0,
+            share: 1.0,
+            per: Per::Connection,
         }
     }
 }
 
-/// How a delay scatters. No delay is ever below zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// What is drawn for, once each.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
-pub enum Distribution {
-    /// Anything from `delay - jitter` to `delay + jitter`.
-    Uniform,
-    /// Around `delay`, with `jitter` as the standard deviation.
-    Normal,
-    /// Never below `delay`; beyond it a heavy tail: `jitter * (x - 1)`, where `x` is Pareto
-    /// distributed with minimum 1 and this `shape` (above 1; 3 is heavy, 1.2 is extreme).
-    Pareto { shape: f64 },
+pub enum Per {
+    /// A connection, each direction for itself.
+    #[default]
+    Connection,
+    /// A turn of a connection, both directions together. It begins with the first byte up after
+    /// bytes have come down: a request and its answer, where they take turns.
+    Request,
 }

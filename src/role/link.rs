@@ -113,9 +113,10 @@ async fn obey(
                 FaultKind::Link {
                     direction,
                     fault: kind,
+                    toxicity,
                 },
         } => {
-            let at_ns = offset_ns(link.start_fault(fault, direction, kind).await?);
+            let at_ns = offset_ns(link.start_fault(fault, direction, kind, toxicity).await?);
             Ok(Report::FaultStarted { fault, at_ns })
         }
         Command::EndFault { fault } => {

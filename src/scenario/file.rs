@@ -18,8 +18,10 @@ use crate::plan::{
 use crate::signal::Signal;
 
 mod fault;
+mod link_fault;
 
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
+pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

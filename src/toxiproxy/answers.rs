@@ -128,6 +128,10 @@ async fn obey(proxies: &mut Proxies, call: Call, body: &[u8]) -> Result<Answer, 
             let proxy = proxies.get_mut(&name)?;
             Answer::json(ok, proxy.add_toxic(&fields()?)?)
         }
+        Call::ReplaceToxics(name) => {
+            let proxy = proxies.get_mut(&name)?;
+            Answer::json(ok, &proxy.replace_toxics(body).await?)
+        }
         Call::Toxic(name, toxic) => Answer::json(ok, proxies.get(&name)?.toxic(&toxic)?),
         Call::UpdateToxic(name, toxic) => {
             let proxy = proxies.get_mut(&name)?;

@@ -2,22 +2,26 @@
 
 use serde::Serialize;
 
-use super::extras::{self, Distribution};
+use super::extras;
 use super::fields::Fields;
 use crate::link::toxic::Toxic;
+use crate::plan::{Delay, Distribution};
 
 /// A kind with its attributes, named and in the units of the API: times are milliseconds, the
 /// slicer's delay microseconds, a rate is in units of 1000 bytes per second. What is below zero is
 /// kept and acts as zero. What Toxiproxy does not know is shown only where it was set: some of its
 /// clients read nothing but whole numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Attributes {
     Noop {},
     Latency {
         latency: i64,
         jitter: i64,
-        #[serde(skip_serializing_if = "extras::is_default")]
+        #[serde(
+            skip_serializing_if = "extras::is_default",
+            serialize_with = "extras::as_name"
+        )]
         distribution: Distribution,
         #[serde(skip_serializing_if = "extras::is_default")]
         correlation: f32,
@@ -171,16 +175,16 @@ impl Attributes {
             Attributes::Latency {
                 latency,
                 jitter,
-                distribution,
+                ref distribution,
                 correlation,
-            } => Toxic::Latency {
+            } => Toxic::Latency(Delay {
                 delay_ns: ms(latency),
                 jitter_ns: ms(jitter),
-                shape: distribution.shape(),
-                correlation_ppm: extras::ppm(correlation),
-            },
+                distribution: distribution.clone(),
+                correlation: f64::from(correlation),
+            }),
             Attributes::Loss { rate, rto, .. } => Toxic::Loss {
-                share_ppm: extras::ppm(rate),
+                share: f64::from(rate),
                 timeout_ns: ms(rto),
             },
             Attributes::Corrupt { every } => Toxic::Corrupt {
@@ -218,7 +222,6 @@ impl Attributes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::fault::shape::Shape;
 
     fn latency(latency: i64, jitter: i64) -> Attributes {
         Attributes::Latency {
@@ -252,7 +255,10 @@ mod tests {
     fn only_what_is_named_changes_and_all_of_it_or_nothing() {
         let before = latency(5, 7);
         let fields = |text: &str| Fields::parse(text.as_bytes()).unwrap();
-        let after = before.merged(&fields(r#"{"JITTER":9,"x":1}"#)).unwrap();
+        let after = before
+            .clone()
+            .merged(&fields(r#"{"JITTER":9,"x":1}"#))
+            .unwrap();
         assert_eq!(after, latency(5, 9));
         assert!(
             before
@@ -263,12 +269,7 @@ mod tests {
 
     #[test]
     fn units_are_those_of_the_api_and_negatives_act_as_zero() {
-        let expected = Toxic::Latency {
-            delay_ns: 5_000_000,
-            jitter_ns: 0,
-            shape: Shape::Uniform,
-            correlation_ppm: 0,
-        };
+        let expected = Toxic::Latency(Delay::fixed(5_000_000));
         assert_eq!(latency(5, -1).toxic(), expected);
         let rate = Attributes::Bandwidth {
             rate: 2,

@@ -1,29 +1,9 @@
-//! Attributes that Toxiproxy does not have: names of distributions, and shares of one.
+//! What Toxiproxy does not have: names of distributions, shares of one, and toxicity per request.
 
-use serde::Serialize;
+use serde::Serializer;
 
 use super::fields::Fields;
-use crate::link::fault::shape::Shape;
-
-/// How the jitter of a latency is spread.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Distribution {
-    #[default]
-    Uniform,
-    Normal,
-    Pareto,
-}
-
-impl Distribution {
-    pub const fn shape(self) -> Shape {
-        match self {
-            Distribution::Uniform => Shape::Uniform,
-            Distribution::Normal => Shape::Normal,
-            Distribution::Pareto => Shape::Pareto,
-        }
-    }
-}
+use crate::plan::{Distribution, Per};
 
 /// Reads `distribution`, where it is there.
 ///
@@ -31,10 +11,10 @@ impl Distribution {
 /// When there is none of this name.
 pub fn merge_distribution(fields: &Fields, value: &mut Distribution) -> Result<(), String> {
     *value = match fields.text("distribution")?.as_deref() {
-        None => *value,
+        None => return Ok(()),
         Some("uniform") => Distribution::Uniform,
         Some("normal") => Distribution::Normal,
-        Some("pareto") => Distribution::Pareto,
+        Some("pareto") => Distribution::PARETO,
         Some(other) => {
             return Err(format!(
                 "distribution {other:?} is not uniform, normal or pareto"
@@ -61,10 +41,26 @@ pub fn merge_share(fields: &Fields, name: &str, value: &mut f32) -> Result<(), S
     Ok(())
 }
 
-/// A share in millionths.
-pub fn ppm(share: f32) -> u32 {
-    // A share below 1 fits; the cast stops at the ends of its range.
-    (f64::from(share) * 1e6).round() as u32
+/// Reads `per`: whether toxicity is drawn for connections or for requests.
+///
+/// # Errors
+/// When it is neither.
+pub fn merge_per(fields: &Fields, value: &mut Per) -> Result<(), String> {
+    *value = match fields.text("per")?.as_deref() {
+        None => *value,
+        Some("connection") => Per::Connection,
+        Some("request") => Per::Request,
+        Some(other) => return Err(format!("per {other:?} is not connection or request")),
+    };
+    Ok(())
+}
+
+/// A distribution by its name.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn as_name<S: Serializer>(value: &Distribution, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.name())
 }
 
 /// For what is shown only where it was set.
@@ -86,11 +82,16 @@ mod tests {
             assert!(merge_share(&fields(wrong), "a", &mut share).is_err());
         }
         merge_share(&fields(r#"{"A":0.25}"#), "a", &mut share).unwrap();
-        assert_eq!(ppm(share), 250_000);
+        assert_eq!(share, 0.25);
         let mut shape = Distribution::Normal;
         merge_distribution(&fields("{}"), &mut shape).unwrap();
         assert_eq!(shape, Distribution::Normal);
         let wrong = fields(r#"{"distribution":"zipf"}"#);
         assert!(merge_distribution(&wrong, &mut shape).is_err());
+        let mut per = Per::Connection;
+        merge_per(&fields(r#"{"per":"request"}"#), &mut per).unwrap();
+        merge_per(&fields("{}"), &mut per).unwrap();
+        assert_eq!(per, Per::Request);
+        assert!(merge_per(&fields(r#"{"per":"packet"}"#), &mut per).is_err());
     }
 }

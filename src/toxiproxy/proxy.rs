@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::attributes::Attributes;
 use super::error::ApiError;
-use super::fields::Fields;
-use super::listen;
+use super::fields::{self, Fields};
+use super::{extras, listen};
 use crate::link::Link;
+use crate::link::active::Begin;
 use crate::link::weather::Weather;
-use crate::plan::Direction;
+use crate::plan::{Direction, Per, Toxicity};
 
 /// Bytes that a connection may hold per direction, besides what a latency needs.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -30,11 +32,72 @@ pub struct ProxyToxic {
     stream: String,
     #[serde(serialize_with = "as_short_number")]
     toxicity: f32,
+    /// Not of Toxiproxy: shown where it is not the connection.
+    #[serde(skip_serializing_if = "extras::is_default")]
+    per: Per,
     #[serde(skip)]
     direction: Direction,
     /// The fault's number in the weather.
     #[serde(skip)]
     id: usize,
+}
+
+impl ProxyToxic {
+    /// Reads one that is to stand with `others`.
+    fn read(fields: &Fields, id: usize, others: &[ProxyToxic]) -> Result<Self, ApiError> {
+        let text = |name| fields.text(name).map_err(ApiError::bad_body);
+        let (name, kind) = (text("name")?, text("type")?.unwrap_or_default());
+        let stream = text("stream")?.unwrap_or_else(|| "downstream".to_owned());
+        let toxicity = fields.float("toxicity").map_err(ApiError::bad_body)?;
+        let direction = match stream.to_lowercase().as_str() {
+            "upstream" => Direction::Up,
+            "downstream" => Direction::Down,
+            _ => {
+                let why = "stream was invalid, can be either upstream or downstream";
+                return Err(ApiError::new(400, why));
+            }
+        };
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| format!("{kind}_{stream}"));
+        let attributes = Attributes::of_kind(&kind);
+        let attributes = attributes.ok_or_else(|| ApiError::new(400, "invalid toxic type"))?;
+        if others.iter().any(|toxic| toxic.name == name) {
+            return Err(ApiError::new(409, "toxic already exists"));
+        }
+        if others.len() >= TOXICS_MAX {
+            return Err(ApiError::new(400, "too many toxics on this proxy"));
+        }
+        let given = fields.object("attributes").map_err(ApiError::bad_body)?;
+        let attributes = attributes.merged(&given.unwrap_or_default());
+        let mut per = Per::default();
+        extras::merge_per(fields, &mut per).map_err(ApiError::bad_body)?;
+        let attributes = attributes.map_err(ApiError::bad_body)?;
+        Ok(ProxyToxic {
+            kind: attributes.kind(),
+            attributes,
+            name,
+            stream,
+            toxicity: toxicity.unwrap_or(1.0),
+            per,
+            direction,
+            id,
+        })
+    }
+
+    fn is_same(&self, other: &ProxyToxic) -> bool {
+        self.name == other.name && self.kind == other.kind && self.direction == other.direction
+    }
+
+    fn begin(&self) -> Begin {
+        let share = f64::from(self.toxicity);
+        Begin {
+            toxicity: Toxicity {
+                share,
+                per: self.per,
+            },
+            ..Begin::all(self.id, self.direction, self.attributes.toxic())
+        }
+    }
 }
 
 /// A proxy; it listens while it has a link.
@@ -175,51 +238,51 @@ impl Proxy {
     /// # Errors
     /// When the body is wrong, or the name is taken.
     pub fn add_toxic(&mut self, fields: &Fields) -> Result<&ProxyToxic, ApiError> {
-        let text = |name| fields.text(name).map_err(ApiError::bad_body);
-        let (name, kind) = (text("name")?, text("type")?.unwrap_or_default());
-        let stream = text("stream")?.unwrap_or_else(|| "downstream".to_owned());
-        let toxicity = fields.float("toxicity").map_err(ApiError::bad_body)?;
-        let direction = match stream.to_lowercase().as_str() {
-            "upstream" => Direction::Up,
-            "downstream" => Direction::Down,
-            _ => {
-                let why = "stream was invalid, can be either upstream or downstream";
-                return Err(ApiError::new(400, why));
-            }
-        };
-        let name = name.filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| format!("{kind}_{stream}"));
-        let attributes = Attributes::of_kind(&kind);
-        let attributes = attributes.ok_or_else(|| ApiError::new(400, "invalid toxic type"))?;
-        if self.toxics.iter().any(|toxic| toxic.name == name) {
-            return Err(ApiError::new(409, "toxic already exists"));
-        }
-        if self.toxics.len() >= TOXICS_MAX {
-            return Err(ApiError::new(400, "too many toxics on this proxy"));
-        }
-        let given = fields.object("attributes").map_err(ApiError::bad_body)?;
-        let attributes = attributes.merged(&given.unwrap_or_default());
-        let attributes = attributes.map_err(ApiError::bad_body)?;
-        let toxic = ProxyToxic {
-            attributes,
-            name,
-            kind: attributes.kind(),
-            stream,
-            toxicity: toxicity.unwrap_or(1.0),
-            direction,
-            id: self.toxics_ever,
-        };
+        let toxic = ProxyToxic::read(fields, self.toxics_ever, &self.toxics)?;
         self.toxics_ever += 1;
-        let begun = self.weather.start(
-            toxic.id,
-            toxic.direction,
-            toxic.attributes.toxic(),
-            f64::from(toxic.toxicity),
-        );
+        let begun = self.weather.change(&[], vec![toxic.begin()]);
         begun.map_err(|error| ApiError::new(500, error.to_string()))?;
         let index = self.toxics.len();
         self.toxics.push(toxic);
         Ok(&self.toxics[index])
+    }
+
+    /// Puts a whole list of toxics in the place of those that are there, at one moment. One that stays
+    /// by its name, kind and stream goes on with the settings of the list.
+    ///
+    /// # Errors
+    /// When anything in the body is wrong; then nothing has changed.
+    pub async fn replace_toxics(&mut self, body: &[u8]) -> Result<Vec<&ProxyToxic>, ApiError> {
+        let list = match fields::parse(body).map_err(ApiError::bad_body)? {
+            Value::Array(list) => list,
+            _ => return Err(ApiError::bad_body("json: the body is not an array")),
+        };
+        let mut toxics: Vec<ProxyToxic> = Vec::new();
+        let mut ever = self.toxics_ever;
+        for value in list {
+            let fields = Fields::of(value).map_err(ApiError::bad_body)?;
+            let mut toxic = ProxyToxic::read(&fields, ever, &toxics)?;
+            match self.toxics.iter().find(|known| known.is_same(&toxic)) {
+                Some(known) => toxic.id = known.id,
+                None => ever += 1,
+            }
+            toxics.push(toxic);
+        }
+        self.toxics_ever = ever;
+        let end: Vec<usize> = self.toxics.iter().map(|toxic| toxic.id).collect();
+        let begin = toxics.iter().map(ProxyToxic::begin).collect();
+        self.change(&end, begin).await?;
+        self.toxics = toxics;
+        Ok(self.toxics())
+    }
+
+    /// Ends and begins toxics at one moment, and gives the connections some time to take it up.
+    async fn change(&self, end: &[usize], begin: Vec<Begin>) -> Result<(), ApiError> {
+        let changed = self.weather.change(end, begin);
+        let changed = changed.map_err(|error| ApiError::new(500, error.to_string()))?;
+        // What a toxic did is of no interest here, and a connection that takes no more is no error.
+        let _ = tokio::time::timeout(TAKE_UP, changed.proofs()).await;
+        Ok(())
     }
 
     pub fn toxic(&self, name: &str) -> Result<&ProxyToxic, ApiError> {
@@ -236,14 +299,19 @@ impl Proxy {
         let toxic = found.ok_or_else(ApiError::no_toxic)?;
         let fields = Fields::parse(body).map_err(ApiError::bad_body)?;
         let given = fields.object("attributes").map_err(ApiError::bad_body)?;
-        let attributes = toxic.attributes.merged(&given.unwrap_or_default());
+        let attributes = toxic.attributes.clone().merged(&given.unwrap_or_default());
         let attributes = attributes.map_err(ApiError::bad_body)?;
         let toxicity = fields.float("toxicity").map_err(ApiError::bad_body)?;
+        extras::merge_per(&fields, &mut toxic.per).map_err(ApiError::bad_body)?;
         toxic.attributes = attributes;
         toxic.toxicity = toxicity.unwrap_or(toxic.toxicity);
-        let changing = self
-            .weather
-            .change(toxic.id, attributes.toxic(), f64::from(toxic.toxicity));
+        let Begin {
+            id,
+            toxic: settings,
+            toxicity,
+            ..
+        } = toxic.begin();
+        let changing = self.weather.settle(id, settings, toxicity);
         if let Ok(changed) = tokio::time::timeout(TAKE_UP, changing).await {
             changed.map_err(|error| ApiError::new(500, error.to_string()))?;
         }
@@ -257,11 +325,7 @@ impl Proxy {
     pub async fn remove_toxic(&mut self, name: &str) -> Result<(), ApiError> {
         let index = self.toxics.iter().position(|toxic| toxic.name == name);
         let toxic = self.toxics.remove(index.ok_or_else(ApiError::no_toxic)?);
-        let ending = self.weather.end(toxic.id);
-        if let Ok(ended) = tokio::time::timeout(TAKE_UP, ending).await {
-            ended.map_err(|error| ApiError::new(500, error.to_string()))?;
-        }
-        Ok(())
+        self.change(&[toxic.id], vec![]).await
     }
 
     /// Removes every toxic.
@@ -269,11 +333,8 @@ impl Proxy {
     /// # Errors
     /// None, as long as the weather and this list agree.
     pub async fn remove_toxics(&mut self) -> Result<(), ApiError> {
-        while let Some(toxic) = self.toxics.last() {
-            let name = toxic.name.clone();
-            self.remove_toxic(&name).await?;
-        }
-        Ok(())
+        let end: Vec<usize> = self.toxics.drain(..).map(|toxic| toxic.id).collect();
+        self.change(&end, vec![]).await
     }
 }
 

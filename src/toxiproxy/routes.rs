@@ -16,6 +16,8 @@ pub enum Call {
     DeleteProxy(String),
     Toxics(String),
     CreateToxic(String),
+    /// Not of Toxiproxy.
+    ReplaceToxics(String),
     Toxic(String, String),
     UpdateToxic(String, String),
     DeleteToxic(String, String),
@@ -37,6 +39,7 @@ impl Call {
                 | Call::CreateProxy
                 | Call::UpdateProxy(_)
                 | Call::CreateToxic(_)
+                | Call::ReplaceToxics(_)
                 | Call::UpdateToxic(..)
         )
     }
@@ -69,6 +72,7 @@ pub fn find(method: &Method, path: &str) -> Result<Call, Unknown> {
         ["proxies", proxy, "toxics"] => &[
             (get, Call::Toxics(name(proxy))),
             (post, Call::CreateToxic(name(proxy))),
+            (method == Method::PUT, Call::ReplaceToxics(name(proxy))),
         ],
         ["proxies", proxy, "toxics", toxic] => &[
             (get, Call::Toxic(name(proxy), name(toxic))),

@@ -613,6 +613,7 @@ fn plan() -> Plan {
             kind: FaultKind::Link {
                 direction: Direction::Both,
                 fault: LinkFault::PartitionReset,
+                toxicity: Default::default(),
             },
         }],
         expect: Vec::new(),

@@ -14,6 +14,7 @@ pub struct Corrupt {
     rng: ChaCha8Rng,
     /// Bytes that pass before the next that is hit.
     spared_bytes: u64,
+    flips: u64,
 }
 
 impl Corrupt {
@@ -23,6 +24,7 @@ impl Corrupt {
             every_bytes,
             rng: ChaCha8Rng::seed_from_u64(seed),
             spared_bytes: 0,
+            flips: 0,
         };
         corrupt.spared_bytes = corrupt.draw();
         corrupt
@@ -44,7 +46,10 @@ impl Fault for Corrupt {
             // It fits: it is less than what is left.
             let hit = usize::try_from(self.spared_bytes).ok();
             match hit.and_then(|hit| slice.nth(hit)) {
-                Some(byte) => *byte ^= 1 << self.rng.random_range(0..8),
+                Some(byte) => {
+                    *byte ^= 1 << self.rng.random_range(0..8);
+                    self.flips += 1;
+                }
                 None => {
                     self.spared_bytes = self.spared_bytes.saturating_sub(left);
                     return;
@@ -52,6 +57,10 @@ impl Fault for Corrupt {
             }
             self.spared_bytes = self.draw();
         }
+    }
+
+    fn acts(&self, _now_ns: u64) -> u64 {
+        self.flips
     }
 }
 
@@ -67,6 +76,8 @@ mod tests {
         for from in (0..ring.len()).step_by(slice_bytes) {
             corrupt.alter(ring.range_mut(from..from + slice_bytes));
         }
+        let hit = ring.iter().filter(|byte| **byte != 0).count();
+        assert_eq!(corrupt.acts(0), hit as u64);
         ring.into()
     }
 

@@ -48,6 +48,10 @@ impl Fault for Limit {
         self.reached_ns.map(|_| Cut::AfterData)
     }
 
+    fn acts(&self, _now_ns: u64) -> u64 {
+        u64::from(self.reached_ns.is_some())
+    }
+
     fn resume(&mut self, left_bytes: u64, now_ns: u64) {
         self.left_bytes = self.left_bytes.saturating_sub(left_bytes);
         if self.left_bytes == 0 {
@@ -71,6 +75,7 @@ mod tests {
         limit.slice_left(40, 2);
         assert_eq!(limit.cut(), Some((Cut::AfterData, 2)));
         assert_eq!(limit.cut_on_removal(), Some(Cut::AfterData));
+        assert_eq!(limit.acts(2), 1);
         assert!(limit.swallows());
         assert_eq!(limit.slice_bytes(60), 60);
     }

@@ -20,6 +20,7 @@ pub struct Loss {
     rng: ChaCha8Rng,
     /// Drawn for the slice that was asked about, kept until it has left.
     stall_ns: Option<u64>,
+    lost: u64,
 }
 
 impl Loss {
@@ -31,6 +32,7 @@ impl Loss {
             timeout_ns,
             rng: ChaCha8Rng::seed_from_u64(seed),
             stall_ns: None,
+            lost: 0,
         }
     }
 
@@ -63,7 +65,13 @@ impl Fault for Loss {
     }
 
     fn slice_left(&mut self, _bytes: usize, _now_ns: u64) {
-        self.stall_ns = None;
+        if self.stall_ns.take().is_some_and(|stall_ns| stall_ns > 0) {
+            self.lost += 1;
+        }
+    }
+
+    fn acts(&self, _now_ns: u64) -> u64 {
+        self.lost
     }
 
     fn hold_most_ns(&self) -> u64 {

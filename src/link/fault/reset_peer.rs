@@ -48,6 +48,10 @@ impl Fault for ResetPeer {
         Some((Cut::Reset, self.reset_ns?))
     }
 
+    fn acts(&self, now_ns: u64) -> u64 {
+        u64::from(self.reset_ns.is_some_and(|reset_ns| reset_ns <= now_ns))
+    }
+
     /// What was swallowed is missing; a connection that brought nothing goes on.
     fn cut_on_removal(&self) -> Option<Cut> {
         self.reset_ns.map(|_| Cut::Reset)
@@ -65,6 +69,7 @@ mod tests {
         reset.slice_left(1, 100);
         reset.slice_left(1, 120);
         assert_eq!(reset.cut(), Some((Cut::Reset, 150)));
+        assert_eq!((reset.acts(149), reset.acts(150)), (0, 1));
         assert_eq!(reset.cut_on_removal(), Some(Cut::Reset));
     }
 

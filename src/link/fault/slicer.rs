@@ -23,6 +23,7 @@ pub struct Slicer {
     begun_ns: Option<u64>,
     /// When that piece may leave.
     due_ns: u64,
+    pieces: u64,
 }
 
 impl Slicer {
@@ -37,6 +38,7 @@ impl Slicer {
             free_ns: 0,
             begun_ns: None,
             due_ns: 0,
+            pieces: 0,
         }
     }
 }
@@ -67,6 +69,11 @@ impl Fault for Slicer {
         self.free_ns = self.due_ns.saturating_add(self.delay_ns);
         self.begun_ns = None;
         self.drawn_bytes = None;
+        self.pieces += 1;
+    }
+
+    fn acts(&self, _now_ns: u64) -> u64 {
+        self.pieces
     }
 
     fn hold_most_ns(&self) -> u64 {

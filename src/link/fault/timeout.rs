@@ -30,6 +30,10 @@ impl Fault for Timeout {
         Some((Cut::Close, self.close_ns?))
     }
 
+    fn acts(&self, now_ns: u64) -> u64 {
+        u64::from(self.close_ns.is_some_and(|close_ns| close_ns <= now_ns))
+    }
+
     /// Bytes are missing by now: the stream cannot go on as if nothing had been.
     fn cut_on_removal(&self) -> Option<Cut> {
         Some(Cut::Close)
@@ -48,6 +52,7 @@ mod tests {
         assert_eq!(timeout.cut(), Some((Cut::Close, 150)), "data is no excuse");
         assert_eq!(timeout.cut_on_removal(), Some(Cut::Close));
         assert_eq!(timeout.end_due_ns(End::Fin, 7), u64::MAX);
+        assert_eq!((timeout.acts(149), timeout.acts(150)), (0, 1));
         assert_eq!(Timeout::new(None, 100).cut(), None);
     }
 }

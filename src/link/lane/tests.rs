@@ -1,8 +1,9 @@
 //! The lane, chunk by chunk.
 
 use super::*;
+use crate::link::active::Begin;
 use crate::link::toxic::Toxic;
-use crate::plan::LinkFault;
+use crate::plan::{Delay, Per, Toxicity};
 
 const MS: u64 = 1_000_000;
 
@@ -18,14 +19,24 @@ impl Bench {
         let counters = Arc::new(Counters::default());
         Self {
             rules: Rules::new(1),
-            lane: Lane::new(0, Direction::Up, buffer_bytes, Arc::clone(&counters)),
+            lane: Lane::new(
+                0,
+                Direction::Up,
+                buffer_bytes,
+                Arc::clone(&counters),
+                Arc::default(),
+            ),
             counters,
         }
     }
 
     /// Starts a fault; returns its moment, from which the tests count.
-    fn start(&mut self, id: usize, kind: impl Into<Toxic>) -> u64 {
-        let started_ns = self.rules.start(id, Direction::Up, kind, 1.0).unwrap();
+    fn start(&mut self, id: usize, toxic: Toxic) -> u64 {
+        self.begin(Begin::all(id, Direction::Up, toxic))
+    }
+
+    fn begin(&mut self, begin: Begin) -> u64 {
+        let started_ns = self.rules.change(&[], vec![begin]).unwrap().at_ns;
         self.lane.refresh(&self.rules, started_ns);
         started_ns
     }
@@ -50,14 +61,14 @@ impl Bench {
 /// Ends a fault while the lane lives on, as its task would.
 async fn end(bench: &mut Bench, id: usize, now_ns: u64) -> crate::evidence::FaultProof {
     let Bench { rules, lane, .. } = bench;
-    let ending = rules.end(id);
+    let ending = rules.change(&[id], vec![]).unwrap().proofs();
     tokio::pin!(ending);
     tokio::select! {
         biased;
         _ = &mut ending => panic!("a fault ended before its lane let go"),
         () = std::future::ready(()) => lane.refresh(rules, now_ns),
     }
-    ending.await.unwrap().1
+    ending.await[0]
 }
 
 #[test]
@@ -75,13 +86,7 @@ fn without_a_fault_everything_passes_at_once_and_one_chunk_is_held_at_most() {
 #[tokio::test]
 async fn latency_holds_each_chunk_from_its_own_arrival() {
     let mut bench = Bench::new(1 << 20);
-    let t0 = bench.start(
-        0,
-        LinkFault::Latency {
-            delay_ns: 50 * MS,
-            jitter_ns: 0,
-        },
-    );
+    let t0 = bench.start(0, Toxic::Latency(Delay::fixed(50 * MS)));
     bench.lane.push(b"one", t0);
     bench.lane.push(b"two", t0 + 10 * MS);
     assert_eq!(bench.drain(t0 + 49 * MS), (vec![], Some(t0 + 50 * MS)));
@@ -102,17 +107,12 @@ async fn latency_holds_each_chunk_from_its_own_arrival() {
 #[tokio::test]
 async fn latency_and_bandwidth_compose() {
     let mut bench = Bench::new(1 << 20);
-    let t0 = bench.start(
-        0,
-        LinkFault::Latency {
-            delay_ns: 50 * MS,
-            jitter_ns: 0,
-        },
-    );
+    let t0 = bench.start(0, Toxic::Latency(Delay::fixed(50 * MS)));
     bench.start(
         1,
-        LinkFault::Bandwidth {
+        Toxic::Bandwidth {
             bytes_per_second: 1_000_000,
+            is_shared: false,
         },
     );
     bench.lane.push(&[7; 30_000], t0);
@@ -140,13 +140,7 @@ async fn latency_and_bandwidth_compose() {
 #[test]
 fn jitter_keeps_the_order() {
     let mut bench = Bench::new(1 << 20);
-    let t0 = bench.start(
-        0,
-        LinkFault::Latency {
-            delay_ns: 20 * MS,
-            jitter_ns: 20 * MS,
-        },
-    );
+    let t0 = bench.start(0, Toxic::Latency(Delay::uniform(20 * MS, 20 * MS)));
     for byte in 0..=255 {
         bench.lane.push(&[byte], t0 + u64::from(byte) * MS / 10);
     }
@@ -162,7 +156,7 @@ async fn silence_holds_data_and_end_and_tells_what_leaked() {
     let mut bench = Bench::new(1 << 20);
     bench.lane.push(b"released", 1);
     bench.lane.release(1);
-    let t0 = bench.start(0, LinkFault::PartitionSilence);
+    let t0 = bench.start(0, Toxic::Silence);
     bench.lane.push(b"held", t0 + 5);
     bench.lane.finish(End::Fin, t0 + 6);
     assert_eq!(
@@ -185,13 +179,7 @@ async fn silence_holds_data_and_end_and_tells_what_leaked() {
 #[tokio::test]
 async fn ending_a_latency_lets_everything_go_in_order() {
     let mut bench = Bench::new(1 << 20);
-    let t0 = bench.start(
-        0,
-        LinkFault::Latency {
-            delay_ns: 1_000 * MS,
-            jitter_ns: 0,
-        },
-    );
+    let t0 = bench.start(0, Toxic::Latency(Delay::fixed(1_000 * MS)));
     bench.lane.push(b"a", t0);
     bench.lane.push(b"b", t0 + MS);
     let proof = end(&mut bench, 0, t0 + 2 * MS).await;
@@ -205,7 +193,7 @@ async fn ending_a_latency_lets_everything_go_in_order() {
 #[tokio::test]
 async fn a_slow_close_delays_the_end_alone() {
     let mut bench = Bench::new(1 << 20);
-    let t0 = bench.start(0, LinkFault::SlowClose { delay_ns: 30 * MS });
+    let t0 = bench.start(0, Toxic::SlowClose { delay_ns: 30 * MS });
     bench.lane.push(b"x", t0);
     bench.lane.finish(End::Fin, t0);
     assert_eq!(bench.drain(t0), (b"x".to_vec(), None));
@@ -230,7 +218,7 @@ fn a_reset_overrules_an_end_and_not_the_other_way_round() {
 #[test]
 fn what_a_lane_holds_is_bounded_even_in_one_byte_chunks() {
     let mut bench = Bench::new(10_000);
-    bench.start(0, LinkFault::PartitionSilence);
+    bench.start(0, Toxic::Silence);
     while bench.lane.wants_more() {
         bench.lane.push(&[1], 1);
     }
@@ -245,18 +233,12 @@ fn what_a_lane_holds_is_bounded_even_in_one_byte_chunks() {
 fn latency_widens_the_buffer_for_what_is_on_its_way_only() {
     let mut bench = Bench::new(1_000);
     let delay_ns = 50 * MS;
-    let t0 = bench.start(
-        0,
-        LinkFault::Latency {
-            delay_ns,
-            jitter_ns: 0,
-        },
-    );
+    let t0 = bench.start(0, Toxic::Latency(Delay::fixed(delay_ns)));
     bench.lane.push(&[0; 60_000], t0);
     assert!(bench.lane.wants_more());
     bench.lane.release(t0 + delay_ns);
     assert!(!bench.lane.wants_more(), "it is due, and nobody reads it");
-    bench.start(1, LinkFault::PartitionSilence);
+    bench.start(1, Toxic::Silence);
     assert!(!bench.lane.wants_more());
 }
 
@@ -279,7 +261,7 @@ async fn a_limit_that_is_removed_or_raised_never_lets_what_follows_a_gap_pass() 
             end(&mut bench, 0, t0).await;
         } else {
             let Bench { rules, lane, .. } = &mut bench;
-            let changing = rules.change(0, Toxic::Limit { bytes: 99 }, 1.0);
+            let changing = rules.settle(0, Toxic::Limit { bytes: 99 }, Toxicity::default());
             tokio::pin!(changing);
             tokio::select! {
                 biased;
@@ -322,4 +304,70 @@ fn slices_are_written_one_by_one() {
         assert_eq!(bench.lane.release(t0), None, "it waits for the writer");
         bench.lane.written(expected.len(), t0);
     }
+}
+
+#[tokio::test]
+async fn a_share_of_requests_is_struck_whole_and_the_others_pass_unharmed() {
+    let mut bench = Bench::new(1 << 20);
+    let toxicity = Toxicity {
+        share: 0.3,
+        per: Per::Request,
+    };
+    let begin = Begin {
+        toxicity,
+        ..Begin::all(0, Direction::Up, Toxic::Latency(Delay::fixed(50 * MS)))
+    };
+    let t0 = bench.begin(begin);
+    let turns = Arc::clone(&bench.lane.turns);
+    let mut struck = 0;
+    for request in 1..=200 {
+        let now_ns = t0 + request * 1_000 * MS;
+        // Two chunks of one request, then its answer.
+        for _ in 0..2 {
+            bench.lane.received(4);
+            bench.lane.push(b"part", now_ns);
+        }
+        let (at_once, next_ns) = bench.drain(now_ns);
+        if at_once.is_empty() {
+            struck += 1;
+            assert_eq!(next_ns, Some(now_ns + 50 * MS));
+            assert_eq!(bench.drain(now_ns + 50 * MS).0, b"partpart");
+        } else {
+            assert_eq!(at_once, b"partpart", "one request, one draw");
+        }
+        turns.came(Direction::Down);
+    }
+    // Four standard deviations around 60.
+    assert!((34..=86).contains(&struck), "{struck}");
+    let proof = end(&mut bench, 0, t0 + 300_000 * MS).await;
+    assert_eq!(proof.chunks, 2 * struck, "what was spared is not counted");
+    assert_eq!(proof.leaked_bytes, 0);
+}
+
+#[test]
+fn a_fault_of_requests_begins_its_time_with_the_first_that_it_strikes() {
+    let mut bench = Bench::new(1 << 20);
+    let toxicity = Toxicity {
+        share: 0.3,
+        per: Per::Request,
+    };
+    let timeout = Toxic::Timeout {
+        timeout_ns: Some(5 * MS),
+    };
+    let t0 = bench.begin(Begin {
+        toxicity,
+        ..Begin::all(0, Direction::Up, timeout)
+    });
+    for request in 1..100 {
+        assert_eq!(bench.lane.cut_due(), None);
+        let now_ns = t0 + request * 1_000 * MS;
+        bench.lane.received(4);
+        bench.lane.push(b"data", now_ns);
+        if bench.drain(now_ns).0.is_empty() {
+            assert_eq!(bench.lane.cut_due(), Some((Cut::Close, now_ns + 5 * MS)));
+            return;
+        }
+        bench.lane.turns.came(Direction::Down);
+    }
+    panic!("no request was struck");
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::evidence::{LinkSample, PacketEvidence};
-use crate::plan::{Direction, LinkFault};
+use crate::plan::{Direction, LinkFault, Toxicity};
 use crate::role::control::Ready;
 
 /// A link that is up. Dropped, it is gone with everything that it made.
@@ -19,6 +19,7 @@ pub trait Backend: Send {
         id: usize,
         direction: Direction,
         fault: LinkFault,
+        toxicity: Toxicity,
     ) -> Result<u64, String>;
 
     /// Ends a fault; returns the moment of its end, and what proves that it took effect, in words.

@@ -12,7 +12,7 @@ use super::backend::Backend;
 use crate::evidence::{LinkSample, PacketEvidence};
 use crate::netns::impairment::Impairment;
 use crate::netns::{NetnsError, PacketLink, Sample, Setup, Side};
-use crate::plan::{Delay, Direction, LinkBackend, LinkFault, PacketFault, PacketLinkPlan};
+use crate::plan::{Direction, LinkBackend, LinkFault, PacketFault, PacketLinkPlan, Toxicity};
 use crate::role::control::{LinkSetup, Ready, Sides};
 
 mod proof;
@@ -57,13 +57,7 @@ impl Packets {
 /// The impairment that makes a fault; `None` for what packets cannot do.
 fn impairment(fault: &LinkFault) -> Option<Impairment> {
     let impairment = match fault {
-        LinkFault::Latency {
-            delay_ns,
-            jitter_ns,
-        } => Impairment::Delay(Delay {
-            jitter_ns: *jitter_ns,
-            ..Delay::fixed(*delay_ns)
-        }),
+        LinkFault::Latency(delay) => Impairment::Delay(delay.clone()),
         LinkFault::PartitionSilence => Impairment::Partition,
         LinkFault::Packets(fault) => match fault.clone() {
             PacketFault::Loss(loss) => Impairment::Loss(loss),
@@ -108,7 +102,11 @@ impl Backend for Packets {
         id: usize,
         direction: Direction,
         fault: LinkFault,
+        toxicity: Toxicity,
     ) -> Result<u64, String> {
+        if toxicity != Toxicity::default() {
+            return Err("a packet link knows no connections to choose from".to_owned());
+        }
         let impairment = impairment(&fault)
             .filter(|_| fault.backends().contains(&LinkBackend::Netns))
             .ok_or_else(|| format!("a packet link cannot do {}", fault.kind()))?;
@@ -182,16 +180,15 @@ impl Backend for Packets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Delay;
 
     #[test]
     fn what_a_packet_link_says_it_can_do_has_its_impairment_and_nothing_else() {
         let kinds = [
-            LinkFault::Latency {
-                delay_ns: 1,
-                jitter_ns: 0,
-            },
+            LinkFault::Latency(Delay::fixed(1)),
             LinkFault::Bandwidth {
                 bytes_per_second: 1,
+                shared: false,
             },
             LinkFault::PartitionSilence,
             LinkFault::PartitionReset,

@@ -8,9 +8,15 @@ use super::backend::Backend;
 use super::proof::prove;
 use crate::evidence::LinkSample;
 use crate::link::Link;
-use crate::plan::{Direction, LinkBackend, LinkFault};
+use crate::link::active::Begin;
+use crate::link::rules::FaultError;
+use crate::link::toxic::Toxic;
+use crate::plan::{Direction, LinkFault, Toxicity};
 use crate::role::control::{LinkSetup, Ready};
 use crate::role::stdio::RoleError;
+
+/// Most parts of one fault: there are fewer kinds.
+const PARTS_MAX: usize = 64;
 
 /// The proxy, and the faults that are active on it.
 pub struct Proxy {
@@ -48,21 +54,33 @@ impl Backend for Proxy {
         id: usize,
         direction: Direction,
         fault: LinkFault,
+        toxicity: Toxicity,
     ) -> Result<u64, String> {
-        if !fault.backends().contains(&LinkBackend::Proxy) {
-            return Err(format!("a proxy cannot do {}", fault.kind()));
+        let mut begin = Vec::new();
+        for (part, part_id) in fault.parts().iter().zip(part_ids(id)) {
+            let toxic = Toxic::of(part);
+            begin.push(Begin {
+                id: part_id,
+                group: id,
+                direction,
+                toxic: toxic.ok_or_else(|| FaultError::NotOfBytes(part.kind()).to_string())?,
+                toxicity,
+            });
         }
-        let started = self.link.start_fault(id, direction, fault.clone());
-        let started_ns = started.map_err(|error| error.to_string())?;
+        let changed = self.link.weather().change(&[], begin);
+        let at_ns = changed.map_err(|error| error.to_string())?.at_ns;
         self.active.insert(id, fault);
-        Ok(started_ns)
+        Ok(at_ns)
     }
 
     async fn end_fault(&mut self, id: usize) -> Result<(u64, Option<String>), String> {
-        let ended = self.link.end_fault(id).await;
-        let (ended_ns, proof) = ended.map_err(|error| error.to_string())?;
         let fault = self.active.remove(&id);
-        Ok((ended_ns, fault.and_then(|fault| prove(&fault, &proof))))
+        let fault = fault.ok_or_else(|| FaultError::NotActive(id).to_string())?;
+        let ids: Vec<usize> = part_ids(id).take(fault.parts().len()).collect();
+        let changed = self.link.weather().change(&ids, vec![]);
+        let changed = changed.map_err(|error| error.to_string())?;
+        let at_ns = changed.at_ns;
+        Ok((at_ns, prove(&fault, &changed.proofs().await)))
     }
 
     fn sample(&self, at_ns: u64) -> LinkSample {
@@ -72,4 +90,9 @@ impl Backend for Proxy {
     async fn shutdown(self: Box<Self>) {
         self.link.shutdown().await;
     }
+}
+
+/// The numbers of a fault's parts on the link.
+fn part_ids(fault: usize) -> impl Iterator<Item = usize> {
+    (0..PARTS_MAX).map(move |part| fault * PARTS_MAX + part)
 }

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::plan::{Direction, RoleName};
-use crate::scenario::units::{ByteRate, Bytes, Share, Time};
+use super::link_fault::{BandwidthFile, CorruptFile, LatencyFile, PartFile, SlicerFile};
+use crate::plan::{Direction, Per, RoleName};
+use crate::scenario::units::{Bytes, Share, Time};
 
 mod packets;
 
@@ -24,28 +25,45 @@ pub struct FaultFile {
     pub length: Option<Time>,
     /// Of a link fault; `up` is towards the sink. Default both.
     pub direction: Option<Direction>,
+    /// Of a link fault: the share of connections or requests that it strikes. Default 100%.
+    pub toxicity: Option<Share>,
+    /// What the toxicity is drawn for. Default connection.
+    pub per: Option<Per>,
     /// Nothing passes (`silence`), or connections are reset (`reset`).
     pub partition: Option<PartitionFile>,
     /// Every chunk of bytes arrives later.
     pub latency: Option<LatencyFile>,
-    /// At most so many bytes per second, per connection and direction.
-    pub bandwidth: Option<ByteRate>,
+    /// A new connection is passed on later; those that exist are left alone.
+    pub connect_latency: Option<LatencyFile>,
+    /// At most so many bytes per second and direction, per connection or shared by all.
+    pub bandwidth: Option<BandwidthFile>,
     /// The end of a stream is passed on late.
     pub slow_close: Option<Time>,
-    /// Packets vanish. Only on `via: netns`, as all that follows up to `flap`.
+    /// What comes is thrown away, and the connection is closed after this time.
+    pub timeout: Option<Time>,
+    /// What comes is thrown away, and the connection is reset so long after it came.
+    pub reset_peer: Option<Time>,
+    /// Bytes pass in small pieces, each written on its own.
+    pub slicer: Option<SlicerFile>,
+    /// The connection is closed after so many bytes.
+    pub limit: Option<Bytes>,
+    /// Packets are lost. Modelled on the proxy: what is lost, and all behind it, comes late.
     pub loss: Option<LossFile>,
-    /// Some packets are held back.
+    /// Single bits are flipped. A share of packets only on `via: netns`, where the receiver's
+    /// checksums make a loss of it.
+    pub corrupt: Option<CorruptFile>,
+    /// Some packets are held back. Only on `via: netns`, as all that follows up to `flap`.
     pub reorder: Option<ReorderFile>,
     /// A share of packets passes twice.
     pub duplicate: Option<Share>,
-    /// One bit of a share of packets is flipped; the receiver's checksums make a loss of it.
-    pub corrupt: Option<Share>,
     /// A line that all connections share, with a queue before it.
     pub rate: Option<RateFile>,
     /// Packets of more bytes (IP header included) vanish without a word.
     pub mtu: Option<Bytes>,
     /// The link goes up and down.
     pub flap: Option<FlapFile>,
+    /// Several faults of the link that come and go at one moment.
+    pub together: Option<Vec<PartFile>>,
     /// SIGKILL. Only the client.
     pub kill: Option<RoleName>,
     /// SIGSTOP until the fault ends.
@@ -57,13 +75,4 @@ pub struct FaultFile {
 pub enum PartitionFile {
     Silence,
     Reset,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LatencyFile {
-    #[schemars(required)]
-    pub delay: Option<Time>,
-    /// Plus or minus so much. Default 0s.
-    pub jitter: Option<Time>,
 }

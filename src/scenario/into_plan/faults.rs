@@ -4,8 +4,9 @@ use super::super::file::FaultFile;
 use super::super::problem::{Finding, quoted};
 use super::super::units::show_ns;
 use super::{Planner, is_name};
-use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, PacketFault, RunPlan};
+use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, RunPlan, Toxicity};
 
+mod delays;
 mod link;
 mod packets;
 mod process;
@@ -34,12 +35,12 @@ impl Planner<'_> {
                 end_ns,
                 kind,
             };
-            if let Some((_, other)) = faults.iter().find(|(_, other)| collide(other, &fault)) {
+            let mut others = faults.iter().map(|(_, other)| other);
+            let clash = others.find_map(|other| Some((other, collision(other, &fault)?)));
+            if let Some((other, family)) = clash {
                 let message = format!(
-                    "`{}` and `{}` are both {} at once in one place",
-                    other.name,
-                    fault.name,
-                    family(&fault.kind)
+                    "`{}` and `{}` are both {family} at once in one place",
+                    other.name, fault.name,
                 );
                 let help = format!(
                     "`{}` lasts {}; move one of them, or give them different directions",
@@ -85,23 +86,42 @@ impl Planner<'_> {
 
     fn fault_kind(&mut self, path: &str, file: &FaultFile, via: LinkBackend) -> Option<FaultKind> {
         let mut kinds = Kinds::new();
-        self.link_kinds(path, file, &mut kinds);
-        self.packet_kinds(path, file, &mut kinds);
+        self.link_kinds(path, file, via, &mut kinds);
+        self.packet_kinds(path, file, via, &mut kinds);
         self.process_kinds(path, file, &mut kinds);
         let of_link = [&link::KINDS[..], &packets::KINDS[..]].concat();
         let names = [&of_link[..], &process::KINDS[..]].concat();
         let kind = self.only_one(path, &names, kinds)?;
-        if !matches!(kind, FaultKind::Link { .. }) && file.direction.is_some() {
-            let span = self.document.key_span(&format!("{path}.direction"));
-            let finding = Finding::new(span, "only a fault of the link has a direction")
-                .help(format!("only {} have one", quoted(&of_link)));
-            self.findings.push(finding);
+        if !matches!(kind, FaultKind::Link { .. }) {
+            for (key, is_there) in [
+                ("direction", file.direction.is_some()),
+                ("toxicity", file.toxicity.is_some()),
+                ("per", file.per.is_some()),
+            ] {
+                if is_there {
+                    let span = self.document.key_span(&format!("{path}.{key}"));
+                    let message = format!("only a fault of the link has a {key}");
+                    let help = format!("only {} have one", quoted(&of_link));
+                    self.findings.push(Finding::new(span, message).help(help));
+                }
+            }
         }
-        if let FaultKind::Link { fault, .. } = &kind {
+        if let FaultKind::Link {
+            fault, toxicity, ..
+        } = &kind
+        {
             let key = names
                 .iter()
                 .find(|name| self.document.has(&format!("{path}.{name}")));
             self.check_backend(&format!("{path}.{}", key.unwrap_or(&"name")), fault, via);
+            if via == LinkBackend::Netns && *toxicity != Toxicity::default() {
+                let finding = Finding::new(
+                    self.document.key_span(&format!("{path}.toxicity")),
+                    "a link of packets knows no connections to choose from",
+                )
+                .help("leave it out, or set `link.via: proxy`");
+                self.findings.push(finding);
+            }
         }
         Some(kind)
     }
@@ -124,29 +144,16 @@ impl Planner<'_> {
     }
 }
 
-/// What kind of fault it is where overlaps count: both partitions are one kind.
-fn family(kind: &FaultKind) -> &'static str {
+/// What kinds of fault it is where overlaps count.
+fn families(kind: &FaultKind) -> Vec<&'static str> {
     match kind {
-        FaultKind::Link { fault, .. } => match fault {
-            LinkFault::PartitionSilence | LinkFault::PartitionReset => "a partition",
-            LinkFault::Latency { .. } => "latency",
-            LinkFault::Bandwidth { .. } => "a bandwidth",
-            LinkFault::SlowClose { .. } => "a slow close",
-            LinkFault::Packets(fault) => match fault {
-                PacketFault::Loss(_) => "packet loss",
-                PacketFault::Reorder { .. } => "reordering",
-                PacketFault::Duplicate { .. } => "duplication",
-                PacketFault::Corrupt { .. } => "corruption",
-                PacketFault::Rate { .. } => "a rate",
-                PacketFault::Mtu { .. } => "an MTU",
-                PacketFault::Flap { .. } => "a flap",
-            },
-        },
-        FaultKind::Process { .. } => "a fault of one process",
+        FaultKind::Link { fault, .. } => fault.parts().iter().map(link::family).collect(),
+        FaultKind::Process { .. } => vec!["a fault of one process"],
     }
 }
 
-fn collide(a: &FaultPlan, b: &FaultPlan) -> bool {
+/// What both are, where they are at once and in one place.
+fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
     let end = |fault: &FaultPlan| fault.end_ns.unwrap_or(u64::MAX);
     let at_once = a.start_ns < end(b) && b.start_ns < end(a);
     let one_place = match (&a.kind, &b.kind) {
@@ -156,7 +163,9 @@ fn collide(a: &FaultPlan, b: &FaultPlan) -> bool {
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
         _ => false,
     };
-    at_once && one_place && family(&a.kind) == family(&b.kind)
+    let others = families(&b.kind);
+    let mut own = families(&a.kind).into_iter();
+    own.find(|family| at_once && one_place && others.contains(family))
 }
 
 fn lasts(fault: &FaultPlan) -> String {

@@ -27,12 +27,8 @@ pub fn prove(fault: &LinkFault, effect: &Effect) -> Option<String> {
     let mean_ms = |count: u64| ms(tally.delayed_ns / count.max(1));
     let dropped = (tally.dropped > 0).then_some(tally.dropped);
     match fault {
-        LinkFault::Latency {
-            delay_ns,
-            jitter_ns,
-        } => {
-            let least_ns = delay_ns.saturating_sub(*jitter_ns);
-            (tally.delayed > 0 && tally.delayed_max_ns >= least_ns).then(|| {
+        LinkFault::Latency(delay) => {
+            (tally.delayed > 0 && tally.delayed_max_ns >= delay.least_ns()).then(|| {
                 format!(
                     "{} packets ({} bytes) delayed, {} on average, {} at most",
                     tally.delayed,
@@ -78,16 +74,15 @@ pub fn prove(fault: &LinkFault, effect: &Effect) -> Option<String> {
                 dropped.map(|dropped| of(dropped, "lost while it was down"))
             }
         },
-        LinkFault::Bandwidth { .. } | LinkFault::PartitionReset | LinkFault::SlowClose { .. } => {
-            None
-        }
+        // The packet link has refused it.
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Queue;
+    use crate::plan::{Delay, Queue};
 
     fn kinds() -> Vec<LinkFault> {
         let packets = [
@@ -111,10 +106,10 @@ mod tests {
                 down_ns: 1,
             },
         ];
-        let latency = LinkFault::Latency {
-            delay_ns: 50_000_000,
+        let latency = LinkFault::Latency(Delay {
             jitter_ns: 5_000_000,
-        };
+            ..Delay::fixed(50_000_000)
+        });
         let mut kinds = vec![latency, LinkFault::PartitionSilence];
         kinds.extend(packets.map(LinkFault::Packets));
         kinds

@@ -48,12 +48,15 @@ impl JsonSchema for LossFile {
     }
 }
 
-/// Exactly one way to lose packets.
+/// Exactly one way to lose packets. Only `share` is known to a proxy.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LossWaysFile {
     /// Each packet with the same probability, whatever became of the others.
     pub share: Option<Share>,
+    /// Of a share on the proxy: how late a lost segment comes; twice as late when it is lost again.
+    /// Default 200ms.
+    pub retransmit: Option<Time>,
     /// In bursts (Gilbert–Elliott).
     pub bursts: Option<BurstsFile>,
     /// Exactly these, counted from 1 at the fault's start, in each direction of the fault.

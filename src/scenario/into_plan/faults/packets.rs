@@ -1,34 +1,44 @@
 //! Faults that only a link of packets can do.
 
 use super::Kinds;
-use crate::plan::{Direction, FaultKind, LinkFault, Loss, PacketFault, Queue};
-use crate::scenario::file::{BurstsFile, FaultFile, LossFile, LossWaysFile, RateFile};
+use crate::plan::{
+    Direction, FaultKind, LinkBackend, LinkFault, Loss, PacketFault, Queue, Toxicity,
+};
+use crate::scenario::file::{BurstsFile, CorruptFile, FaultFile, LossFile, LossWaysFile, RateFile};
 use crate::scenario::into_plan::{HOUR, Planner};
 use crate::scenario::units::{Share, Time};
 
 /// Their keys.
-pub(super) const KINDS: [&str; 7] = [
-    "loss",
-    "reorder",
-    "duplicate",
-    "corrupt",
-    "rate",
-    "mtu",
-    "flap",
-];
+pub(super) const KINDS: [&str; 5] = ["reorder", "duplicate", "rate", "mtu", "flap"];
 /// Smallest packet that every IPv4 link must carry, and the largest that there is.
 const MTU: std::ops::RangeInclusive<u64> = 68..=65_535;
 /// Most packets that a list may name.
 const LISTED_MAX: usize = 100_000;
 
 impl Planner<'_> {
-    pub(super) fn packet_kinds(&mut self, path: &str, file: &FaultFile, kinds: &mut Kinds) {
+    pub(super) fn packet_kinds(
+        &mut self,
+        path: &str,
+        file: &FaultFile,
+        via: LinkBackend,
+        kinds: &mut Kinds,
+    ) {
         let direction = file.direction.unwrap_or(Direction::Both);
         let link = |fault: PacketFault| FaultKind::Link {
             direction,
             fault: LinkFault::Packets(fault),
+            toxicity: Toxicity::default(),
         };
-        if let Some(loss) = &file.loss {
+        // A share is modelled by other links.
+        let only_packets = |loss: &&LossFile| match loss {
+            LossFile::Share(_) => false,
+            LossFile::Ways(ways) => ways.bursts.is_some() || ways.packets.is_some(),
+        };
+        if let Some(loss) = file
+            .loss
+            .as_ref()
+            .filter(|loss| via == LinkBackend::Netns || only_packets(loss))
+        {
             let (missing, fault) = self.packet_loss(&format!("{path}.loss"), loss);
             kinds.push((missing, fault.map(PacketFault::Loss).map(link)));
         }
@@ -47,8 +57,10 @@ impl Planner<'_> {
         if let Some(share) = self.some_share(&format!("{path}.duplicate"), file.duplicate) {
             kinds.push(("duplicate", Some(link(PacketFault::Duplicate { share }))));
         }
-        if let Some(share) = self.some_share(&format!("{path}.corrupt"), file.corrupt) {
-            kinds.push(("corrupt", Some(link(PacketFault::Corrupt { share }))));
+        if let Some(CorruptFile::Share(share)) = file.corrupt {
+            let share = self.some_share(&format!("{path}.corrupt"), Some(share));
+            let fault = share.map(|share| PacketFault::Corrupt { share });
+            kinds.push(("corrupt", fault.map(link)));
         }
         if let Some(rate) = file.rate {
             let (missing, fault) = self.line(&format!("{path}.rate"), rate);
@@ -83,6 +95,10 @@ impl Planner<'_> {
     }
 
     fn one_loss(&mut self, path: &str, ways: &LossWaysFile) -> Option<Loss> {
+        if ways.retransmit.is_some() {
+            let what = "packets are sent again by the kernel, when it sees fit";
+            self.problem(&format!("{path}.retransmit"), what, "leave it out");
+        }
         let mut kinds: Vec<(&str, Option<Loss>)> = Vec::new();
         if let Some(share) = self.some_share(&format!("{path}.share"), ways.share) {
             kinds.push(("share", Some(Loss::Independent { share })));
