@@ -414,12 +414,7 @@ faults:
 ";
     let path = folder.path().join("a.yaml");
     std::fs::write(&path, text).unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_squall"))
-        .arg("plan")
-        .arg(&path)
-        .output()
-        .unwrap();
-    let plan: Plan = serde_json::from_slice(&output.stdout).unwrap();
+    let plan = load(&path, &[]).unwrap();
     let FaultKind::Link { fault, .. } = &plan.faults[0].kind else {
         panic!("a fault of the link");
     };
