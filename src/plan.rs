@@ -15,6 +15,7 @@ pub mod fixture;
 mod link_fault;
 pub mod schedule;
 pub mod secret;
+pub mod toxiproxy;
 pub mod windows;
 
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
@@ -22,6 +23,7 @@ pub use link_fault::{Delay, Distribution, LinkFault, Loss, Queue};
 
 use expectation::Expectation;
 use secret::Secret;
+use toxiproxy::ToxiproxyServer;
 
 /// Version of the plan's format; a reader refuses a later one.
 pub const PLAN_FORMAT: u32 = 1;
@@ -331,11 +333,14 @@ pub struct TlsPair {
 }
 
 /// The link between client and sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkPlan {
     pub via: LinkBackend,
     /// Bytes that the link holds per connection and direction before it stops reading.
     pub buffer_bytes: u64,
+    /// Of `via: toxiproxy` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toxiproxy: Option<ToxiproxyServer>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -343,6 +348,18 @@ pub struct LinkPlan {
 pub enum LinkBackend {
     /// The embedded TCP proxy.
     Proxy,
+    /// A real Toxiproxy. Only where squall was built with the cargo feature `toxiproxy`.
+    Toxiproxy,
+}
+
+impl LinkBackend {
+    /// The name that scenarios and results have for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LinkBackend::Proxy => "proxy",
+            LinkBackend::Toxiproxy => "toxiproxy",
+        }
+    }
 }
 
 /// squall's own receiver.

@@ -1,5 +1,6 @@
 //! Brings the roles of a plan up as processes, each told where the next one listens.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, RoleName};
 use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
@@ -21,6 +23,8 @@ use certificates::Certificates;
 
 /// How long a role may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
+/// The same for a link that has a container started, whose image may have to be fetched first.
+const CONTAINER_DEADLINE: Duration = Duration::from_secs(180);
 /// Reports that may wait for the conductor; at ten a second from each role, minutes of them.
 const REPORTS_WAITING: usize = 4096;
 
@@ -64,6 +68,8 @@ pub struct Topology {
     pub reports: mpsc::Receiver<Said>,
     /// Folder of the mapped files and journals.
     pub evidence: PathBuf,
+    /// Versions of what the roles stand on, as they told.
+    pub versions: BTreeMap<String, String>,
 }
 
 impl Topology {
@@ -93,7 +99,7 @@ impl Topology {
             evidence: evidence.clone(),
         }));
         let mut sink = RoleProcess::spawn(RoleName::Sink, run_folder, &[], reports_in.clone())?;
-        let sink_ready = ready(&mut sink, &sink_setup, &mut reports, run_folder).await?;
+        let sink_ready = ready(&mut sink, &sink_setup, &mut reports, run_folder, READY_DEADLINE).await?;
 
         let link_setup = Setup::Link(LinkSetup {
             upstream: match plan.client.protocol {
@@ -102,9 +108,14 @@ impl Topology {
             },
             seed: plan.seed,
             buffer_bytes: plan.link.buffer_bytes,
+            toxiproxy: plan.link.toxiproxy.clone(),
         });
         let mut link = RoleProcess::spawn(RoleName::Link, run_folder, &[], reports_in.clone())?;
-        let link_ready = ready(&mut link, &link_setup, &mut reports, run_folder).await?;
+        let deadline = match plan.link.toxiproxy {
+            Some(ToxiproxyServer::Image(_)) => CONTAINER_DEADLINE,
+            _ => READY_DEADLINE,
+        };
+        let link_ready = ready(&mut link, &link_setup, &mut reports, run_folder, deadline).await?;
 
         let client_setup = Setup::Client(Box::new(ClientSetup {
             seed: plan.seed,
@@ -124,7 +135,7 @@ impl Topology {
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let mut client = RoleProcess::spawn(RoleName::Client, run_folder, &sdk, reports_in)?;
-        ready(&mut client, &client_setup, &mut reports, run_folder).await?;
+        ready(&mut client, &client_setup, &mut reports, run_folder, READY_DEADLINE).await?;
 
         Ok(Self {
             client,
@@ -132,6 +143,7 @@ impl Topology {
             sink,
             reports,
             evidence,
+            versions: link_ready.versions,
         })
     }
 
@@ -163,6 +175,7 @@ async fn ready(
     setup: &Setup,
     reports: &mut mpsc::Receiver<Said>,
     run_folder: &Path,
+    deadline: Duration,
 ) -> Result<Ready, TopologyError> {
     let role = process.role;
     let not_ready = |why: String| TopologyError::NotReady {
@@ -174,7 +187,7 @@ async fn ready(
         .send_line(setup)
         .await
         .map_err(|error| not_ready(error.to_string()))?;
-    let answer = timeout(READY_DEADLINE, async {
+    let answer = timeout(deadline, async {
         loop {
             tokio::select! {
                 said = reports.recv() => match said {
@@ -193,7 +206,7 @@ async fn ready(
         Ok(Err(why)) => Err(not_ready(why)),
         Err(_) => Err(not_ready(format!(
             "nothing was heard from it for {} s",
-            READY_DEADLINE.as_secs()
+            deadline.as_secs()
         ))),
     }
 }

@@ -40,9 +40,10 @@ impl Role {
             upstream: upstream.local_addr().unwrap().to_string(),
             seed: 1,
             buffer_bytes: 1 << 20,
+            toxiproxy: None,
         });
         let mut role = Self::start(&serde_json::to_string(&setup).unwrap());
-        let Some(Report::Ready(Ready { grpc, http })) = role.reports.next() else {
+        let Some(Report::Ready(Ready { grpc, http, .. })) = role.reports.next() else {
             panic!("not ready");
         };
         assert_eq!(grpc, http);
@@ -143,6 +144,7 @@ fn a_set_up_of_another_kind_is_refused() {
         upstream: "nowhere".to_owned(),
         seed: 1,
         buffer_bytes: 1,
+        toxiproxy: None,
     });
     let mut role = Role::start(&serde_json::to_string(&setup).unwrap());
     assert_eq!(role.child.wait().unwrap().code(), Some(70));

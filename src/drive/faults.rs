@@ -11,8 +11,6 @@ use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
 use crate::role::control::Command;
 use crate::topology::Topology;
 
-/// Backend of link faults.
-const PROXY: &str = "proxy";
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
 
@@ -43,7 +41,7 @@ impl FaultLog {
                     name: fault.name.clone(),
                     kind: fault.kind.name(),
                     backend: match fault.kind {
-                        FaultKind::Link { .. } => PROXY,
+                        FaultKind::Link { .. } => plan.link.via.as_str(),
                         FaultKind::Process { .. } => SIGNAL,
                     }
                     .to_owned(),

@@ -327,6 +327,7 @@ impl Lane {
     /// The end has been passed on: a fault that held it counts it as a chunk without bytes.
     pub fn end_passed(&mut self) {
         let Some((end, _)) = self.end else { return };
+        self.counters.ended(self.direction);
         for one in &mut self.attached {
             let held_ns = one.fault.end_due_ns(end, 0);
             if held_ns > 0 {

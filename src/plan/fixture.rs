@@ -54,6 +54,7 @@ pub fn plan() -> Plan {
         link: LinkPlan {
             via: LinkBackend::Proxy,
             buffer_bytes: 1 << 20,
+            toxiproxy: None,
         },
         sink: SinkPlan {
             max_request_bytes: 1 << 20,

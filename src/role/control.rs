@@ -1,11 +1,13 @@
 //! What controller and roles say to each other: one JSON value a line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
 use crate::evidence::{ClientSample, LinkSample, SinkEvidence, SinkSample};
+use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, SinkPlan};
 use crate::signal::Signal;
@@ -50,6 +52,8 @@ pub struct LinkSetup {
     pub upstream: String,
     pub seed: u64,
     pub buffer_bytes: u64,
+    /// Through this Toxiproxy; `None`: the embedded proxy.
+    pub toxiproxy: Option<ToxiproxyServer>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -139,4 +143,6 @@ pub enum Report {
 pub struct Ready {
     pub grpc: String,
     pub http: String,
+    /// Versions of what the role stands on, by the name that a result's environment has for them.
+    pub versions: BTreeMap<String, String>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use super::control::{Command, LinkSetup, Report, Setup};
 use super::stdio::{self, RoleError};
@@ -12,12 +12,16 @@ use crate::plan::FaultKind;
 mod backend;
 mod proof;
 mod proxy;
+#[cfg(feature = "toxiproxy")]
+mod toxiproxy;
 
 use backend::Backend;
 use proxy::Proxy;
 
 /// How often the link's counters are reported once the run has started.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+/// By when the controller has read why there is no link.
+const READ_BY: Duration = Duration::from_secs(2);
 
 /// Plays the role until it is told to finish.
 ///
@@ -36,8 +40,17 @@ pub fn run() -> Result<(), RoleError> {
 }
 
 async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
-    let mut link: Box<dyn Backend> = Box::new(Proxy::up(&setup).await?);
     let mut commands = stdio::commands();
+    let mut link = match up(&setup).await {
+        Ok(link) => link,
+        Err(error) => {
+            let why = error.to_string();
+            stdio::report(&Report::Failed { why });
+            // The controller ends this role once it has read that; an exit might overtake the words.
+            let _ = timeout(READ_BY, commands.recv()).await;
+            return Err(error);
+        }
+    };
     stdio::report(&Report::Ready(link.ready()));
 
     let mut clock: Option<RunClock> = None;
@@ -63,6 +76,19 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
     stdio::report(&Report::LinkDone(link.sample(since_start_ns(clock))));
     link.shutdown().await;
     Ok(())
+}
+
+/// Brings up the link that the plan asks for.
+async fn up(setup: &LinkSetup) -> Result<Box<dyn Backend>, RoleError> {
+    match &setup.toxiproxy {
+        None => Ok(Box::new(Proxy::up(setup).await?)),
+        #[cfg(feature = "toxiproxy")]
+        Some(server) => Ok(Box::new(toxiproxy::Toxiproxy::up(setup, server).await?)),
+        #[cfg(not(feature = "toxiproxy"))]
+        Some(_) => Err(RoleError::Failed(
+            "this squall was built without the cargo feature `toxiproxy`".to_owned(),
+        )),
+    }
 }
 
 /// Begins or ends a fault.

@@ -330,6 +330,20 @@ pub struct LinkFile {
     pub via: Option<LinkBackend>,
     /// Bytes held per connection and direction. Default 1MiB.
     pub buffer: Option<Bytes>,
+    /// Which Toxiproxy. Default: the server at 127.0.0.1:8474.
+    pub toxiproxy: Option<ToxiproxyFile>,
+}
+
+/// The Toxiproxy of `via: toxiproxy`: exactly one of these.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToxiproxyFile {
+    /// One that runs: address and port of its API.
+    pub server: Option<String>,
+    /// A container of this image; `default` is Toxiproxy 2.12.0.
+    pub image: Option<String>,
+    /// This executable.
+    pub command: Option<String>,
 }
 
 /// squall's own receiver.

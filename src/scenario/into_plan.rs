@@ -18,6 +18,7 @@ mod faults;
 mod load;
 mod profile;
 mod tls;
+mod toxiproxy;
 
 const MS: u64 = 1_000_000;
 /// What an item may take from its flush to the sink, as far as the onset of a fault goes.
@@ -62,6 +63,7 @@ pub fn into_plan(
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
+    planner.toxiproxy_can(file.faults.as_deref().unwrap_or_default(), &plan);
     let known: Vec<String> = file
         .faults
         .iter()
@@ -229,9 +231,11 @@ impl Planner<'_> {
 
     fn link(&mut self, file: Option<&LinkFile>) -> LinkPlan {
         let buffer = file.and_then(|file| file.buffer).map_or(1 << 20, |b| b.0);
+        let via = file.and_then(|file| file.via).unwrap_or(LinkBackend::Proxy);
         LinkPlan {
-            via: file.and_then(|file| file.via).unwrap_or(LinkBackend::Proxy),
+            via,
             buffer_bytes: self.bytes("link.buffer", buffer, 4096, 1 << 30),
+            toxiproxy: self.toxiproxy(via, file.and_then(|file| file.toxiproxy.as_ref())),
         }
     }
 

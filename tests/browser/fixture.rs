@@ -599,6 +599,7 @@ fn plan() -> Plan {
         link: LinkPlan {
             via: LinkBackend::Proxy,
             buffer_bytes: 262_144,
+            toxiproxy: None,
         },
         sink: SinkPlan {
             max_request_bytes: 64 << 20,
