@@ -99,7 +99,14 @@ impl Topology {
             evidence: evidence.clone(),
         }));
         let mut sink = RoleProcess::spawn(RoleName::Sink, run_folder, &[], reports_in.clone())?;
-        let sink_ready = ready(&mut sink, &sink_setup, &mut reports, run_folder, READY_DEADLINE).await?;
+        let sink_ready = ready(
+            &mut sink,
+            &sink_setup,
+            &mut reports,
+            run_folder,
+            READY_DEADLINE,
+        )
+        .await?;
 
         let link_setup = Setup::Link(LinkSetup {
             upstream: match plan.client.protocol {
@@ -135,7 +142,14 @@ impl Topology {
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let mut client = RoleProcess::spawn(RoleName::Client, run_folder, &sdk, reports_in)?;
-        ready(&mut client, &client_setup, &mut reports, run_folder, READY_DEADLINE).await?;
+        ready(
+            &mut client,
+            &client_setup,
+            &mut reports,
+            run_folder,
+            READY_DEADLINE,
+        )
+        .await?;
 
         Ok(Self {
             client,

@@ -132,8 +132,8 @@ async fn start(wanted: &ToxiproxyServer) -> Result<(Server, SocketAddr), String>
         ToxiproxyServer::Image(image) => {
             let address = free_address().map_err(text)?;
             let started = container(image, address).start().await;
-            let container = started
-                .map_err(|error| format!("cannot start a container of {image}: {error}"))?;
+            let container =
+                started.map_err(|error| format!("cannot start a container of {image}: {error}"))?;
             if let Err(error) = answered(address, START).await {
                 let removed = container.rm().await;
                 let also = removed.err().map(|error| format!("; and: {error}"));

@@ -39,7 +39,10 @@ impl Planner<'_> {
         let kinds = vec![
             ("server", file.server.clone().map(ToxiproxyServer::Server)),
             ("image", file.image.clone().map(image)),
-            ("command", file.command.clone().map(ToxiproxyServer::Command)),
+            (
+                "command",
+                file.command.clone().map(ToxiproxyServer::Command),
+            ),
         ];
         let given = kinds.into_iter().filter(|(_, kind)| kind.is_some());
         let names = ["server", "image", "command"];

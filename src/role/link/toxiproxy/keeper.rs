@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use crate::role::stdio::RoleError;
-use crate::role::toxiproxy_keeper::{Kept, Keeping};
+use crate::role::toxiproxy_keeper::{Keeping, Kept};
 
 /// How long it may take to clean up.
 const GONE_BY: Duration = Duration::from_secs(6);

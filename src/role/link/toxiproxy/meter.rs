@@ -147,7 +147,9 @@ impl Meter {
         let now = self.read();
         let closed = |reading: &Reading| {
             let front = &reading.front;
-            front.connections_total.saturating_sub(front.connections_open)
+            front
+                .connections_total
+                .saturating_sub(front.connections_open)
         };
         let covered = [watch.direction.covers_up(), watch.direction.covers_down()];
         let ways = || [0, 1].into_iter().filter(|way| covered[*way]);
@@ -187,7 +189,11 @@ impl Meter {
             let missing = reading.bytes[way].missing();
             missing.saturating_sub(self.lost[way])
         };
-        let inside = if self.is_watching() { inside(0) + inside(1) } else { 0 };
+        let inside = if self.is_watching() {
+            inside(0) + inside(1)
+        } else {
+            0
+        };
         LinkSample {
             at_ns,
             up_bytes: reading.bytes[0].left,
