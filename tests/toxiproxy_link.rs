@@ -284,13 +284,16 @@ fn a_run_through_a_running_server_has_its_weather_and_leaves_nothing() {
     assert_weather(&with);
     assert_eq!(left_over(&server), serde_json::json!({}));
 
-    let expectations = WEATHER.split_once("expect").unwrap().1;
     let without = run(&scenario(
         &there,
-        &format!("expect{}", expectations.replace(" after cut", "")),
+        "expect: [ \"export.service.p50 > 40ms in steady\", \"delivery.gap > 1.5s\" ]",
     ));
     assert_eq!(without.code, 1, "{}", without.story());
-    assert!(without.metric("export.service.p50") < 0.04);
+    for check in without.result["checks"].as_array().unwrap() {
+        if check["group"] == "expectation" {
+            assert_eq!(check["verdict"], "fail", "{check}");
+        }
+    }
 }
 
 /// An executable that takes Toxiproxy's flags and is `squall proxy`; where it writes its pid.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use hdrhistogram::Histogram;
+use crate::stats::histogram::Latencies;
 
 /// Entries that are timed at once. What enters beyond is carried and not timed.
 const MARKS_MAX: usize = 1024;
@@ -14,17 +14,16 @@ pub struct Crossing {
     /// When the counter of what went in was first seen to have reached a value.
     marks: VecDeque<(u64, u64)>,
     seen_in: u64,
-    waits_ns: Histogram<u64>,
+    waits: Latencies,
 }
 
 impl Crossing {
     /// Begins to time what enters after `entered`.
     pub fn from(entered: u64) -> Self {
-        let waits_ns = Histogram::new(2).unwrap_or_else(|_| unreachable!("two digits are allowed"));
         Self {
             marks: VecDeque::new(),
             seen_in: entered,
-            waits_ns,
+            waits: Latencies::default(),
         }
     }
 
@@ -40,23 +39,22 @@ impl Crossing {
             && mark <= left
         {
             self.marks.pop_front();
-            self.waits_ns
-                .saturating_record(now_ns.saturating_sub(at_ns));
+            self.waits.record_ns(now_ns.saturating_sub(at_ns), 1);
         }
     }
 
     /// How many crossings were timed.
     pub fn timed(&self) -> u64 {
-        self.waits_ns.len()
+        self.waits.count()
     }
 
     /// Half of them took that long or longer.
     pub fn median_ns(&self) -> u64 {
-        self.waits_ns.value_at_quantile(0.5)
+        self.waits.quantile_ns(0.5).unwrap_or(0)
     }
 
     pub fn longest_ns(&self) -> u64 {
-        self.waits_ns.max()
+        self.waits.max_ns().unwrap_or(0)
     }
 }
 
@@ -69,14 +67,14 @@ mod tests {
         let mut crossing = Crossing::from(100);
         crossing.observe(0, 100, 100);
         assert_eq!(crossing.timed(), 0);
-        // 50 bytes enter at 10 and 30 at 20; the first leave at 60, all at 90.
-        crossing.observe(10, 150, 100);
-        crossing.observe(20, 180, 100);
-        crossing.observe(60, 180, 155);
-        assert_eq!((crossing.timed(), crossing.longest_ns()), (1, 50));
-        crossing.observe(90, 180, 180);
-        assert_eq!((crossing.timed(), crossing.longest_ns()), (2, 70));
-        assert_eq!(crossing.median_ns(), 50);
+        // 50 bytes enter at 10 us and 30 at 20; the first leave at 60, all at 90.
+        crossing.observe(10_000, 150, 100);
+        crossing.observe(20_000, 180, 100);
+        crossing.observe(60_000, 180, 155);
+        assert_eq!((crossing.timed(), crossing.longest_ns()), (1, 50_000));
+        crossing.observe(90_000, 180, 180);
+        assert_eq!((crossing.timed(), crossing.longest_ns()), (2, 70_000));
+        assert_eq!(crossing.median_ns(), 50_000);
     }
 
     #[test]

@@ -110,7 +110,13 @@ impl Meter {
             for (way, lost) in self.lost.iter().enumerate() {
                 let (bytes, ends) = (reading.bytes[way], reading.ends[way]);
                 watch.bytes[way].observe(now_ns, bytes.entered, bytes.left + lost);
-                watch.ends[way].observe(now_ns, ends.entered, ends.left);
+                // Since the fault began: a connection that was reset has one end without the other.
+                let began = watch.began.ends[way];
+                watch.ends[way].observe(
+                    now_ns,
+                    ends.entered - began.entered,
+                    ends.left - began.left,
+                );
             }
         }
     }
@@ -134,7 +140,7 @@ impl Meter {
             began_ns: now_ns,
             began,
             bytes: began.bytes.map(|way| Crossing::from(way.entered)),
-            ends: began.ends.map(|way| Crossing::from(way.entered)),
+            ends: [(); 2].map(|()| Crossing::from(0)),
             connections_most: began.front.connections_open,
         };
         self.watches.insert(id, watch);
