@@ -169,7 +169,9 @@ impl Backend for Toxiproxy {
         let active = self.active.remove(&id);
         let active = active.ok_or_else(|| format!("fault {id} is not active"))?;
         self.drain(&active.fault).await;
-        let seen = self.meter().unwatch(id, monotonic_ns());
+        // Until here it is wholly in force; bytes may flow before the server has answered below.
+        let ended_ns = monotonic_ns();
+        let seen = self.meter().unwatch(id, ended_ns);
         let mut removed = Ok(());
         for name in &active.toxics {
             let result = self.client.remove(name).await;
@@ -181,7 +183,7 @@ impl Backend for Toxiproxy {
             self.meter().settle();
         }
         let proof = seen.and_then(|seen| prove(&active.fault, &seen));
-        Ok((monotonic_ns(), proof))
+        Ok((ended_ns, proof))
     }
 
     fn sample(&self, at_ns: u64) -> LinkSample {
