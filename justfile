@@ -14,10 +14,15 @@ run scenario="scenarios/quickstart.yaml" *args:
 test *args:
     cargo test {{args}}
 
+# Run the tests with those of `via: toxiproxy` (needs OpenSSL's headers: libssl-dev, pkg-config)
+test-toxiproxy *args:
+    cargo test --features toxiproxy {{args}}
+
 # Everything that must be clean before a commit
 lint:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --features toxiproxy -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
     cargo deny check
 

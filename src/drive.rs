@@ -38,6 +38,9 @@ const LATE_NS: u64 = 2_000_000_000;
 const LOAD_END_GRACE_NS: u64 = 5_000_000_000;
 /// How long a role may take to say what is left and exit.
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the roles may take to end what is still active at the run's end. A server that another
+/// project wrote may have to answer several times for that.
+const HEAL_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Conducts a run of `plan` on a topology that is up, and takes the topology down.
 ///
@@ -291,7 +294,7 @@ impl<'a> Run<'a> {
     /// Heals what is still broken, asks every role for the rest, ends them, and reads their files.
     async fn finish(mut self) -> Evidence {
         self.faults.end_all(&mut self.topology, self.clock).await;
-        self.hear_until(|run| run.faults.active().is_empty(), Duration::from_secs(2))
+        self.hear_until(|run| run.faults.active().is_empty(), HEAL_DEADLINE)
             .await;
         self.sample();
         let ended_ns = self.clock.now_ns();

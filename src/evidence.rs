@@ -2,6 +2,8 @@
 //!
 //! Times are nanoseconds since the run's start unless a name says otherwise.
 
+use std::collections::BTreeMap;
+
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,9 @@ pub struct Evidence {
     pub cores: u32,
     /// What the client's SDK complained about, in its own words.
     pub client_errors: Vec<String>,
+    /// Versions of what the roles stand on, by the name that a result's environment has for them.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
 }
 
 /// When the run's parts really began and ended.

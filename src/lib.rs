@@ -51,4 +51,6 @@ pub mod stats;
 pub mod store;
 pub mod topology;
 pub mod toxiproxy;
+#[cfg(feature = "toxiproxy")]
+pub mod toxiproxy_client;
 pub mod units;

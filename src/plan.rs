@@ -17,6 +17,7 @@ mod link_fault;
 mod packet_fault;
 pub mod schedule;
 pub mod secret;
+pub mod toxiproxy;
 pub mod windows;
 
 pub use delay::{Delay, Delays, Distribution};
@@ -26,6 +27,7 @@ pub use packet_fault::{Loss, PacketFault, Queue};
 
 use expectation::Expectation;
 use secret::Secret;
+use toxiproxy::ToxiproxyServer;
 
 /// Version of the plan's format; a reader refuses a later one.
 pub const PLAN_FORMAT: u32 = 1;
@@ -345,6 +347,9 @@ pub struct LinkPlan {
     /// Of a link of packets only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets: Option<PacketLinkPlan>,
+    /// Of `via: toxiproxy` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toxiproxy: Option<ToxiproxyServer>,
 }
 
 /// What only a link of packets has.
@@ -363,6 +368,8 @@ pub enum LinkBackend {
     Proxy,
     /// Two network namespaces, joined packet by packet. Linux only.
     Netns,
+    /// A real Toxiproxy. Only where squall was built with the cargo feature `toxiproxy`.
+    Toxiproxy,
 }
 
 impl LinkBackend {
@@ -371,6 +378,7 @@ impl LinkBackend {
         match self {
             LinkBackend::Proxy => "proxy",
             LinkBackend::Netns => "netns",
+            LinkBackend::Toxiproxy => "toxiproxy",
         }
     }
 }

@@ -9,3 +9,5 @@ pub mod control;
 pub mod link;
 pub mod sink;
 pub mod stdio;
+#[cfg(feature = "toxiproxy")]
+pub mod toxiproxy_keeper;

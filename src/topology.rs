@@ -1,5 +1,6 @@
 //! Brings the roles of a plan up as processes, each told where the next one listens.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::netns::Door;
+use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, RoleName};
 use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
@@ -25,6 +27,8 @@ use certificates::Certificates;
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 /// How long after its end a role's last words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+/// The same for a link that has a container started, whose image may have to be fetched first.
+const CONTAINER_DEADLINE: Duration = Duration::from_secs(180);
 /// Reports that may wait for the conductor; at ten a second from each role, minutes of them.
 const REPORTS_WAITING: usize = 4096;
 
@@ -74,6 +78,8 @@ pub struct Topology {
     pub reports: mpsc::Receiver<Said>,
     /// Folder of the mapped files and journals.
     pub evidence: PathBuf,
+    /// Versions of what the roles stand on, as they told.
+    pub versions: BTreeMap<String, String>,
 }
 
 impl Topology {
@@ -98,6 +104,7 @@ impl Topology {
             seed: plan.seed,
             buffer_bytes: plan.link.buffer_bytes,
             packets: plan.link.packets.clone(),
+            toxiproxy: plan.link.toxiproxy.clone(),
         };
         let ground = match link_setup.packets {
             Some(_) => Some(
@@ -132,13 +139,17 @@ impl Topology {
             Protocol::HttpProtobuf | Protocol::HttpJson => sink_ready.http,
         };
 
-        let (link, destination) = match ground {
+        let (link, destination, versions) = match ground {
             // The client speaks to the sink itself, across the link.
-            Some((link, _)) => (link, link_setup.upstream),
+            Some((link, ready)) => (link, link_setup.upstream, ready.versions),
             None => {
+                if let Some(ToxiproxyServer::Image(_)) = link_setup.toxiproxy {
+                    stage.deadline = CONTAINER_DEADLINE;
+                }
                 let setup = Setup::Link(link_setup);
                 let (link, ready) = stage.enter(RoleName::Link, setup, &[], None).await?;
-                (link, ready.grpc)
+                stage.deadline = READY_DEADLINE;
+                (link, ready.grpc, ready.versions)
             }
         };
 
@@ -169,6 +180,7 @@ impl Topology {
             sink,
             reports: stage.reports,
             evidence,
+            versions,
         })
     }
 
@@ -203,6 +215,8 @@ struct Stage<'a> {
     run_folder: &'a Path,
     reports_in: mpsc::Sender<Said>,
     reports: mpsc::Receiver<Said>,
+    /// How long a role may take to get ready.
+    deadline: Duration,
 }
 
 impl<'a> Stage<'a> {
@@ -212,6 +226,7 @@ impl<'a> Stage<'a> {
             run_folder,
             reports_in,
             reports,
+            deadline: READY_DEADLINE,
         }
     }
 
@@ -247,7 +262,7 @@ impl<'a> Stage<'a> {
             .send_line(setup)
             .await
             .map_err(|error| not_ready(error.to_string()))?;
-        let answer = timeout(READY_DEADLINE, async {
+        let answer = timeout(self.deadline, async {
             let mut ended = None;
             loop {
                 tokio::select! {
@@ -275,7 +290,7 @@ impl<'a> Stage<'a> {
         answer.unwrap_or_else(|_| {
             Err(not_ready(format!(
                 "nothing was heard from it for {} s",
-                READY_DEADLINE.as_secs()
+                self.deadline.as_secs()
             )))
         })
     }

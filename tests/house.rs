@@ -30,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sink",
             "observe",
             "toxiproxy",
+            "toxiproxy_client",
         ],
     ),
     ("roles", &["role"]),

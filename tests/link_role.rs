@@ -41,6 +41,7 @@ impl Role {
             seed: 1,
             buffer_bytes: 1 << 20,
             packets: None,
+            toxiproxy: None,
         });
         let mut role = Self::start(&serde_json::to_string(&setup).unwrap());
         let Some(Report::Ready(Ready { grpc, http, .. })) = role.reports.next() else {
@@ -146,6 +147,7 @@ fn a_set_up_of_another_kind_is_refused() {
         seed: 1,
         buffer_bytes: 1,
         packets: None,
+        toxiproxy: None,
     });
     let mut role = Role::start(&serde_json::to_string(&setup).unwrap());
     assert_eq!(role.child.wait().unwrap().code(), Some(70));

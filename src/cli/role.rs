@@ -18,6 +18,9 @@ enum Role {
     Client,
     Link,
     Sink,
+    /// Starts a Toxiproxy for a link, and cleans up when the link is gone
+    #[cfg(feature = "toxiproxy")]
+    ToxiproxyKeeper,
 }
 
 pub fn run(args: Args) -> Outcome {
@@ -25,6 +28,8 @@ pub fn run(args: Args) -> Outcome {
         Role::Client => role::client::run(),
         Role::Link => role::link::run(),
         Role::Sink => role::sink::run(),
+        #[cfg(feature = "toxiproxy")]
+        Role::ToxiproxyKeeper => role::toxiproxy_keeper::run(),
     };
     result.map(|()| Exit::Pass).map_err(CliError::internal)
 }

@@ -118,7 +118,10 @@ pub fn run(args: Args) -> Outcome {
     let circumstances = Circumstances {
         started: chrono::DateTime::<chrono::Utc>::from(started)
             .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-        environment: observe::environment(),
+        environment: observe::environment()
+            .into_iter()
+            .chain(evidence.versions.clone())
+            .collect(),
         fingerprint: fingerprint::of(&plan, payload::fingerprint(&plan.load, plan.seed)),
     };
     let (result, histograms) = judge(&plan, &evidence, circumstances);

@@ -151,6 +151,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         stopped: run.stopped,
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         client_errors: live.client_errors,
+        versions: run.topology.versions,
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Counters {
     down_received_bytes: AtomicU64,
     up_bytes: AtomicU64,
     down_bytes: AtomicU64,
+    up_ends: AtomicU64,
+    down_ends: AtomicU64,
     connections_open: AtomicU64,
     connections_total: AtomicU64,
     held_bytes: AtomicU64,
@@ -22,6 +24,8 @@ pub struct Counters {
 pub struct Traffic {
     pub received_bytes: u64,
     pub sent_bytes: u64,
+    /// Ends of streams that were passed on.
+    pub ends: u64,
 }
 
 impl Counters {
@@ -34,15 +38,16 @@ impl Counters {
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Bytes read and passed on, up and down.
+    /// Bytes read and passed on, and ends, up and down.
     pub fn traffic(&self) -> [Traffic; 2] {
-        let of = |received: &AtomicU64, sent: &AtomicU64| Traffic {
+        let of = |received: &AtomicU64, sent: &AtomicU64, ends: &AtomicU64| Traffic {
             received_bytes: received.load(Ordering::Relaxed),
             sent_bytes: sent.load(Ordering::Relaxed),
+            ends: ends.load(Ordering::Relaxed),
         };
         [
-            of(&self.up_received_bytes, &self.up_bytes),
-            of(&self.down_received_bytes, &self.down_bytes),
+            of(&self.up_received_bytes, &self.up_bytes, &self.up_ends),
+            of(&self.down_received_bytes, &self.down_bytes, &self.down_ends),
         ]
     }
 
@@ -53,6 +58,15 @@ impl Counters {
             Direction::Down | Direction::Both => &self.down_bytes,
         };
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The end of a stream was passed on.
+    pub fn ended(&self, direction: Direction) {
+        let counter = match direction {
+            Direction::Up => &self.up_ends,
+            Direction::Down | Direction::Both => &self.down_ends,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes that a lane has begun to hold.

@@ -372,6 +372,7 @@ impl Lane {
     pub fn end_passed(&mut self) {
         let Some((end, _)) = self.end else { return };
         let turn = self.turns.number();
+        self.counters.ended(self.direction);
         for one in &mut self.attached {
             if !one.strikes_turn(turn) {
                 continue;

@@ -55,6 +55,7 @@ pub fn plan() -> Plan {
             via: LinkBackend::Proxy,
             buffer_bytes: 1 << 20,
             packets: None,
+            toxiproxy: None,
         },
         sink: SinkPlan {
             max_request_bytes: 1 << 20,

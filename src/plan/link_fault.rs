@@ -69,13 +69,24 @@ impl LinkFault {
         }
     }
 
-    /// Which links can do it.
+    /// Which links can do this kind. What values a Toxiproxy cannot take, [`super::toxiproxy::toxics`]
+    /// says.
     pub const fn backends(&self) -> &'static [LinkBackend] {
-        use LinkBackend::{Netns, Proxy};
+        use LinkBackend::{Netns, Proxy, Toxiproxy};
         match self {
-            LinkFault::Latency(_) | LinkFault::PartitionSilence => &[Proxy, Netns],
+            LinkFault::Latency(_) | LinkFault::PartitionSilence => &[Proxy, Netns, Toxiproxy],
+            LinkFault::Bandwidth { .. }
+            | LinkFault::PartitionReset
+            | LinkFault::SlowClose { .. }
+            | LinkFault::Timeout { .. }
+            | LinkFault::ResetPeer { .. }
+            | LinkFault::Limit { .. } => &[Proxy, Toxiproxy],
+            LinkFault::ConnectLatency(_)
+            | LinkFault::Slicer { .. }
+            | LinkFault::Loss { .. }
+            | LinkFault::Corrupt { .. }
+            | LinkFault::Together(_) => &[Proxy],
             LinkFault::Packets(_) => &[Netns],
-            _ => &[Proxy],
         }
     }
 

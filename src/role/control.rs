@@ -1,5 +1,6 @@
 //! What controller and roles say to each other: one JSON value a line.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::RunClock;
 use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, SinkSample};
 use crate::netns::Door;
+use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan};
 use crate::signal::Signal;
@@ -55,6 +57,9 @@ pub struct LinkSetup {
     /// Makes it a link of packets.
     #[serde(default)]
     pub packets: Option<PacketLinkPlan>,
+    /// Through this Toxiproxy; `None`: the embedded proxy.
+    #[serde(default)]
+    pub toxiproxy: Option<ToxiproxyServer>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -157,6 +162,9 @@ pub struct Ready {
     /// From a link of packets: where the others are to be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sides: Option<Box<Sides>>,
+    /// Versions of what the role stands on, by the name that a result's environment has for them.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
 }
 
 /// The two ends of a link of packets.

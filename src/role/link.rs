@@ -15,6 +15,8 @@ mod backend;
 mod packets;
 mod proof;
 mod proxy;
+#[cfg(feature = "toxiproxy")]
+mod toxiproxy;
 
 use backend::Backend;
 use proxy::Proxy;
@@ -40,13 +42,19 @@ pub fn run() -> Result<(), RoleError> {
 
 /// The link that the controller asks for.
 async fn up(setup: &LinkSetup) -> Result<Box<dyn Backend>, RoleError> {
-    match &setup.packets {
-        None => Ok(Box::new(Proxy::up(setup).await?)),
-        Some(plan) => packets_up(setup, plan).map_err(|error| {
+    match (&setup.packets, &setup.toxiproxy) {
+        (Some(plan), _) => packets_up(setup, plan).map_err(|error| {
             let (why, help) = error.told();
             stdio::report(&Report::Refused { why, help });
             RoleError::Failed(error.to_string())
         }),
+        #[cfg(feature = "toxiproxy")]
+        (None, Some(server)) => Ok(Box::new(toxiproxy::Toxiproxy::up(setup, server).await?)),
+        #[cfg(not(feature = "toxiproxy"))]
+        (None, Some(_)) => Err(RoleError::Failed(
+            "this squall was built without the cargo feature `toxiproxy`".to_owned(),
+        )),
+        (None, None) => Ok(Box::new(Proxy::up(setup).await?)),
     }
 }
 
@@ -61,8 +69,15 @@ fn packets_up(_: &LinkSetup, _: &PacketLinkPlan) -> Result<Box<dyn Backend>, Net
 }
 
 async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
-    let mut link = up(&setup).await?;
     let mut commands = stdio::commands();
+    let mut link = match up(&setup).await {
+        Ok(link) => link,
+        Err(error) => {
+            let why = error.to_string();
+            stdio::report(&Report::Failed { why });
+            return Err(error);
+        }
+    };
     stdio::report(&Report::Ready(link.ready()));
 
     let mut clock: Option<RunClock> = None;

@@ -338,6 +338,20 @@ pub struct LinkFile {
     /// Of `via: netns`: congestion control of both sides, such as `cubic` or `bbr`. Default: the machine's.
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,15}$"))]
     pub congestion: Option<String>,
+    /// Which Toxiproxy. Default: the server at 127.0.0.1:8474.
+    pub toxiproxy: Option<ToxiproxyFile>,
+}
+
+/// The Toxiproxy of `via: toxiproxy`: exactly one of these.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToxiproxyFile {
+    /// One that runs: address and port of its API.
+    pub server: Option<String>,
+    /// A container of this image; `default` is Toxiproxy 2.12.0.
+    pub image: Option<String>,
+    /// This executable.
+    pub command: Option<String>,
 }
 
 /// squall's own receiver.

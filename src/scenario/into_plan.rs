@@ -18,6 +18,7 @@ mod link;
 mod load;
 mod profile;
 mod tls;
+mod toxiproxy;
 
 const MS: u64 = 1_000_000;
 /// What an item may take from its flush to the sink, as far as the onset of a fault goes.
@@ -63,6 +64,7 @@ pub fn into_plan(
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
+    planner.toxiproxy_can(file.faults.as_deref().unwrap_or_default(), &plan);
     let known: Vec<String> = file
         .faults
         .iter()

@@ -600,6 +600,7 @@ fn plan() -> Plan {
             via: LinkBackend::Proxy,
             buffer_bytes: 262_144,
             packets: None,
+            toxiproxy: None,
         },
         sink: SinkPlan {
             max_request_bytes: 64 << 20,

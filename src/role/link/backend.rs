@@ -6,7 +6,7 @@ use crate::evidence::{LinkSample, PacketEvidence};
 use crate::plan::{Direction, LinkFault, Toxicity};
 use crate::role::control::Ready;
 
-/// A link that is up. Dropped, it is gone with everything that it made.
+/// A link that is up. Dropped, it is gone with everything that it made, at the latest a moment later.
 #[async_trait]
 pub trait Backend: Send {
     /// Where the client finds it.

@@ -45,7 +45,7 @@ impl Backend for Proxy {
         Ready {
             grpc: address.clone(),
             http: address,
-            sides: None,
+            ..Ready::default()
         }
     }
 

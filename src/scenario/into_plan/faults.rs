@@ -114,10 +114,10 @@ impl Planner<'_> {
                 .iter()
                 .find(|name| self.document.has(&format!("{path}.{name}")));
             self.check_backend(&format!("{path}.{}", key.unwrap_or(&"name")), fault, via);
-            if via == LinkBackend::Netns && *toxicity != Toxicity::default() {
+            if via != LinkBackend::Proxy && *toxicity != Toxicity::default() {
                 let finding = Finding::new(
                     self.document.key_span(&format!("{path}.toxicity")),
-                    "a link of packets knows no connections to choose from",
+                    format!("a link `via: {}` strikes everything", via.as_str()),
                 )
                 .help("leave it out, or set `link.via: proxy`");
                 self.findings.push(finding);

@@ -18,7 +18,7 @@ impl Planner<'_> {
         let via = file.via.unwrap_or(LinkBackend::Proxy);
         let (packets, buffer) = match via {
             LinkBackend::Netns => (Some(self.packet_link(file)), PACKETS_BUFFER),
-            LinkBackend::Proxy => {
+            LinkBackend::Proxy | LinkBackend::Toxiproxy => {
                 self.refuse_keys_of_packets(via);
                 (None, PROXY_BUFFER)
             }
@@ -28,6 +28,7 @@ impl Planner<'_> {
             via,
             buffer_bytes: self.bytes("link.buffer", buffer, 4096, 1 << 30),
             packets,
+            toxiproxy: self.toxiproxy(via, file.toxiproxy.as_ref()),
         }
     }
 
