@@ -58,6 +58,9 @@ pub enum BatchLine {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     pub key: PointKey,
+    /// From when on a cumulative value counts: a client that was started again counts anew.
+    #[serde(default)]
+    pub start_unix_ns: u64,
     /// The sum, or a histogram's sum; a gauge's last value.
     pub value: f64,
     pub kind: PointKind,
@@ -99,12 +102,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens `path` for appending and creates it where it is missing.
+    /// Opens `path` for appending and creates it where it is missing. A last line that a killed
+    /// writer left torn is cut off, so that what is appended stands on lines of its own.
     ///
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut options = OpenOptions::new();
+        let file = options.create(true).read(true).append(true).open(path)?;
+        cut_torn_line(&file)?;
         Ok(Self {
             file,
             failed: AtomicBool::new(false),
@@ -126,6 +132,28 @@ impl Journal {
             self.failed.store(true, Ordering::Relaxed);
         }
         written
+    }
+}
+
+/// Shortens a file to the end of its last whole line.
+fn cut_torn_line(file: &File) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(());
+    }
+    let mut whole = 0;
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)? as u64;
+        if read == 0 {
+            return Ok(());
+        }
+        if !line.ends_with(b"\n") {
+            return file.set_len(whole);
+        }
+        whole += read;
     }
 }
 
@@ -181,7 +209,12 @@ mod tests {
         let line = BatchLine::Sent { batch: 7, at_ns: 9 };
         journal.append(&line).unwrap();
         (&journal.file).write_all(b"{\"sent\":{\"ba").unwrap();
-        assert_eq!(read::<BatchLine>(&path).unwrap(), vec![line]);
+        assert_eq!(read::<BatchLine>(&path).unwrap(), vec![line.clone()]);
+        // The next writer goes on with a line of its own.
+        let journal = Journal::open(&path).unwrap();
+        journal.append(&line).unwrap();
+        let lines = read::<BatchLine>(&path).unwrap();
+        assert_eq!(lines, vec![line.clone(), line]);
     }
 
     #[test]

@@ -9,12 +9,18 @@ use tokio::time::timeout;
 
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, RoleName};
-use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
+use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup};
 
+mod aide;
 mod certificates;
 mod evidence_files;
+mod guard;
+mod held_ports;
 mod process;
+mod safety;
 
+pub use aide::StressProcess;
+pub use guard::Guard;
 pub use process::RoleProcess;
 
 use certificates::Certificates;
@@ -50,6 +56,9 @@ pub enum TopologyError {
     #[error("{0}")]
     #[diagnostic(help("see `client.tls` in the scenario"))]
     Tls(String),
+    #[error("{0}")]
+    #[diagnostic(help("take less with `stress`, or run on a machine that has more to spare"))]
+    TooMuch(String),
 }
 
 /// What a role said, and which.
@@ -64,6 +73,8 @@ pub struct Topology {
     pub reports: mpsc::Receiver<Said>,
     /// Folder of the mapped files and journals.
     pub evidence: PathBuf,
+    run_folder: PathBuf,
+    guard: Option<Guard>,
 }
 
 impl Topology {
@@ -75,6 +86,7 @@ impl Topology {
     /// # Errors
     /// When a role cannot be started, dies, or is not ready in time.
     pub async fn up(plan: &Plan, run_folder: &Path) -> Result<Self, TopologyError> {
+        safety::check(plan).map_err(TopologyError::TooMuch)?;
         let evidence = run_folder.join("evidence");
         let expected =
             evidence_files::create(plan, &evidence).map_err(|error| TopologyError::Evidence {
@@ -91,6 +103,7 @@ impl Topology {
             segments: segments(plan),
             tls: certificates.as_ref().map(Certificates::for_sink),
             evidence: evidence.clone(),
+            resumes: None,
         }));
         let mut sink = RoleProcess::spawn(RoleName::Sink, run_folder, &[], reports_in.clone())?;
         let sink_ready = ready(&mut sink, &sink_setup, &mut reports, run_folder).await?;
@@ -121,6 +134,7 @@ impl Topology {
             endpoint: endpoint(&link_ready.grpc, certificates.is_some()),
             tls: certificates.as_ref().map(Certificates::for_client),
             evidence: evidence.clone(),
+            resumes: false,
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let mut client = RoleProcess::spawn(RoleName::Client, run_folder, &sdk, reports_in)?;
@@ -132,7 +146,28 @@ impl Topology {
             sink,
             reports,
             evidence,
+            run_folder: run_folder.to_owned(),
+            guard: None,
         })
+    }
+
+    /// Starts a process that competes with the roles for the machine.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn stress(&self, setup: StressSetup) -> io::Result<StressProcess> {
+        StressProcess::spawn(setup, &self.run_folder).await
+    }
+
+    /// The guard of control groups, started when it is first needed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn guard(&mut self) -> io::Result<&mut Guard> {
+        match &mut self.guard {
+            Some(guard) => Ok(guard),
+            none => Ok(none.insert(Guard::spawn()?)),
+        }
     }
 
     /// Every role, for sampling and for ending.
@@ -168,7 +203,7 @@ async fn ready(
     let not_ready = |why: String| TopologyError::NotReady {
         role: role.as_str(),
         why,
-        log: process::log_path(run_folder, role).display().to_string(),
+        log: process::log_path(run_folder, role.as_str()).display().to_string(),
     };
     process
         .send_line(setup)
@@ -189,7 +224,10 @@ async fn ready(
     })
     .await;
     match answer {
-        Ok(Ok(ready)) => Ok(ready),
+        Ok(Ok(ready)) => {
+            process.is_set_up(setup.clone(), ready.clone());
+            Ok(ready)
+        }
         Ok(Err(why)) => Err(not_ready(why)),
         Err(_) => Err(not_ready(format!(
             "nothing was heard from it for {} s",

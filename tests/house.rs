@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "otlp",
             "load",
             "sdk",
+            "limits",
             "link",
             "netns",
             "sink",
@@ -71,6 +72,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "conductor",
         "observe",
         "the conductor samples the roles' processes",
+    ),
+    (
+        "conductor",
+        "limits",
+        "and limits them, which are its children",
     ),
     ("judgment", "error", "a verdict is an exit code"),
 ];

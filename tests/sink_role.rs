@@ -69,6 +69,7 @@ impl Run {
             segments: vec![segment(0, SECOND_NS), segment(SECOND_NS, u64::MAX)],
             tls,
             evidence: evidence.path().to_owned(),
+            resumes: None,
         }));
         let mut role = Role::start("sink", &setup);
         let clock = role.start_run(3 * SECOND_NS);

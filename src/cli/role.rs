@@ -16,15 +16,19 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Role {
     Client,
+    Guard,
     Link,
     Sink,
+    Stress,
 }
 
 pub fn run(args: Args) -> Outcome {
     let result = match args.role {
         Role::Client => role::client::run(),
+        Role::Guard => role::guard::run(),
         Role::Link => role::link::run(),
         Role::Sink => role::sink::run(),
+        Role::Stress => role::stress::run(),
     };
     result.map(|()| Exit::Pass).map_err(CliError::internal)
 }

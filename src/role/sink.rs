@@ -22,8 +22,9 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the controller's lines cannot be understood or the role cannot do its work.
 pub fn run() -> Result<(), RoleError> {
-    let Setup::Sink(setup) = set_up()? else {
-        return Err(RoleError::Setup("not a sink's".to_owned()));
+    let setup = match set_up()? {
+        Setup::Sink(setup) => setup,
+        other => return Err(RoleError::of_another(&other)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -69,8 +70,16 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(setup.sink.max_request_bytes),
     });
-    let grpc = TcpListener::bind("127.0.0.1:0").await?;
-    let http = TcpListener::bind("127.0.0.1:0").await?;
+    if let Some(resumes) = &setup.resumes {
+        server.receiver.start(resumes.clock);
+    }
+    let listen = setup.resumes.map(|resumes| resumes.listen);
+    let [grpc, http] = match &listen {
+        Some(ready) => [ready.grpc.as_str(), ready.http.as_str()],
+        None => ["127.0.0.1:0"; 2],
+    };
+    // The runtime sets SO_REUSEADDR: connections of a sink that was killed may linger there.
+    let (grpc, http) = (TcpListener::bind(grpc).await?, TcpListener::bind(http).await?);
     let ready = Ready {
         grpc: grpc.local_addr()?.to_string(),
         http: http.local_addr()?.to_string(),
@@ -92,6 +101,16 @@ async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Start(clock)) => receiver.start(clock),
+                Some(Command::Checkpoint) => {
+                    traffic.freeze();
+                    receiver.freeze();
+                    // The last word on the counters, which the next process adds to.
+                    if let Some(sample) = receiver.sample(traffic) {
+                        report(&Report::Sink(sample));
+                    }
+                    let evidence = receiver.evidence(traffic);
+                    report(&Report::SinkCheckpoint(Box::new(evidence)));
+                }
                 Some(Command::Finish) => {
                     report(&Report::SinkDone(Box::new(receiver.evidence(traffic))));
                     return Ok(());

@@ -103,6 +103,7 @@ fn family(kind: &FaultKind) -> &'static str {
             LinkFault::SlowClose { .. } => "a slow close",
         },
         FaultKind::Process { .. } => "a fault of one process",
+        FaultKind::Stress { .. } => "stress",
     }
 }
 
@@ -114,6 +115,7 @@ fn collide(a: &FaultPlan, b: &FaultPlan) -> bool {
             (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down())
         }
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
+        (FaultKind::Stress { .. }, FaultKind::Stress { .. }) => true,
         _ => false,
     };
     at_once && one_place && family(&a.kind) == family(&b.kind)
