@@ -284,8 +284,8 @@ impl<'a> Run<'a> {
 
     fn watch_roles(&mut self) {
         for role in RoleName::ALL {
-            let expected = (role == RoleName::Client && self.client_killed)
-                || self.faults.keeps_down(role);
+            let expected =
+                (role == RoleName::Client && self.client_killed) || self.faults.keeps_down(role);
             let process = self.topology.role_mut(role);
             if expected || !process.has_ended() || self.live.dead.contains(&role) {
                 continue;
@@ -378,8 +378,7 @@ impl<'a> Run<'a> {
                 let _ = process.send_line(&Command::Finish).await;
             }
             if role == RoleName::Sink {
-                self.hear_until(|run| run.sink_done, FINISH_DEADLINE)
-                    .await;
+                self.hear_until(|run| run.sink_done, FINISH_DEADLINE).await;
             }
             let process = self.topology.role_mut(role);
             let waited = timeout(FINISH_DEADLINE, process.wait()).await;

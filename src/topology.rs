@@ -203,7 +203,9 @@ async fn ready(
     let not_ready = |why: String| TopologyError::NotReady {
         role: role.as_str(),
         why,
-        log: process::log_path(run_folder, role.as_str()).display().to_string(),
+        log: process::log_path(run_folder, role.as_str())
+            .display()
+            .to_string(),
     };
     process
         .send_line(setup)

@@ -248,9 +248,7 @@ fn only_while_alive(made: &mut Measurements, outages: &[Outage]) {
         (made.due_ns, made.released_ns) = pairs
             .into_iter()
             .enumerate()
-            .filter(|(index, (due, released))| {
-                *index < owed || *released != 0 || is_back(*due)
-            })
+            .filter(|(index, (due, released))| *index < owed || *released != 0 || is_back(*due))
             .map(|(_, pair)| pair)
             .unzip();
     }

@@ -430,7 +430,10 @@ fn limit(
 
 /// Whether a counter rose after `end_ns`.
 fn grew<S>(samples: &[S], end_ns: u64, read: impl Fn(&S) -> (u64, u64)) -> bool {
-    let mut after = samples.iter().map(read).filter(|(at_ns, _)| *at_ns > end_ns);
+    let mut after = samples
+        .iter()
+        .map(read)
+        .filter(|(at_ns, _)| *at_ns > end_ns);
     let first = after.next().map_or(u64::MAX, |(_, value)| value);
     after.last().is_some_and(|(_, value)| value > first)
 }

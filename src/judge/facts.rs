@@ -170,14 +170,12 @@ impl<'a> Facts<'a> {
             .plan
             .faults
             .iter()
-            .filter(|fault| {
-                match fault.kind {
-                    FaultKind::Process { role, fault } => {
-                        role == RoleName::Client && fault != ProcessFault::Kill
-                    }
-                    FaultKind::Stress { .. } => true,
-                    FaultKind::Link { .. } => false,
+            .filter(|fault| match fault.kind {
+                FaultKind::Process { role, fault } => {
+                    role == RoleName::Client && fault != ProcessFault::Kill
                 }
+                FaultKind::Stress { .. } => true,
+                FaultKind::Link { .. } => false,
             })
             .map(|fault| fault.name.as_str())
             .collect();

@@ -119,7 +119,11 @@ fn offered(producer: &Producer) -> RoaringTreemap {
     }
     for (outage, life) in producer.outages.iter().zip(producer.ended_lives()) {
         let nobody_there = (life.end..producer.due_ns.len())
-            .take_while(|index| outage.back_ns.is_none_or(|back| producer.due_ns[*index] < back))
+            .take_while(|index| {
+                outage
+                    .back_ns
+                    .is_none_or(|back| producer.due_ns[*index] < back)
+            })
             .filter(|index| producer.released_ns[*index] == 0);
         for index in nobody_there {
             offered.remove_range(sequences(index..index + 1, per_arrival));

@@ -166,10 +166,14 @@ fn places(pid: u32, controller: &str) -> io::Result<Vec<Place>> {
             _ => continue,
         };
         for mount in &mounts {
-            let governs =
-                version == Version::Two || mount.super_options.contains_key(controller);
+            let governs = version == Version::Two || mount.super_options.contains_key(controller);
             if mount.fs_type == fs_type && governs {
-                places.extend(within(version, &mount.mount_point, &mount.root, &group.pathname));
+                places.extend(within(
+                    version,
+                    &mount.mount_point,
+                    &mount.root,
+                    &group.pathname,
+                ));
             }
         }
     }

@@ -86,7 +86,11 @@ fn cycle(
         used_before = used_now;
         let must_stop = credit_s < 0.0;
         if must_stop != stopped {
-            let signal = if must_stop { Signal::STOP } else { Signal::CONT };
+            let signal = if must_stop {
+                Signal::STOP
+            } else {
+                Signal::CONT
+            };
             if pidfd_send_signal(process, signal).is_err() {
                 break;
             }

@@ -182,7 +182,7 @@ mod tests {
     fn number(value: number_data_point::Value) -> NumberDataPoint {
         NumberDataPoint {
             start_time_unix_nano: 7,
-                time_unix_nano: 42,
+            time_unix_nano: 42,
             value: Some(value),
             ..Default::default()
         }

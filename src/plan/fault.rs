@@ -99,10 +99,7 @@ pub enum ProcessFault {
 impl ProcessFault {
     /// Whether the process is killed and started again.
     pub const fn restarts(self) -> bool {
-        matches!(
-            self,
-            ProcessFault::Restart | ProcessFault::CrashLoop { .. }
-        )
+        matches!(self, ProcessFault::Restart | ProcessFault::CrashLoop { .. })
     }
 }
 

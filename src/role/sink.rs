@@ -79,7 +79,10 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         None => ["127.0.0.1:0"; 2],
     };
     // The runtime sets SO_REUSEADDR: connections of a sink that was killed may linger there.
-    let (grpc, http) = (TcpListener::bind(grpc).await?, TcpListener::bind(http).await?);
+    let (grpc, http) = (
+        TcpListener::bind(grpc).await?,
+        TcpListener::bind(http).await?,
+    );
     let ready = Ready {
         grpc: grpc.local_addr()?.to_string(),
         http: http.local_addr()?.to_string(),

@@ -12,6 +12,8 @@ use super::stdio::{RoleError, commands, set_up};
 
 /// The share is kept in each such period.
 const PERIOD: Duration = Duration::from_millis(50);
+/// What the memory is filled with.
+static PAGE: [u8; 1 << 16] = [1; 1 << 16];
 /// Between two looks at the clock.
 const SPINS: u32 = 2_000;
 
@@ -36,12 +38,16 @@ pub fn run() -> Result<(), RoleError> {
     Ok(())
 }
 
-/// Memory of which every byte was written.
+/// Memory of which every page was written. If the machine runs out of it after all, this process is
+/// the first to go.
 fn hold(setup: StressSetup) -> Result<Vec<u8>, RoleError> {
     let bytes = usize::try_from(setup.memory_bytes).map_err(io::Error::other)?;
     let mut held = Vec::new();
     held.try_reserve_exact(bytes).map_err(io::Error::other)?;
-    held.resize(bytes, 1);
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    while held.len() < bytes {
+        held.extend_from_slice(&PAGE[..PAGE.len().min(bytes - held.len())]);
+    }
     Ok(held)
 }
 

@@ -3,5 +3,6 @@
 mod harness;
 mod interrupts;
 mod planted;
+mod processes;
 mod quickstart;
 mod weather;

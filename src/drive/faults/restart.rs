@@ -48,7 +48,10 @@ pub struct Restart {
 impl Restart {
     /// The plan's restarts, from `now_ns` on.
     pub fn of(plan: &FaultPlan, role: RoleName, fault: ProcessFault, now_ns: u64) -> Self {
-        let length_ns = plan.end_ns.unwrap_or(u64::MAX).saturating_sub(plan.start_ns);
+        let length_ns = plan
+            .end_ns
+            .unwrap_or(u64::MAX)
+            .saturating_sub(plan.start_ns);
         let (every_ns, down_ns) = match fault {
             ProcessFault::CrashLoop { every_ns, down_ns } => (every_ns, down_ns),
             _ => (length_ns, length_ns),
@@ -116,7 +119,8 @@ impl Restart {
         self.state = State::Down;
         let now_ns = clock.now_ns();
         let down_ns = if self.ending { 0 } else { self.down_ns };
-        self.agenda.push((now_ns.saturating_add(down_ns), Move::Revive));
+        self.agenda
+            .push((now_ns.saturating_add(down_ns), Move::Revive));
     }
 
     /// The sink has said what it counted.
@@ -150,7 +154,11 @@ impl Restart {
         let alive = !process.has_ended();
         (alive && self.all_killed && !self.killed.is_empty()).then(|| {
             let killed: Vec<String> = self.killed.iter().map(u32::to_string).collect();
-            let noun = if killed.len() == 1 { "process" } else { "processes" };
+            let noun = if killed.len() == 1 {
+                "process"
+            } else {
+                "processes"
+            };
             format!(
                 "{noun} {} killed by signal 9, process {} took over",
                 killed.join(", "),
@@ -164,9 +172,7 @@ impl Restart {
 fn strikes(length_ns: u64, every_ns: u64, down_ns: u64) -> impl Iterator<Item = u64> {
     (0..)
         .map(move |index: u64| index.saturating_mul(every_ns))
-        .take_while(move |at_ns| {
-            *at_ns == 0 || at_ns.saturating_add(down_ns) <= length_ns
-        })
+        .take_while(move |at_ns| *at_ns == 0 || at_ns.saturating_add(down_ns) <= length_ns)
         .take(if every_ns == 0 { 1 } else { usize::MAX })
 }
 

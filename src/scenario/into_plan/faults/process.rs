@@ -54,7 +54,12 @@ impl Planner<'_> {
                 EVERY_MIN..=HOUR,
             );
             let key = format!("{path}.crash_loop.down");
-            let down_ns = self.time(&key, looped.down, DOWN_DEFAULT.min(every_ns - MS), MS..=HOUR);
+            let down_ns = self.time(
+                &key,
+                looped.down,
+                DOWN_DEFAULT.min(every_ns - MS),
+                MS..=HOUR,
+            );
             if looped.every.is_some() && down_ns >= every_ns {
                 self.problem(
                     &key,
