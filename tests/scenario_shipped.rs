@@ -77,6 +77,11 @@ fn each_is_planned_and_named_after_its_file() {
         "logs",
         "tls",
         "closed-loop",
+        "restart-sink",
+        "restart-client",
+        "crash-loop",
+        "cpu-limit",
+        "stress",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
     }

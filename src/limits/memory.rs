@@ -133,3 +133,39 @@ impl Limit for AddressSpace {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// How `head` ends, which takes as much memory as the line that it looks for is long.
+    fn ends_well(limited: bool) -> bool {
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "read go; head -c 200000000 /dev/zero | tail -n 1 >/dev/null",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let sizes = Sizes::of(child.id()).unwrap();
+        let limit = limited.then(|| {
+            let allowed = sizes.address + (20 << 20);
+            AddressSpace::start(child.id(), 20 << 20, allowed).unwrap()
+        });
+        drop(child.stdin.take());
+        let ended = child.wait().unwrap();
+        drop(limit);
+        ended.success()
+    }
+
+    #[test]
+    fn an_address_space_that_is_limited_cannot_grow() {
+        assert!(!ends_well(true));
+        assert!(ends_well(false));
+    }
+}

@@ -2,7 +2,7 @@
 
 use squall::signal::Signal;
 
-use crate::harness::{Finished, run};
+use crate::harness::{Finished, run, squall};
 
 /// All three signals, short, with room in every queue.
 fn scenario(seconds: u32, more: &str) -> Finished {
@@ -154,13 +154,15 @@ expect: [ \"lost_silently == 0\" ]"
 
 #[test]
 fn a_sink_with_little_cpu_uses_little() {
-    let load = |more: &str| scenario(5, more);
-    let with = load(
+    let with = scenario(
+        5,
         "faults: [ { name: starved, at: 2s, for: 2s, cpu_limit: { role: sink, cores: 0.02 } } ]
-expect: [ \"sink.cpu < 0.045 during starved\" ]",
+expect: [ \"sink.cpu < 0.03 during starved\" ]",
     );
     assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "0.02 cores used");
+    let without = scenario(4, "expect: [ \"sink.cpu < 0.03 in steady\" ]");
+    assert_eq!(without.code, 1, "{}", without.story());
 }
 
 #[test]
@@ -175,26 +177,39 @@ expect: [ \"machine.busy.mean > 10% during neighbour\" ]",
 }
 
 #[test]
-fn a_sink_without_descriptors_takes_no_new_connection() {
-    let reset = "{ name: cut, at: 2s, for: 200ms, partition: reset }";
-    let none = "{ name: none, at: 1s, for: 3s, descriptors: { role: sink } }";
-    let with = scenario(5, &format!("faults: [ {none}, {reset} ]"));
+fn stress_that_takes_too_much_is_refused_before_anything_starts() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("scenario.yaml");
+    std::fs::write(
+        &file,
+        "scenario: greedy
+load: { traces: { rate: 1/s } }
+faults: [ { name: greedy, at: 1s, for: 1s, stress: { memory: 100000GiB } } ]
+",
+    )
+    .unwrap();
+    let output = squall().arg("run").arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(why.contains("greedy") && why.contains("80 %"), "{why}");
+}
+
+#[test]
+fn a_sink_without_descriptors_takes_no_connection() {
+    let requests_early = |finished: &Finished| -> u64 {
+        let samples = finished.evidence().series.sink;
+        let early = samples.iter().filter(|s| s.at_ns < 1_300_000_000);
+        early.map(|sample| sample.requests).max().unwrap()
+    };
+    let with = scenario(
+        4,
+        "faults: [ { name: none, for: 1500ms, descriptors: { role: sink } } ]
+expect: [ \"lost == 0\" ]",
+    );
+    assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "every descriptor below");
-    // Connections that the reset ended leave their descriptors to new ones, but no more than these.
-    let limited = |finished: &Finished| -> u64 {
-        let roles = finished.evidence().roles;
-        let sink = roles.into_iter().find(|role| role.role == "sink").unwrap();
-        let inside = sink.samples.iter();
-        let inside = inside.filter(|s| (1_200_000_000..4_000_000_000).contains(&s.at_ns));
-        inside.map(|sample| sample.fds).max().unwrap()
-    };
-    let before = |finished: &Finished| -> u64 {
-        let roles = finished.evidence().roles;
-        let sink = roles.into_iter().find(|role| role.role == "sink").unwrap();
-        let inside = sink.samples.iter().filter(|s| s.at_ns < 1_000_000_000);
-        inside.map(|sample| sample.fds).max().unwrap()
-    };
-    assert!(limited(&with) <= before(&with), "{}", with.story());
+    assert_eq!(requests_early(&with), 0);
+    assert!(requests_early(&scenario(3, "")) > 0);
 }
 
 #[test]
