@@ -42,7 +42,7 @@ enum Work {
     None,
     Restart(Restart),
     Limit(Box<dyn Limit>),
-    Stress(Stress),
+    Stress(Box<Stress>),
 }
 
 /// What became of each planned fault.
@@ -150,7 +150,7 @@ impl FaultLog {
                     cpu_permille,
                     memory_bytes,
                 };
-                entry.work = Work::Stress(Stress::start(setup, topology).await?);
+                entry.work = Work::Stress(Box::new(Stress::start(setup, topology).await?));
             }
             FaultKind::Link { .. } => {}
         }

@@ -95,7 +95,8 @@ impl Restart {
         let (_, next) = self.agenda.swap_remove(due);
         let process = topology.role_mut(self.role);
         match (next, self.state) {
-            (Move::Strike, State::Up) if self.role == RoleName::Sink => {
+            (Move::Strike, State::Up | State::Starting) if self.role == RoleName::Sink => {
+                // One that is not ready yet obeys once it is: it may have counted something.
                 self.state = State::Freezing;
                 process.send_line(&Command::Checkpoint).await?;
             }
@@ -132,8 +133,10 @@ impl Restart {
 
     /// The process is up again; whether the fault is over with that.
     pub fn is_ready(&mut self) -> bool {
-        self.state = State::Up;
-        self.ending
+        if self.state == State::Starting {
+            self.state = State::Up;
+        }
+        self.ending && self.state == State::Up
     }
 
     /// To be over as soon as the process is up; whether it is.
