@@ -167,6 +167,10 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    // A device may have no end.
+    if !file.metadata()?.is_file() {
+        return Ok(Vec::new());
+    }
     let mut reader = BufReader::new(file);
     let mut lines = Vec::new();
     let mut line = String::new();
