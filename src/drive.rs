@@ -12,6 +12,7 @@ use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
 mod collect;
+mod continued;
 mod faults;
 pub mod live;
 mod quiescence;
@@ -20,6 +21,7 @@ mod sums;
 mod timeline;
 
 use collect::ReceivedByDeadline;
+use continued::Before;
 use faults::FaultLog;
 use live::Live;
 use quiescence::Quiescence;
@@ -40,7 +42,7 @@ const LOAD_END_GRACE_NS: u64 = 5_000_000_000;
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the roles may take to end what is still active at the run's end. A server that another
 /// project wrote may have to answer several times for that.
-const HEAL_DEADLINE: Duration = Duration::from_secs(8);
+const SETTLE_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Conducts a run of `plan` on a topology that is up, and takes the topology down.
 ///
@@ -72,14 +74,21 @@ struct Run<'a> {
     stopped: Option<Stopped>,
     /// Killed by a fault, or dead of itself.
     client_killed: bool,
+    /// When a client that was started again began to keep the schedule.
+    client_resumes: Vec<u64>,
+    /// What the processes of restarted roles counted before.
+    before: Before,
     /// When the load is to end: as planned, or when the run was stopped.
     load_must_end_ns: u64,
     load_ended_ns: Option<u64>,
     client_done_ns: Option<u64>,
     quiescent_ns: Option<u64>,
     by_deadline: Option<ReceivedByDeadline>,
+    /// Of all the sink's processes that have told it.
     sink: SinkEvidence,
     packets: Option<PacketEvidence>,
+    /// The last of them has.
+    sink_done: bool,
 }
 
 impl<'a> Run<'a> {
@@ -106,6 +115,8 @@ impl<'a> Run<'a> {
             incidents,
             stopped: None,
             client_killed: false,
+            client_resumes: Vec::new(),
+            before: Before::default(),
             load_must_end_ns: plan.run.duration_ns,
             load_ended_ns: None,
             client_done_ns: None,
@@ -113,6 +124,7 @@ impl<'a> Run<'a> {
             by_deadline: None,
             sink: SinkEvidence::default(),
             packets: None,
+            sink_done: false,
             topology,
         }
     }
@@ -126,9 +138,10 @@ impl<'a> Run<'a> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            let next_step = self
-                .timeline
-                .next_at_ns()
+            let next_step = [self.timeline.next_at_ns(), self.faults.next_at_ns()]
+                .into_iter()
+                .flatten()
+                .min()
                 .map_or(Duration::from_secs(3600), |at_ns| self.clock.until(at_ns));
             tokio::select! {
                 Some(said) = self.topology.reports.recv() => self.hear(said),
@@ -161,9 +174,16 @@ impl<'a> Run<'a> {
 
     fn hear(&mut self, (role, report): Said) {
         match report {
-            Report::Client(sample) => self.live.series.client.push(sample),
+            Report::Client(sample) => {
+                self.live.series.client.push(self.before.client(sample));
+            }
             Report::Link(sample) => self.live.series.link.push(sample),
-            Report::Sink(sample) => self.live.series.sink.push(sample),
+            Report::Sink(sample) => self.live.series.sink.push(self.before.sink(sample)),
+            Report::SinkCheckpoint(evidence) => {
+                self.sink.absorb(*evidence);
+                self.faults.checkpointed();
+            }
+            Report::LoadResumed { at_ns } => self.client_resumes.push(at_ns),
             Report::FaultStarted { fault, at_ns } => self.faults.started(fault, at_ns),
             Report::FaultEnded {
                 fault,
@@ -175,19 +195,37 @@ impl<'a> Run<'a> {
                 self.client_done_ns = Some(at_ns);
                 self.live.client_errors = errors;
             }
-            Report::SinkDone(evidence) => self.sink = *evidence,
+            Report::SinkDone(evidence) => {
+                self.sink.absorb(*evidence);
+                self.sink_done = true;
+            }
             Report::Packets(packets) => self.packets = Some(*packets),
             Report::LinkDone(sample) => self.live.series.link.push(sample),
             Report::Failed { why } | Report::Refused { why, .. } => {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }
-            Report::Ready(_) => {}
+            Report::Ready(_) => self.is_ready_again(role),
         }
     }
 
-    /// Everything on the timeline that is due.
+    fn is_ready_again(&mut self, role: RoleName) {
+        let series = &self.live.series;
+        match role {
+            RoleName::Client => self.before.client_restarts(series.client.last()),
+            RoleName::Sink => self.before.sink_restarts(series.sink.last()),
+            RoleName::Link => {}
+        }
+        self.topology.role_mut(role).free_ports();
+        let now_ns = self.clock.now_ns();
+        self.faults.is_ready(role, &mut self.topology, now_ns);
+    }
+
+    /// Everything that is due: on the timeline, and for the faults that are under way.
     async fn act(&mut self) {
         let now_ns = self.clock.now_ns();
+        if let Err(error) = self.faults.act(&mut self.topology, self.clock).await {
+            self.incidents.push(format!("a restart: {error}"));
+        }
         for step in self.timeline.due(now_ns) {
             let result = match step {
                 Step::Start(fault) => {
@@ -228,12 +266,17 @@ impl<'a> Run<'a> {
     fn client_is_dead(&mut self) {
         let now_ns = self.clock.now_ns();
         self.client_killed = true;
+        self.faults.client_kills.push(now_ns);
         self.load_ended_ns.get_or_insert(now_ns);
         self.client_done_ns.get_or_insert(now_ns);
     }
 
     fn sample(&mut self) {
         let now_ns = self.clock.now_ns();
+        for role in RoleName::ALL {
+            let pid = self.topology.role_mut(role).pid;
+            self.sampling.follow(role, pid, &self.live);
+        }
         self.sampling.sample(now_ns, &mut self.live);
         self.faults.observe(&self.live);
         self.live.at_ns = now_ns;
@@ -245,13 +288,20 @@ impl<'a> Run<'a> {
 
     fn watch_roles(&mut self) {
         for role in RoleName::ALL {
-            let expected = role == RoleName::Client && self.client_killed;
+            let expected =
+                (role == RoleName::Client && self.client_killed) || self.faults.keeps_down(role);
             let process = self.topology.role_mut(role);
             if expected || !process.has_ended() || self.live.dead.contains(&role) {
                 continue;
             }
-            self.incidents
-                .push(format!("the {} {}", role.as_str(), process.exit_text()));
+            let exit = process.exit_text();
+            let of_limit = self.faults.died(role, &exit);
+            if role == RoleName::Client && of_limit {
+                // The fault did to it what a kill does.
+                self.client_is_dead();
+                continue;
+            }
+            self.incidents.push(format!("the {} {exit}", role.as_str()));
             self.live.dead.push(role);
             if role == RoleName::Client {
                 self.client_is_dead();
@@ -294,17 +344,32 @@ impl<'a> Run<'a> {
     /// Heals what is still broken, asks every role for the rest, ends them, and reads their files.
     async fn finish(mut self) -> Evidence {
         self.faults.end_all(&mut self.topology, self.clock).await;
-        self.hear_until(|run| run.faults.active().is_empty(), HEAL_DEADLINE)
-            .await;
+        self.settle().await;
         self.sample();
         let ended_ns = self.clock.now_ns();
         let exits = self.end_roles().await;
-        if !self.live.dead.contains(&RoleName::Sink) && self.sink.signals.is_empty() {
+        if !self.live.dead.contains(&RoleName::Sink) && !self.sink_done {
             self.incidents
                 .push("the sink did not say what it saw".to_owned());
         }
         self.faults.judge_healing(&self.live.series);
         collect::evidence(self, ended_ns, exits)
+    }
+
+    /// Until every fault has ended: a role that is down is started again, and says so.
+    async fn settle(&mut self) {
+        let settling = async {
+            while !self.faults.active().is_empty() {
+                let next = self.faults.next_at_ns();
+                let wait = next.map_or(FINISH_DEADLINE, |at_ns| self.clock.until(at_ns));
+                tokio::select! {
+                    Some(said) = self.topology.reports.recv() => self.hear(said),
+                    () = sleep(wait) => self.act().await,
+                }
+            }
+        };
+        // A fault that does not end by then has no proof.
+        let _ = timeout(SETTLE_DEADLINE, settling).await;
     }
 
     /// Client first, so that nothing is sent into a link that is gone; the sink's last word last.
@@ -317,8 +382,7 @@ impl<'a> Run<'a> {
                 let _ = process.send_line(&Command::Finish).await;
             }
             if role == RoleName::Sink {
-                self.hear_until(|run| !run.sink.signals.is_empty(), FINISH_DEADLINE)
-                    .await;
+                self.hear_until(|run| run.sink_done, FINISH_DEADLINE).await;
             }
             let process = self.topology.role_mut(role);
             let waited = timeout(FINISH_DEADLINE, process.wait()).await;

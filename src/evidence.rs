@@ -99,11 +99,36 @@ pub struct Producer {
     /// What was received by the drain's deadline; the rest of `received` is late.
     #[serde(with = "bitmap_text")]
     pub received_by_deadline: RoaringTreemap,
-    /// Killed while it ran: what it held is unresolved.
-    pub killed: bool,
+    /// Each time that its client was killed, in order: what it held then is unresolved.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
+}
+
+/// A time without a client. Nothing that came due in it was offered, for nobody was there to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// The client was dead by then.
+    pub killed_ns: u64,
+    /// From when on the schedule was kept again; `None` for a client that did not come back.
+    pub back_ns: Option<u64>,
 }
 
 impl Producer {
+    /// The arrivals that were released in the life that ended with each outage, as indices; empty
+    /// where nothing was. What follows the last outage is not among them.
+    pub fn ended_lives(&self) -> Vec<std::ops::Range<usize>> {
+        let mut first = 0;
+        let mut lives = Vec::new();
+        for outage in &self.outages {
+            let released = |at: &u64| *at != 0 && *at <= outage.killed_ns;
+            let end = self.released_ns.iter().rposition(released);
+            let end = end.map_or(first, |last| (last + 1).max(first));
+            lives.push(first..end);
+            first = end;
+        }
+        lives
+    }
+
     /// When the item was due; `None` for a sequence that the schedule does not have.
     pub fn due_of(&self, sequence: u64) -> Option<u64> {
         let arrival = sequence.checked_sub(1)? / u64::from(self.items_per_arrival.max(1));
@@ -241,6 +266,41 @@ pub struct SinkEvidence {
     pub wire_bytes: u64,
     /// First few items that nobody planned, in words.
     pub unexpected_examples: Vec<String>,
+}
+
+impl SinkEvidence {
+    /// Adds what another process of the same sink saw.
+    pub fn absorb(&mut self, other: SinkEvidence) {
+        for theirs in other.signals {
+            match self.signals.iter_mut().find(|s| s.signal == theirs.signal) {
+                Some(ours) => ours.absorb(theirs),
+                None => self.signals.push(theirs),
+            }
+        }
+        self.malformed += other.malformed;
+        self.malformed_examples.extend(other.malformed_examples);
+        self.requests += other.requests;
+        self.wire_bytes += other.wire_bytes;
+        self.unexpected_examples.extend(other.unexpected_examples);
+    }
+}
+
+impl SinkSignal {
+    fn absorb(&mut self, other: SinkSignal) {
+        self.copies += other.copies;
+        self.unexpected += other.unexpected;
+        merge_each(&mut self.by_segment, other.by_segment);
+        merge_each(&mut self.by_due_bin, other.by_due_bin);
+    }
+}
+
+fn merge_each(ours: &mut Vec<Latencies>, theirs: Vec<Latencies>) {
+    if ours.len() < theirs.len() {
+        ours.resize_with(theirs.len(), Latencies::default);
+    }
+    for (ours, theirs) in ours.iter_mut().zip(&theirs) {
+        ours.merge(theirs);
+    }
 }
 
 /// What the sink saw of one signal.

@@ -58,6 +58,9 @@ pub enum BatchLine {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     pub key: PointKey,
+    /// From when on a cumulative value counts: a client that was started again counts anew.
+    #[serde(default)]
+    pub start_unix_ns: u64,
     /// The sum, or a histogram's sum; a gauge's last value.
     pub value: f64,
     pub kind: PointKind,
@@ -99,12 +102,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens `path` for appending and creates it where it is missing.
+    /// Opens `path` for appending and creates it where it is missing. A last line that a killed
+    /// writer left torn is cut off, so that what is appended stands on lines of its own.
     ///
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut options = OpenOptions::new();
+        let file = options.create(true).read(true).append(true).open(path)?;
+        cut_torn_line(&file)?;
         Ok(Self {
             file,
             failed: AtomicBool::new(false),
@@ -129,6 +135,28 @@ impl Journal {
     }
 }
 
+/// Shortens a file to the end of its last whole line.
+fn cut_torn_line(file: &File) -> io::Result<()> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(());
+    }
+    let mut whole = 0;
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)? as u64;
+        if read == 0 {
+            return Ok(());
+        }
+        if !line.ends_with(b"\n") {
+            return file.set_len(whole);
+        }
+        whole += read;
+    }
+}
+
 /// Reads every whole line of a journal. A missing file is empty; a torn last line is left out.
 ///
 /// # Errors
@@ -139,6 +167,10 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    // A device may have no end.
+    if !file.metadata()?.is_file() {
+        return Ok(Vec::new());
+    }
     let mut reader = BufReader::new(file);
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -181,7 +213,12 @@ mod tests {
         let line = BatchLine::Sent { batch: 7, at_ns: 9 };
         journal.append(&line).unwrap();
         (&journal.file).write_all(b"{\"sent\":{\"ba").unwrap();
-        assert_eq!(read::<BatchLine>(&path).unwrap(), vec![line]);
+        assert_eq!(read::<BatchLine>(&path).unwrap(), vec![line.clone()]);
+        // The next writer goes on with a line of its own.
+        let journal = Journal::open(&path).unwrap();
+        journal.append(&line).unwrap();
+        let lines = read::<BatchLine>(&path).unwrap();
+        assert_eq!(lines, vec![line.clone(), line]);
     }
 
     #[test]

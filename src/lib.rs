@@ -32,6 +32,7 @@ pub mod ids;
 pub mod journal;
 pub mod judge;
 pub mod ledger;
+pub mod limits;
 pub mod link;
 pub mod load;
 pub mod mapped;

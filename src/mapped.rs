@@ -251,6 +251,21 @@ impl Arrivals {
         }
     }
 
+    /// The first arrival after the last released one that is due at `from_ns` or later; a closed
+    /// loop's, which has no due time yet, counts as due.
+    pub fn resume_at(&self, from_ns: u64) -> usize {
+        let last_released = (0..self.len()).rposition(|index| self.released_ns(index) != 0);
+        let after = last_released.map_or(0, |last| last + 1);
+        (after..self.len())
+            .find(|index| self.due_ns(*index) >= from_ns || self.is_unscheduled(*index))
+            .unwrap_or(self.len())
+    }
+
+    /// Only the very first arrival of a schedule can be due at 0.
+    fn is_unscheduled(&self, index: usize) -> bool {
+        index > 0 && self.due_ns(index) == 0
+    }
+
     /// In a closed loop: due now, and released now.
     pub fn release_unscheduled(&self, index: usize, at_ns: u64) {
         if let Some(word) = self.words.as_slice().get(index * 2) {
@@ -275,6 +290,21 @@ mod tests {
         assert_eq!(writer.mark(200), Some(true));
         assert_eq!(writer.mark(100_000), None);
         assert_eq!(reader.to_set().iter().collect::<Vec<_>>(), vec![1, 200]);
+    }
+
+    #[test]
+    fn a_schedule_goes_on_after_what_was_released_and_what_is_past() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let arrivals = Arrivals::create(&path, &[0, 10, 20, 30]).unwrap();
+        assert_eq!(arrivals.resume_at(0), 0);
+        arrivals.release(1, 11);
+        assert_eq!(arrivals.resume_at(0), 2);
+        assert_eq!(arrivals.resume_at(21), 3);
+        assert_eq!(arrivals.resume_at(31), 4);
+        let closed = Arrivals::create_unscheduled(&path, 4).unwrap();
+        closed.release_unscheduled(0, 7);
+        assert_eq!(closed.resume_at(1000), 1);
     }
 
     #[test]

@@ -15,8 +15,8 @@ mod absent;
 pub use environment::environment;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{MachineSampler, ProcessSampler};
+pub use absent::{MachineSampler, ProcessSampler, available_memory};
 #[cfg(target_os = "linux")]
-pub use machine::MachineSampler;
+pub use machine::{MachineSampler, available_memory};
 #[cfg(target_os = "linux")]
 pub use process::ProcessSampler;

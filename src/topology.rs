@@ -13,12 +13,18 @@ use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, RoleName};
-use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
+use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup};
 
+mod aide;
 mod certificates;
 mod evidence_files;
+mod guard;
+mod held_ports;
 mod process;
+mod safety;
 
+pub use aide::StressProcess;
+pub use guard::Guard;
 pub use process::RoleProcess;
 
 use certificates::Certificates;
@@ -64,6 +70,9 @@ pub enum TopologyError {
     #[error("{0}")]
     #[diagnostic(help("see `client.tls` in the scenario"))]
     Tls(String),
+    #[error("{0}")]
+    #[diagnostic(help("take less with `stress`, or run on a machine that has more to spare"))]
+    TooMuch(String),
 }
 
 /// What a role said, and which.
@@ -80,6 +89,8 @@ pub struct Topology {
     pub evidence: PathBuf,
     /// Versions of what the roles stand on, as they told.
     pub versions: BTreeMap<String, String>,
+    run_folder: PathBuf,
+    guard: Option<Guard>,
 }
 
 impl Topology {
@@ -92,6 +103,7 @@ impl Topology {
     /// # Errors
     /// When a role cannot be started, dies, or is not ready in time.
     pub async fn up(plan: &Plan, run_folder: &Path) -> Result<Self, TopologyError> {
+        safety::check(plan).map_err(TopologyError::TooMuch)?;
         let evidence = run_folder.join("evidence");
         let expected =
             evidence_files::create(plan, &evidence).map_err(|error| TopologyError::Evidence {
@@ -130,6 +142,7 @@ impl Topology {
             tls: certificates.as_ref().map(Certificates::for_sink),
             listen,
             evidence: evidence.clone(),
+            resumes: None,
         }));
         let (sink, sink_ready) = stage
             .enter(RoleName::Sink, sink_setup, &[], sink_door)
@@ -168,6 +181,7 @@ impl Topology {
             endpoint: endpoint(&destination, certificates.is_some()),
             tls: certificates.as_ref().map(Certificates::for_client),
             evidence: evidence.clone(),
+            resumes: false,
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let (client, _) = stage
@@ -181,7 +195,28 @@ impl Topology {
             reports: stage.reports,
             evidence,
             versions,
+            run_folder: run_folder.to_owned(),
+            guard: None,
         })
+    }
+
+    /// Starts a process that competes with the roles for the machine.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn stress(&self, setup: StressSetup) -> io::Result<StressProcess> {
+        StressProcess::spawn(setup, &self.run_folder).await
+    }
+
+    /// The guard of control groups, started when it is first needed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn guard(&mut self) -> io::Result<&mut Guard> {
+        match &mut self.guard {
+            Some(guard) => Ok(guard),
+            none => Ok(none.insert(Guard::spawn()?)),
+        }
     }
 
     /// Every role, for sampling and for ending.
@@ -241,6 +276,7 @@ impl<'a> Stage<'a> {
         let reports_in = self.reports_in.clone();
         let mut process = RoleProcess::spawn(role, self.run_folder, variables, door, reports_in)?;
         let ready = self.ready(&mut process, &setup).await?;
+        process.is_set_up(setup, ready.clone());
         Ok((process, ready))
     }
 
@@ -250,7 +286,7 @@ impl<'a> Stage<'a> {
         setup: &Setup,
     ) -> Result<Ready, TopologyError> {
         let role = process.role;
-        let log = process::log_path(self.run_folder, role)
+        let log = process::log_path(self.run_folder, role.as_str())
             .display()
             .to_string();
         let not_ready = |why: String| TopologyError::NotReady {

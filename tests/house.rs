@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "otlp",
             "load",
             "sdk",
+            "limits",
             "link",
             "netns",
             "sink",
@@ -77,6 +78,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "conductor",
         "netns",
         "the conductor starts roles behind the doors of a packet link",
+    ),
+    (
+        "conductor",
+        "limits",
+        "and limits them, which are its children",
     ),
     ("judgment", "error", "a verdict is an exit code"),
 ];

@@ -72,14 +72,17 @@ fn evidence_comes_back_with_its_bitmaps_before_any_judgment() {
             extra_copies: 0,
             third_copies: 0,
             received_by_deadline: Default::default(),
-            killed: true,
+            outages: vec![squall::evidence::Outage {
+                killed_ns: 5,
+                back_ns: None,
+            }],
         }],
         ..Evidence::default()
     };
     folder.save_evidence(&evidence).unwrap();
     let back = store::read_evidence(folder.path()).unwrap();
     assert_eq!(back.producers[0].entered, entered);
-    assert!(back.producers[0].killed);
+    assert_eq!(back.producers[0].outages[0].killed_ns, 5);
     assert!(matches!(
         open_error("latest", root.path()),
         StoreError::Incomplete { .. }

@@ -271,6 +271,44 @@ faults:
 }
 
 #[test]
+fn faults_of_processes_are_read() {
+    let plan = plan(
+        "faults:
+  - { name: a, at: 1s, for: 2s, restart: sink }
+  - { name: b, at: 1s, for: 6s, crash_loop: { role: client, every: 2s } }
+  - { name: c, at: 4s, for: 1s, cpu_limit: { role: sink, cores: 0.25 } }
+  - { name: d, memory_limit: { role: link, bytes: 64MiB } }
+  - { name: e, at: 6s, for: 1s, descriptors: { role: sink } }
+  - { name: f, at: 1s, for: 1s, stress: { cpu: 50%, memory: 1GiB } }
+",
+    );
+    let process = |role, fault| FaultKind::Process { role, fault };
+    let kinds: Vec<FaultKind> = plan.faults.iter().map(|fault| fault.kind.clone()).collect();
+    let looped = ProcessFault::CrashLoop {
+        every_ns: 2_000_000_000,
+        down_ns: 500_000_000,
+    };
+    assert_eq!(
+        kinds,
+        [
+            process(RoleName::Sink, ProcessFault::Restart),
+            process(RoleName::Client, looped),
+            process(RoleName::Sink, ProcessFault::CpuLimit { millicores: 250 }),
+            process(
+                RoleName::Link,
+                ProcessFault::MemoryLimit { bytes: 64 << 20 }
+            ),
+            process(RoleName::Sink, ProcessFault::Descriptors { left: 0 }),
+            FaultKind::Stress {
+                cpu_permille: 500,
+                memory_bytes: 1 << 30
+            },
+        ]
+    );
+    assert!(plan.faults[3].lasts_all_run());
+}
+
+#[test]
 fn plants_are_read() {
     let plan = plan(
         "sink:

@@ -79,6 +79,11 @@ fn each_is_planned_and_named_after_its_file() {
         "closed-loop",
         "netns-loss",
         "netns-bursts",
+        "restart-sink",
+        "restart-client",
+        "crash-loop",
+        "cpu-limit",
+        "stress",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
     }

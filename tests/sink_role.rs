@@ -70,6 +70,7 @@ impl Run {
             tls,
             listen: std::net::Ipv4Addr::LOCALHOST.into(),
             evidence: evidence.path().to_owned(),
+            resumes: None,
         }));
         let mut role = Role::start("sink", &setup);
         let clock = role.start_run(3 * SECOND_NS);

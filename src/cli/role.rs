@@ -16,20 +16,24 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Role {
     Client,
+    Guard,
     Link,
     Sink,
     /// Starts a Toxiproxy for a link, and cleans up when the link is gone
     #[cfg(feature = "toxiproxy")]
     ToxiproxyKeeper,
+    Stress,
 }
 
 pub fn run(args: Args) -> Outcome {
     let result = match args.role {
         Role::Client => role::client::run(),
+        Role::Guard => role::guard::run(),
         Role::Link => role::link::run(),
         Role::Sink => role::sink::run(),
         #[cfg(feature = "toxiproxy")]
         Role::ToxiproxyKeeper => role::toxiproxy_keeper::run(),
+        Role::Stress => role::stress::run(),
     };
     result.map(|()| Exit::Pass).map_err(CliError::internal)
 }

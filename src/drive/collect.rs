@@ -8,8 +8,8 @@ use roaring::RoaringTreemap;
 
 use super::{Run, sums};
 use crate::evidence::{
-    Answer, Attempt, Batch, Evidence, Measurements, Outcome, Producer, RoleEvidence, SinkSignal,
-    Times,
+    Answer, Attempt, Batch, Evidence, Measurements, Outage, Outcome, Producer, RoleEvidence,
+    SinkSignal, Times,
 };
 use crate::ids::PointKey;
 use crate::journal::{self, BATCHES_FILE, BatchLine, POINTS_FILE, Point, PointsLine};
@@ -55,6 +55,7 @@ fn scheduled(plan: &Plan) -> impl Iterator<Item = (Signal, &ArrivalPlan)> {
 pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String)>) -> Evidence {
     let mut incidents = run.incidents;
     let folder = run.topology.evidence.as_path();
+    let outages = outages(&run.faults.client_kills, &run.client_resumes);
     let load_ended_ns = run.load_ended_ns.unwrap_or(ended_ns);
     let lines: Vec<BatchLine> = or_incident(
         journal::read(&folder.join(BATCHES_FILE)),
@@ -68,10 +69,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
             let read = scheduled_producer(folder, signal, index, arrivals, load_ended_ns);
             let what = format!("the files of {signal} producer {index}");
             if let Some(mut producer) = or_incident(read.map(Some), &what, &mut incidents) {
-                producer.killed = run.client_killed;
-                if producer.killed {
-                    truncate_after_last_release(&mut producer.due_ns, &mut producer.released_ns);
-                }
+                producer.outages.clone_from(&outages);
                 producer.received_by_deadline = run
                     .by_deadline
                     .as_ref()
@@ -89,9 +87,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
             let read = measurements(folder, index, &metrics.arrivals, load_ended_ns);
             let what = format!("the measurements of metrics producer {index}");
             let mut read = or_incident(read, &what, &mut incidents);
-            if run.client_killed {
-                truncate_after_last_release(&mut read.due_ns, &mut read.released_ns);
-            }
+            only_while_alive(&mut read, &outages);
             made.push(read);
         }
         let receipts: Vec<PointsLine> = or_incident(
@@ -101,7 +97,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         );
         let deadline_ns = run.by_deadline.as_ref().map(|snapshot| snapshot.at_ns);
         let (mut producer, strangers) = points_producer(&lines, &receipts, deadline_ns);
-        producer.killed = run.client_killed;
+        producer.outages.clone_from(&outages);
         if let Some(seen) = sink
             .signals
             .iter_mut()
@@ -111,7 +107,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         }
         producers.push(producer);
         sums = or_incident(
-            sums::read(folder, &lines, &receipts, run.client_killed),
+            sums::read(folder, &lines, &receipts, !outages.is_empty()),
             "the sums of the metric series",
             &mut incidents,
         );
@@ -155,6 +151,26 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     }
 }
 
+/// Each time without a client. One that was killed before it kept the schedule again did not end the
+/// time without one.
+fn outages(kills_ns: &[u64], resumes_ns: &[u64]) -> Vec<Outage> {
+    let next = |times: &[u64], after_ns: u64| times.iter().copied().find(|at| *at > after_ns);
+    kills_ns
+        .iter()
+        .map(|killed_ns| {
+            let back = next(resumes_ns, *killed_ns);
+            let killed_again = next(kills_ns, *killed_ns);
+            Outage {
+                killed_ns: *killed_ns,
+                back_ns: match (back, killed_again) {
+                    (Some(back), Some(killed)) => Some(back.min(killed)),
+                    (back, killed) => back.or(killed),
+                },
+            }
+        })
+        .collect()
+}
+
 fn or_incident<T: Default>(read: io::Result<T>, what: &str, incidents: &mut Vec<String>) -> T {
     read.unwrap_or_else(|error| {
         incidents.push(format!("cannot read {what}: {error}"));
@@ -187,7 +203,7 @@ fn scheduled_producer(
         third_copies: extra_copies.get(1),
         received_by_deadline: received.clone(),
         received,
-        killed: false,
+        outages: Vec::new(),
     })
 }
 
@@ -217,12 +233,27 @@ fn offered(arrivals: &Arrivals, plan: &ArrivalPlan, load_ended_ns: u64) -> (Vec<
         .unzip()
 }
 
-/// A killed generator owed nothing after its last release.
-fn truncate_after_last_release(due_ns: &mut Vec<u64>, released_ns: &mut Vec<u64>) {
-    let last = released_ns.iter().rposition(|at| *at != 0);
-    let kept = last.map_or(0, |last| last + 1);
-    due_ns.truncate(kept);
-    released_ns.truncate(kept);
+/// A killed generator owed nothing after its last release, until it was back.
+fn only_while_alive(made: &mut Measurements, outages: &[Outage]) {
+    for outage in outages {
+        let pairs: Vec<(u64, u64)> = made
+            .due_ns
+            .iter()
+            .copied()
+            .zip(made.released_ns.iter().copied())
+            .collect();
+        let last = pairs
+            .iter()
+            .rposition(|(_, released)| *released != 0 && *released <= outage.killed_ns);
+        let owed = last.map_or(0, |last| last + 1);
+        let is_back = |due_ns: u64| outage.back_ns.is_some_and(|back| due_ns >= back);
+        (made.due_ns, made.released_ns) = pairs
+            .into_iter()
+            .enumerate()
+            .filter(|(index, (due, released))| *index < owed || *released != 0 || is_back(*due))
+            .map(|(_, pair)| pair)
+            .unzip();
+    }
 }
 
 /// The journal's lines as batches, in the order of their numbers.
@@ -350,7 +381,7 @@ fn points_producer(
         extra_copies,
         third_copies,
         received_by_deadline: by_deadline,
-        killed: false,
+        outages: Vec::new(),
     };
     (producer, strangers)
 }

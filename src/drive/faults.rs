@@ -4,15 +4,23 @@ use std::io;
 
 use rustix::process::Signal;
 
+use self::restart::Restart;
+use self::stress::Stress;
 use super::live::Live;
 use crate::clock::RunClock;
 use crate::evidence::{FaultEvidence, LinkSample, Series};
+use crate::limits::{self, Limit};
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
-use crate::role::control::Command;
+use crate::role::control::{Command, StressSetup};
 use crate::topology::Topology;
+
+mod restart;
+mod stress;
 
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
+/// Backend of pressure on the machine.
+const PROCESS: &str = "process";
 
 #[derive(Debug)]
 struct Entry {
@@ -22,12 +30,25 @@ struct Entry {
     /// The role that injects it has been told to end it.
     ending: bool,
     seen_stopped: bool,
+    /// What the controller itself is doing for it.
+    work: Work,
+}
+
+#[derive(Debug, Default)]
+enum Work {
+    #[default]
+    None,
+    Restart(Restart),
+    Limit(Box<dyn Limit>),
+    Stress(Box<Stress>),
 }
 
 /// What became of each planned fault.
 #[derive(Debug)]
 pub struct FaultLog {
     entries: Vec<Entry>,
+    /// When the client was dead, each time that it was killed.
+    pub client_kills: Vec<u64>,
 }
 
 impl FaultLog {
@@ -43,6 +64,7 @@ impl FaultLog {
                     backend: match fault.kind {
                         FaultKind::Link { .. } => plan.link.via.as_str(),
                         FaultKind::Process { .. } => SIGNAL,
+                        FaultKind::Stress { .. } => PROCESS,
                     }
                     .to_owned(),
                     started_ns: None,
@@ -53,9 +75,13 @@ impl FaultLog {
                 active: false,
                 ending: false,
                 seen_stopped: false,
+                work: Work::None,
             })
             .collect();
-        Self { entries }
+        Self {
+            entries,
+            client_kills: Vec::new(),
+        }
     }
 
     /// Whether the fault kills that role.
@@ -89,31 +115,122 @@ impl FaultLog {
             let command = Command::StartFault { fault, kind };
             return topology.role_mut(role).send_line(&command).await;
         }
+        let now_ns = clock.now_ns();
+        entry.active = true;
         match entry.plan.kind {
-            FaultKind::Process {
-                role,
-                fault: ProcessFault::Pause,
-            } => {
-                topology.role_mut(role).signal(Signal::STOP)?;
-                entry.active = true;
-                entry.evidence.started_ns = Some(clock.now_ns());
-                Ok(())
-            }
-            FaultKind::Process {
-                role,
-                fault: ProcessFault::Kill,
-            } => {
-                let process = topology.role_mut(role);
-                entry.evidence.started_ns = Some(clock.now_ns());
-                let exit = process.kill().await;
-                entry.evidence.ended_ns = Some(clock.now_ns());
-                if exit.contains("signal 9") {
-                    entry.evidence.proof = Some(format!("process {} {exit}", process.pid));
+            FaultKind::Process { role, fault } => match fault {
+                ProcessFault::Pause => topology.role_mut(role).signal(Signal::STOP)?,
+                ProcessFault::Kill => {
+                    let process = topology.role_mut(role);
+                    let exit = process.kill().await;
+                    entry.active = false;
+                    entry.evidence.ended_ns = Some(clock.now_ns());
+                    if exit.contains("signal 9") {
+                        entry.evidence.proof = Some(format!("process {} {exit}", process.pid));
+                    }
                 }
-                Ok(())
+                ProcessFault::Restart | ProcessFault::CrashLoop { .. } => {
+                    entry.work = Work::Restart(Restart::of(&entry.plan, role, fault, now_ns));
+                }
+                ProcessFault::CpuLimit { .. }
+                | ProcessFault::MemoryLimit { .. }
+                | ProcessFault::Descriptors { .. } => {
+                    let limit = limit(fault, topology, role)?;
+                    entry.evidence.backend = limit.backend().to_owned();
+                    entry.work = Work::Limit(limit);
+                }
+            },
+            FaultKind::Stress {
+                cpu_permille,
+                memory_bytes,
+            } => {
+                let setup = StressSetup {
+                    cpu_permille,
+                    memory_bytes,
+                };
+                entry.work = Work::Stress(Box::new(Stress::start(setup, topology).await?));
             }
-            FaultKind::Link { .. } => Ok(()),
+            FaultKind::Link { .. } => {}
         }
+        entry.evidence.started_ns = Some(now_ns);
+        self.act(topology, clock).await
+    }
+
+    /// When something is to be done for a fault that is under way.
+    pub fn next_at_ns(&self) -> Option<u64> {
+        self.restarts().filter_map(Restart::next_at_ns).min()
+    }
+
+    /// Does everything that is due for the faults that are under way.
+    pub async fn act(&mut self, topology: &mut Topology, clock: RunClock) -> io::Result<()> {
+        for entry in &mut self.entries {
+            let Work::Restart(restart) = &mut entry.work else {
+                continue;
+            };
+            loop {
+                let was_down = restart.is_down();
+                if !restart.act(clock.now_ns(), topology, clock).await? {
+                    break;
+                }
+                if restart.role == RoleName::Client && restart.is_down() && !was_down {
+                    self.client_kills.push(clock.now_ns());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn restarts(&self) -> impl Iterator<Item = &Restart> {
+        self.entries.iter().filter_map(|entry| match &entry.work {
+            Work::Restart(restart) => Some(restart),
+            _ => None,
+        })
+    }
+
+    /// Whether a fault keeps that role dead for the moment.
+    pub fn keeps_down(&self, role: RoleName) -> bool {
+        self.restarts().any(|r| r.role == role && r.is_down())
+    }
+
+    /// The sink has said what it counted, and counts no more.
+    pub fn checkpointed(&mut self) {
+        for entry in &mut self.entries {
+            if let Work::Restart(restart) = &mut entry.work {
+                restart.checkpointed();
+            }
+        }
+    }
+
+    /// A role that was started again is ready.
+    pub fn is_ready(&mut self, role: RoleName, topology: &mut Topology, now_ns: u64) {
+        for entry in &mut self.entries {
+            if let Work::Restart(restart) = &mut entry.work
+                && restart.role == role
+                && restart.is_ready()
+            {
+                entry.restarted(topology, now_ns);
+            }
+        }
+    }
+
+    /// A role has ended; whether that is what a limit on its memory does, which is then proven.
+    pub fn died(&mut self, role: RoleName, exit: &str) -> bool {
+        let mut of_limit = false;
+        for entry in &mut self.entries {
+            let FaultKind::Process {
+                role: limited,
+                fault: ProcessFault::MemoryLimit { bytes },
+            } = entry.plan.kind
+            else {
+                continue;
+            };
+            if entry.active && limited == role {
+                let limit = crate::units::bytes(bytes as f64);
+                entry.evidence.proof = Some(format!("the {} {exit} at {limit}", role.as_str()));
+                of_limit = true;
+            }
+        }
+        of_limit
     }
 
     /// Ends a fault. A role's answer comes back as [`Self::ended`].
@@ -133,11 +250,34 @@ impl FaultLog {
             let command = Command::EndFault { fault };
             return topology.role_mut(role).send_line(&command).await;
         }
-        if let FaultKind::Process { role, .. } = entry.plan.kind {
-            topology.role_mut(role).signal(Signal::CONT)?;
-            entry.active = false;
-            entry.evidence.ended_ns = Some(clock.now_ns());
+        match std::mem::take(&mut entry.work) {
+            Work::Restart(mut restart) => {
+                entry.ending = true;
+                let over = restart.end();
+                entry.work = Work::Restart(restart);
+                if over {
+                    entry.restarted(topology, clock.now_ns());
+                }
+                return self.act(topology, clock).await;
+            }
+            Work::Limit(limit) => {
+                let proof = limit.lift()?;
+                entry.evidence.healed = Some(true);
+                // A process that died of it has proven it already.
+                entry.evidence.proof = entry.evidence.proof.take().or(proof);
+            }
+            Work::Stress(stress) => {
+                entry.evidence.proof = stress.end().await?;
+                entry.evidence.healed = Some(true);
+            }
+            Work::None => {
+                if let FaultKind::Process { role, .. } = entry.plan.kind {
+                    topology.role_mut(role).signal(Signal::CONT)?;
+                }
+            }
         }
+        entry.active = false;
+        entry.evidence.ended_ns = Some(clock.now_ns());
         Ok(())
     }
 
@@ -169,6 +309,11 @@ impl FaultLog {
     /// Looks at the newest samples for the proof of a pause, and of its healing.
     pub fn observe(&mut self, live: &Live) {
         for entry in &mut self.entries {
+            match &mut entry.work {
+                Work::Limit(limit) => limit.observe(),
+                Work::Stress(stress) => stress.observe(),
+                Work::Restart(_) | Work::None => {}
+            }
             let FaultKind::Process {
                 role,
                 fault: ProcessFault::Pause,
@@ -192,6 +337,7 @@ impl FaultLog {
     /// A link has healed when bytes passed after the fault's end, the way in which it lay. Where
     /// nothing was sent any more, or another fault was still to end, there is nothing to tell.
     pub fn judge_healing(&mut self, series: &Series) {
+        self.judge_restarts(series);
         let ends_ns: Vec<Option<u64>> = self.entries.iter().map(|e| e.evidence.ended_ns).collect();
         for entry in &mut self.entries {
             let (FaultKind::Link { direction, .. }, Some(end_ns)) =
@@ -219,6 +365,27 @@ impl FaultLog {
         }
     }
 
+    /// A process that was started again has healed when it worked again: the client sent, or the sink
+    /// was reached. Where nothing was sent any more there is nothing to tell.
+    fn judge_restarts(&mut self, series: &Series) {
+        for entry in &mut self.entries {
+            let (FaultKind::Process { role, fault }, Some(end_ns)) =
+                (&entry.plan.kind, entry.evidence.ended_ns)
+            else {
+                continue;
+            };
+            if !fault.restarts() {
+                continue;
+            }
+            let sent = grew(&series.client, end_ns, |s| (s.at_ns, s.requests));
+            let received = grew(&series.sink, end_ns, |s| (s.at_ns, s.requests));
+            entry.evidence.healed = match role {
+                RoleName::Sink => (received || sent).then_some(received),
+                RoleName::Client | RoleName::Link => sent.then_some(true),
+            };
+        }
+    }
+
     /// The evidence of every fault, in the plan's order.
     pub fn into_evidence(self) -> Vec<FaultEvidence> {
         self.entries
@@ -226,6 +393,47 @@ impl FaultLog {
             .map(|entry| entry.evidence)
             .collect()
     }
+}
+
+impl Entry {
+    /// The process is up again for good.
+    fn restarted(&mut self, topology: &mut Topology, now_ns: u64) {
+        if let Work::Restart(restart) = std::mem::take(&mut self.work) {
+            self.evidence.proof = restart.proof(topology);
+        }
+        self.active = false;
+        self.evidence.ended_ns = Some(now_ns);
+    }
+}
+
+/// Puts a limit on a role. A control group is made known to the guard first.
+fn limit(
+    fault: ProcessFault,
+    topology: &mut Topology,
+    role: RoleName,
+) -> io::Result<Box<dyn Limit>> {
+    let process = topology.role_mut(role);
+    if process.has_ended() {
+        return Err(io::Error::other("its process has ended"));
+    }
+    let pid = process.pid;
+    let mut announce = |folder: &std::path::Path| topology.guard()?.watch(folder);
+    match fault {
+        ProcessFault::CpuLimit { millicores } => limits::cpu(pid, millicores, &mut announce),
+        ProcessFault::MemoryLimit { bytes } => limits::memory(pid, bytes, &mut announce),
+        ProcessFault::Descriptors { left } => limits::descriptors(pid, left),
+        _ => Err(io::Error::other("it is not a limit")),
+    }
+}
+
+/// Whether a counter rose after `end_ns`.
+fn grew<S>(samples: &[S], end_ns: u64, read: impl Fn(&S) -> (u64, u64)) -> bool {
+    let mut after = samples
+        .iter()
+        .map(read)
+        .filter(|(at_ns, _)| *at_ns > end_ns);
+    let first = after.next().map_or(u64::MAX, |(_, value)| value);
+    after.last().is_some_and(|(_, value)| value > first)
 }
 
 #[cfg(test)]

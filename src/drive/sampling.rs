@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::continued;
 use super::live::Live;
 use crate::evidence::ProcessSample;
 use crate::observe::{MachineSampler, ProcessSampler};
@@ -13,8 +14,16 @@ pub const CONTROLLER: &str = "controller";
 
 /// Who is sampled.
 pub struct Sampling {
-    processes: Vec<(&'static str, u32, ProcessSampler)>,
+    processes: Vec<Sampled>,
     machine: MachineSampler,
+}
+
+struct Sampled {
+    name: &'static str,
+    pid: u32,
+    sampler: ProcessSampler,
+    /// What the processes of this name before it have used.
+    before: ProcessSample,
 }
 
 impl Sampling {
@@ -28,7 +37,12 @@ impl Sampling {
         Self {
             processes: roles
                 .into_iter()
-                .map(|(name, pid)| (name, pid, ProcessSampler::new(pid)))
+                .map(|(name, pid)| Sampled {
+                    name,
+                    pid,
+                    sampler: ProcessSampler::new(pid),
+                    before: ProcessSample::default(),
+                })
                 .collect(),
             machine: MachineSampler::new(),
         }
@@ -38,16 +52,27 @@ impl Sampling {
     pub fn pids(&self) -> BTreeMap<&'static str, u32> {
         self.processes
             .iter()
-            .map(|(name, pid, _)| (*name, *pid))
+            .map(|sampled| (sampled.name, sampled.pid))
             .collect()
+    }
+
+    /// Follows a role to a new process; what is sampled of it goes on from what was.
+    pub fn follow(&mut self, role: RoleName, pid: u32, live: &Live) {
+        let followed = self.processes.iter_mut();
+        for sampled in followed.filter(|s| s.name == role.as_str() && s.pid != pid) {
+            let last = live.processes.get(sampled.name).and_then(|all| all.last());
+            sampled.before = last.copied().unwrap_or_default();
+            sampled.pid = pid;
+            sampled.sampler = ProcessSampler::new(pid);
+        }
     }
 
     /// Takes one sample of each. A process that has ended gives none.
     pub fn sample(&mut self, now_ns: u64, live: &mut Live) {
-        for (name, _, sampler) in &mut self.processes {
-            if let Some(sample) = sampler.sample(now_ns) {
-                let samples: &mut Vec<ProcessSample> = live.processes.entry(name).or_default();
-                samples.push(sample);
+        for sampled in &mut self.processes {
+            if let Some(sample) = sampled.sampler.sample(now_ns) {
+                let samples = live.processes.entry(sampled.name).or_default();
+                samples.push(continued::process(sample, &sampled.before));
             }
         }
         live.series.machine.extend(self.machine.sample(now_ns));

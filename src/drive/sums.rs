@@ -12,10 +12,11 @@ use crate::journal::{
 use crate::mapped::{Words, names};
 
 /// Adds up the points of one series.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 struct Total {
-    /// Time and value of the newest cumulative point.
-    newest: Option<(u64, f64)>,
+    /// Time and value of the newest cumulative point, by the time from which it counts: a client
+    /// that was started again counts anew, and what it had counted before stays counted.
+    newest: BTreeMap<u64, (u64, f64)>,
     deltas: f64,
 }
 
@@ -24,8 +25,9 @@ impl Total {
         match point.kind {
             PointKind::Cumulative => {
                 let this = (point.key.time_unix_ns, point.value);
-                if self.newest.is_none_or(|newest| this.0 >= newest.0) {
-                    self.newest = Some(this);
+                let newest = self.newest.entry(point.start_unix_ns).or_insert(this);
+                if this.0 >= newest.0 {
+                    *newest = this;
                 }
             }
             PointKind::Delta => self.deltas += point.value,
@@ -34,7 +36,8 @@ impl Total {
     }
 
     fn value(&self) -> f64 {
-        self.newest.map_or(0.0, |(_, value)| value) + self.deltas
+        let cumulative: f64 = self.newest.values().map(|(_, value)| value).sum();
+        cumulative + self.deltas
     }
 }
 

@@ -163,30 +163,28 @@ impl<'a> Facts<'a> {
         intervals
     }
 
-    /// Segments in which the generator was free to keep its schedule: a fault that pauses the client
-    /// pauses its generator with it.
+    /// Segments in which the generator was free to keep its schedule: a fault that slows the client, or
+    /// all the machine, slows its generator with it.
     pub fn generating(&self) -> impl Iterator<Item = (usize, &Segment)> {
-        let pauses: Vec<&str> = self
+        let slowing: Vec<&str> = self
             .plan
             .faults
             .iter()
-            .filter(|fault| {
-                matches!(
-                    fault.kind,
-                    FaultKind::Process {
-                        role: RoleName::Client,
-                        fault: ProcessFault::Pause
-                    }
-                )
+            .filter(|fault| match fault.kind {
+                FaultKind::Process { role, fault } => {
+                    role == RoleName::Client && fault != ProcessFault::Kill
+                }
+                FaultKind::Stress { .. } => true,
+                FaultKind::Link { .. } => false,
             })
             .map(|fault| fault.name.as_str())
             .collect();
-        let paused =
-            move |segment: &Segment| segment.during.iter().any(|n| pauses.contains(&n.as_str()));
+        let slowed =
+            move |segment: &Segment| segment.during.iter().any(|n| slowing.contains(&n.as_str()));
         self.segments
             .iter()
             .enumerate()
-            .filter(move |(_, segment)| !paused(segment))
+            .filter(move |(_, segment)| !slowed(segment))
     }
 
     /// The p99 of how late the generator was, of the signal where it was worst; `None` when it

@@ -45,7 +45,7 @@ pub fn run(plan: &Plan, delay_ns: impl Fn(u64) -> Option<u64>) -> Evidence {
         received_again: RoaringTreemap::new(),
         extra_copies: 0,
         third_copies: 0,
-        killed: false,
+        outages: Vec::new(),
         due_ns,
     };
     Evidence {

@@ -1,6 +1,7 @@
 //! Puts each item of one producer into its class.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use roaring::RoaringTreemap;
 
@@ -106,8 +107,9 @@ pub(super) fn classify(producer: &Producer, evidence: &Evidence) -> ProducerLedg
     }
 }
 
-/// Items of every arrival that the schedule made due. Of a killed producer's last released arrival
-/// only what entered: the kill cut it short, and what it never made was never due.
+/// Items of every arrival that the schedule made due. While no client lived, none was. Of the last
+/// arrival that a killed client released only what entered: the kill cut it short, and what it never
+/// made was never due.
 fn offered(producer: &Producer) -> RoaringTreemap {
     let per_arrival = u64::from(producer.items_per_arrival.max(1));
     let mut offered = RoaringTreemap::new();
@@ -115,29 +117,48 @@ fn offered(producer: &Producer) -> RoaringTreemap {
     if arrivals > 0 {
         offered.insert_range(1..=arrivals * per_arrival);
     }
-    if producer.killed
-        && let Some(last) = producer.released_ns.iter().rposition(|at| *at != 0)
-    {
-        let first = last as u64 * per_arrival + 1;
-        let cut_short = first..=(first + per_arrival - 1);
-        offered.remove_range(cut_short.clone());
-        offered.extend(cut_short.filter(|sequence| {
-            producer.entered.contains(*sequence) || producer.sampled_out.contains(*sequence)
-        }));
+    for (outage, life) in producer.outages.iter().zip(producer.ended_lives()) {
+        let nobody_there = (life.end..producer.due_ns.len())
+            .take_while(|index| {
+                outage
+                    .back_ns
+                    .is_none_or(|back| producer.due_ns[*index] < back)
+            })
+            .filter(|index| producer.released_ns[*index] == 0);
+        for index in nobody_there {
+            offered.remove_range(sequences(index..index + 1, per_arrival));
+        }
+        if !life.is_empty() {
+            let cut_short = sequences(life.end - 1..life.end, per_arrival);
+            offered.remove_range(cut_short.clone());
+            offered.extend(cut_short.filter(|sequence| {
+                producer.entered.contains(*sequence) || producer.sampled_out.contains(*sequence)
+            }));
+        }
     }
     offered
+}
+
+/// The sequences of a range of arrivals.
+fn sequences(arrivals: Range<usize>, per_arrival: u64) -> Range<u64> {
+    let first_of = |arrival: usize| arrival as u64 * per_arrival + 1;
+    first_of(arrivals.start)..first_of(arrivals.end)
 }
 
 /// What a killed client held (in its queue, or in flight), and what was acknowledged or in flight
 /// when the drain ended with receipts still arriving.
 fn unresolved(producer: &Producer, batches: &BatchSets, quiescent: bool) -> RoaringTreemap {
     let mut items = RoaringTreemap::new();
-    if producer.killed {
-        items |= &batches.open;
+    let per_arrival = u64::from(producer.items_per_arrival.max(1));
+    for life in producer.ended_lives() {
+        let mut lived = RoaringTreemap::new();
+        lived.insert_range(sequences(life, per_arrival));
+        items |= &batches.open & &lived;
         // The queue is first in, first out: what entered after the last item handed over was still
         // in it; what entered before and was not handed over had been dropped.
-        let last_handed = batches.handed.iter().map(|s| producer.entry_order(s)).max();
-        let not_handed = &producer.entered - &batches.handed;
+        let handed = &batches.handed & &lived;
+        let last_handed = handed.iter().map(|s| producer.entry_order(s)).max();
+        let not_handed = &(&producer.entered & &lived) - &handed;
         items.extend(
             not_handed
                 .iter()

@@ -5,8 +5,8 @@ use roaring::RoaringTreemap;
 
 use super::{Class, Ledger};
 use crate::evidence::{
-    Attempt, Batch, Evidence, ItemRange, Outcome, OutcomeKind, Producer, SinkEvidence, SinkSignal,
-    Times,
+    Attempt, Batch, Evidence, ItemRange, Outage, Outcome, OutcomeKind, Producer, SinkEvidence,
+    SinkSignal, Times,
 };
 use crate::signal::Signal;
 
@@ -57,7 +57,7 @@ fn run_with(fates: &[Fate]) -> Evidence {
         received_by_deadline: set([]),
         extra_copies: 0,
         third_copies: 0,
-        killed: false,
+        outages: Vec::new(),
     };
     let mut batches = Vec::new();
     for (index, fate) in fates.iter().enumerate() {
@@ -163,7 +163,10 @@ fn a_partial_success_refuses_no_more_than_it_said() {
 #[test]
 fn what_a_killed_client_held_is_unresolved_and_what_its_queue_refused_is_not() {
     let mut evidence = run_with(&[Fate::Delivered, Fate::QueueFull, Fate::Delivered]);
-    evidence.producers[0].killed = true;
+    evidence.producers[0].outages = vec![Outage {
+        killed_ns: u64::MAX,
+        back_ns: None,
+    }];
     // Ten more entered after the last batch that was handed over: they were still queued.
     let producer = &mut evidence.producers[0];
     producer.entered |= &set(31..=40);
@@ -178,6 +181,31 @@ fn what_a_killed_client_held_is_unresolved_and_what_its_queue_refused_is_not() {
     assert_eq!(totals.unresolved, 20);
     assert_eq!(totals.delivered, 10);
     assert!(totals.closes, "{:?}", totals.why_not);
+}
+
+#[test]
+fn a_client_that_came_back_owes_nothing_for_the_time_that_it_was_gone() {
+    let mut evidence = run_with(&[Fate::Delivered, Fate::QueueFull, Fate::Delivered]);
+    // Of the second ten, five were queued when the client was killed, and five came due while no
+    // client lived. The third ten are those of the next life.
+    let producer = &mut evidence.producers[0];
+    producer.entered -= &set(16..=20);
+    producer.released_ns[15..20].fill(0);
+    producer.outages = vec![Outage {
+        killed_ns: 14_500,
+        back_ns: Some(20_000),
+    }];
+    let totals = Ledger::of(&evidence).totals(Signal::Logs);
+    assert_eq!((totals.offered, totals.missed), (25, 0));
+    assert_eq!((totals.unresolved, totals.dropped_by_client), (5, 0));
+    assert_eq!(totals.delivered, 20);
+    assert!(totals.closes, "{:?}", totals.why_not);
+
+    // The same without the outage: five were missed, and five were dropped.
+    evidence.producers[0].outages.clear();
+    let totals = Ledger::of(&evidence).totals(Signal::Logs);
+    assert_eq!((totals.offered, totals.missed), (30, 5));
+    assert_eq!((totals.unresolved, totals.dropped_by_client), (0, 5));
 }
 
 #[test]

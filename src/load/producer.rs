@@ -30,6 +30,8 @@ pub struct Offered {
 pub struct Producer<'a> {
     pub clock: RunClock,
     pub arrivals: &'a Arrivals,
+    /// The first arrival that is this producer's.
+    pub first: usize,
     pub items_per_arrival: u64,
     pub offered: &'a Offered,
     pub stop: &'a AtomicBool,
@@ -41,7 +43,7 @@ impl Producer<'_> {
     /// `release` is given the arrival's index and due time, and is called after the release was noted.
     pub fn run_open(&self, miss_after_ns: u64, mut release: impl FnMut(u64, u64)) {
         self.wait_for_start();
-        for index in 0..self.arrivals.len() {
+        for index in self.first..self.arrivals.len() {
             let due_ns = self.arrivals.due_ns(index);
             loop {
                 if self.stopped() {
@@ -87,7 +89,7 @@ impl Producer<'_> {
         let outstanding = u64::from(outstanding.max(1));
         // Per unfinished arrival: how many items must be finished for it to be.
         let mut unfinished: VecDeque<u64> = VecDeque::new();
-        let mut index = 0;
+        let mut index = self.first;
         while index < self.arrivals.len() {
             let now_ns = self.clock.now_ns();
             if self.stopped() || now_ns >= end_ns {
@@ -165,6 +167,7 @@ mod tests {
         Producer {
             clock,
             arrivals: &arrivals,
+            first: 0,
             items_per_arrival: 3,
             offered: &offered,
             stop: &AtomicBool::new(false),
@@ -188,6 +191,7 @@ mod tests {
         Producer {
             clock: RunClock::starting_in(Duration::ZERO),
             arrivals: &arrivals,
+            first: 0,
             items_per_arrival: 2,
             offered: &Offered::default(),
             stop: &AtomicBool::new(false),
@@ -215,6 +219,7 @@ mod tests {
         Producer {
             clock: RunClock::starting_in(Duration::ZERO),
             arrivals: &arrivals,
+            first: 0,
             items_per_arrival: 1,
             offered: &Offered::default(),
             stop: &AtomicBool::new(true),

@@ -18,6 +18,11 @@ impl ProcessSampler {
     }
 }
 
+/// Not known on this system.
+pub fn available_memory() -> Option<u64> {
+    None
+}
+
 /// Samples the machine.
 #[derive(Debug)]
 pub struct MachineSampler;

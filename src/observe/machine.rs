@@ -58,6 +58,11 @@ impl MachineSampler {
     }
 }
 
+/// Memory that programs can have without anybody being put out of it, in bytes.
+pub fn available_memory() -> Option<u64> {
+    procfs::Meminfo::current().ok()?.mem_available
+}
+
 impl CpuTicks {
     fn now() -> Option<Self> {
         KernelStats::current()

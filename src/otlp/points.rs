@@ -73,10 +73,12 @@ pub fn of_metric(metric: &[u8], points: &mut Vec<Point>) {
 
 fn read_point(name: &str, bytes: &[u8], layout: &Layout, kind: PointKind) -> Point {
     let mut time_unix_ns = 0;
+    let mut start_unix_ns = 0;
     let mut value = 0.0;
     for field in checked(bytes) {
         if let Value::Fixed64(bits) = field.value {
             match field.number {
+                2 => start_unix_ns = bits,
                 3 => time_unix_ns = bits,
                 number if number == layout.double => value = f64::from_bits(bits),
                 number if Some(number) == layout.int => value = bits as i64 as f64,
@@ -95,6 +97,7 @@ fn read_point(name: &str, bytes: &[u8], layout: &Layout, kind: PointKind) -> Poi
             series: series_hash(name, attributes),
             time_unix_ns,
         },
+        start_unix_ns,
         value,
         kind,
     }
@@ -178,6 +181,7 @@ mod tests {
 
     fn number(value: number_data_point::Value) -> NumberDataPoint {
         NumberDataPoint {
+            start_time_unix_nano: 7,
             time_unix_nano: 42,
             value: Some(value),
             ..Default::default()
@@ -189,7 +193,16 @@ mod tests {
             series: series_hash("m", std::iter::empty()),
             time_unix_ns: 42,
         };
-        assert_eq!(found, [Point { key, value, kind }]);
+        let start_unix_ns = 7;
+        assert_eq!(
+            found,
+            [Point {
+                key,
+                start_unix_ns,
+                value,
+                kind
+            }]
+        );
     }
 
     #[test]
@@ -209,6 +222,7 @@ mod tests {
         expect(&points(Data::Gauge(gauge)), 1.5, PointKind::Last);
         let histogram = Histogram {
             data_points: vec![HistogramDataPoint {
+                start_time_unix_nano: 7,
                 time_unix_nano: 42,
                 sum: Some(9.25),
                 count: 3,
@@ -223,6 +237,7 @@ mod tests {
         );
         let exponential = ExponentialHistogram {
             data_points: vec![ExponentialHistogramDataPoint {
+                start_time_unix_nano: 7,
                 time_unix_nano: 42,
                 sum: Some(0.5),
                 ..Default::default()

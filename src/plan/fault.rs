@@ -17,7 +17,14 @@ pub struct FaultPlan {
 impl FaultPlan {
     /// Weather of the whole run: it opens no window of its own and has no recovery.
     pub fn lasts_all_run(&self) -> bool {
-        self.start_ns == 0 && self.end_ns.is_none() && matches!(self.kind, FaultKind::Link { .. })
+        let lasts = !matches!(
+            self.kind,
+            FaultKind::Process {
+                fault: ProcessFault::Kill,
+                ..
+            }
+        );
+        self.start_ns == 0 && self.end_ns.is_none() && lasts
     }
 }
 
@@ -34,6 +41,13 @@ pub enum FaultKind {
     Process {
         role: RoleName,
         fault: ProcessFault,
+    },
+    /// A process of squall's own competes with the roles for the machine.
+    Stress {
+        /// Thousandths of all the machine's cores.
+        cpu_permille: u32,
+        /// Memory that it holds and has touched.
+        memory_bytes: u64,
     },
 }
 
@@ -72,6 +86,23 @@ pub enum ProcessFault {
     Kill,
     /// SIGSTOP until the fault's end, then SIGCONT.
     Pause,
+    /// SIGKILL, and started again at the fault's end.
+    Restart,
+    /// SIGKILL every `every_ns`, each time started again after `down_ns`.
+    CrashLoop { every_ns: u64, down_ns: u64 },
+    /// At most that many thousandths of one core.
+    CpuLimit { millicores: u32 },
+    /// At most that much resident memory in all.
+    MemoryLimit { bytes: u64 },
+    /// That many file descriptors more than are open when the fault begins, and no further.
+    Descriptors { left: u64 },
+}
+
+impl ProcessFault {
+    /// Whether the process is killed and started again.
+    pub const fn restarts(self) -> bool {
+        matches!(self, ProcessFault::Restart | ProcessFault::CrashLoop { .. })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -99,7 +130,7 @@ impl FaultKind {
     pub const fn injector(&self) -> Injector {
         match self {
             FaultKind::Link { .. } => Injector::Role(RoleName::Link),
-            FaultKind::Process { .. } => Injector::Controller,
+            FaultKind::Process { .. } | FaultKind::Stress { .. } => Injector::Controller,
         }
     }
 
@@ -111,9 +142,15 @@ impl FaultKind {
                 let what = match fault {
                     ProcessFault::Kill => "kill",
                     ProcessFault::Pause => "pause",
+                    ProcessFault::Restart => "restart",
+                    ProcessFault::CrashLoop { .. } => "crash_loop",
+                    ProcessFault::CpuLimit { .. } => "cpu_limit",
+                    ProcessFault::MemoryLimit { .. } => "memory_limit",
+                    ProcessFault::Descriptors { .. } => "descriptors",
                 };
                 format!("{}.{what}", role.as_str())
             }
+            FaultKind::Stress { .. } => "machine.stress".to_owned(),
         }
     }
 }

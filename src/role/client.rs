@@ -37,8 +37,7 @@ const WORKERS: usize = 2;
 pub fn run() -> Result<(), RoleError> {
     let setup = match stdio::set_up()? {
         Setup::Client(setup) => *setup,
-        Setup::Link(_) => return Err(RoleError::Setup("link".into())),
-        Setup::Sink(_) => return Err(RoleError::Setup("sink".into())),
+        other => return Err(RoleError::of_another(&other)),
     };
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,8 +77,12 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) -> Resul
     let mut ticks = interval(SAMPLE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
 
+    let from_ns = if client.resumes { clock.now_ns() } else { 0 };
+    if client.resumes {
+        stdio::report(&Report::LoadResumed { at_ns: from_ns });
+    }
     let producing = Arc::clone(&client);
-    let load = in_thread(move || producing.produce(clock));
+    let load = in_thread(move || producing.produce(clock, from_ns));
     let ended = during(load, &client, clock, &mut ticks, &mut commands).await?;
     if ended.is_none() {
         return Ok(());

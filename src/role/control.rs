@@ -21,6 +21,15 @@ pub enum Setup {
     Client(Box<ClientSetup>),
     Link(LinkSetup),
     Sink(Box<SinkSetup>),
+    Stress(StressSetup),
+}
+
+/// How much of the machine a stress process takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StressSetup {
+    /// Thousandths of all the machine's cores.
+    pub cpu_permille: u32,
+    pub memory_bytes: u64,
 }
 
 /// Files in which the client keeps what a SIGKILL must not erase are made by the controller in
@@ -38,6 +47,8 @@ pub struct ClientSetup {
     pub endpoint: String,
     pub tls: Option<ClientTls>,
     pub evidence: PathBuf,
+    /// The schedule goes on from the moment of the start: a client before this one was killed.
+    pub resumes: bool,
 }
 
 /// PEM texts.
@@ -75,6 +86,17 @@ pub struct SinkSetup {
     /// Address on which it listens, each protocol on a free port.
     pub listen: IpAddr,
     pub evidence: PathBuf,
+    /// A sink before this one was killed in the middle of the run.
+    pub resumes: Option<SinkResumes>,
+}
+
+/// What a sink that is started again takes over from the one before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SinkResumes {
+    /// Where it listened.
+    pub listen: Ready,
+    /// The run has begun, so requests are accepted from the first connection on.
+    pub clock: RunClock,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -93,6 +115,22 @@ pub struct SinkTls {
     pub client_ca: Option<String>,
 }
 
+impl Setup {
+    /// The same for a process that takes the place of a killed one, which was `ready` there.
+    pub fn resuming(&self, ready: &Ready, clock: RunClock) -> Self {
+        let mut setup = self.clone();
+        match &mut setup {
+            Setup::Client(client) => client.resumes = true,
+            Setup::Sink(sink) => {
+                let listen = ready.clone();
+                sink.resumes = Some(SinkResumes { listen, clock });
+            }
+            Setup::Link(_) | Setup::Stress(_) => {}
+        }
+        setup
+    }
+}
+
 /// Every further line to a role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +143,8 @@ pub enum Command {
     StartFault { fault: usize, kind: FaultKind },
     /// To the same role: end the fault that was started under this number.
     EndFault { fault: usize },
+    /// To the sink: count and answer nothing more, and report what was counted.
+    Checkpoint,
     /// Report what is left and exit.
     Finish,
 }
@@ -143,6 +183,12 @@ pub enum Report {
         at_ns: u64,
         errors: Vec<String>,
     },
+    /// From a client that was started again: from now on it keeps the schedule.
+    LoadResumed {
+        at_ns: u64,
+    },
+    /// From the sink, as the answer to [`Command::Checkpoint`].
+    SinkCheckpoint(Box<SinkEvidence>),
     /// From the sink, as the answer to [`Command::Finish`].
     SinkDone(Box<SinkEvidence>),
     /// From a link of packets, before [`Report::LinkDone`].

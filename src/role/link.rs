@@ -31,7 +31,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 pub fn run() -> Result<(), RoleError> {
     let setup = match stdio::set_up()? {
         Setup::Link(setup) => setup,
-        other => return Err(RoleError::Setup(format!("{other:?}"))),
+        other => return Err(RoleError::of_another(&other)),
     };
     // One thread moves the bytes of a few connections with the fewest wake-ups.
     tokio::runtime::Builder::new_current_thread()

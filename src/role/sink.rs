@@ -1,5 +1,6 @@
 //! The sink role: `squall role sink`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,9 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the controller's lines cannot be understood or the role cannot do its work.
 pub fn run() -> Result<(), RoleError> {
-    let Setup::Sink(setup) = set_up()? else {
-        return Err(RoleError::Setup("not a sink's".to_owned()));
+    let setup = match set_up()? {
+        Setup::Sink(setup) => setup,
+        other => return Err(RoleError::of_another(&other)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -69,8 +71,20 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(setup.sink.max_request_bytes),
     });
-    let grpc = TcpListener::bind((setup.listen, 0)).await?;
-    let http = TcpListener::bind((setup.listen, 0)).await?;
+    if let Some(resumes) = &setup.resumes {
+        server.receiver.start(resumes.clock);
+    }
+    let listen = setup.resumes.map(|resumes| resumes.listen);
+    let fresh = SocketAddr::new(setup.listen, 0).to_string();
+    let [grpc, http] = match &listen {
+        Some(ready) => [ready.grpc.as_str(), ready.http.as_str()],
+        None => [fresh.as_str(); 2],
+    };
+    // The runtime sets SO_REUSEADDR: connections of a sink that was killed may linger there.
+    let (grpc, http) = (
+        TcpListener::bind(grpc).await?,
+        TcpListener::bind(http).await?,
+    );
     let ready = Ready {
         grpc: grpc.local_addr()?.to_string(),
         http: http.local_addr()?.to_string(),
@@ -93,6 +107,16 @@ async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Start(clock)) => receiver.start(clock),
+                Some(Command::Checkpoint) => {
+                    traffic.freeze();
+                    receiver.freeze();
+                    // The last word on the counters, which the next process adds to.
+                    if let Some(sample) = receiver.sample(traffic) {
+                        report(&Report::Sink(sample));
+                    }
+                    let evidence = receiver.evidence(traffic);
+                    report(&Report::SinkCheckpoint(Box::new(evidence)));
+                }
                 Some(Command::Finish) => {
                     report(&Report::SinkDone(Box::new(receiver.evidence(traffic))));
                     return Ok(());

@@ -18,6 +18,20 @@ pub enum RoleError {
     Failed(String),
 }
 
+impl RoleError {
+    /// A role was given the set-up of another one, of which nothing is told but whose it is: it may
+    /// hold secrets.
+    pub fn of_another(setup: &Setup) -> Self {
+        let whose = match setup {
+            Setup::Client(_) => "client",
+            Setup::Link(_) => "link",
+            Setup::Sink(_) => "sink",
+            Setup::Stress(_) => "stress",
+        };
+        Self::Setup(whose.to_owned())
+    }
+}
+
 /// Commands that may wait to be obeyed; the controller sends a handful.
 const COMMANDS_WAITING: usize = 64;
 

@@ -65,6 +65,7 @@ pub fn into_plan(
         abort_if: Vec::new(),
     };
     planner.toxiproxy_can(file.faults.as_deref().unwrap_or_default(), &plan);
+    planner.restarts(&plan);
     let known: Vec<String> = file
         .faults
         .iter()

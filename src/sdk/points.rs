@@ -49,6 +49,7 @@ fn push<T: Copy>(
             let time = unix_ns(gauge.time());
             points.extend(gauge.data_points().map(|point| Point {
                 key: key(name, point.attributes(), time),
+                start_unix_ns: gauge.start_time().map_or(0, unix_ns),
                 value: number(point.value()),
                 kind: PointKind::Last,
             }));
@@ -57,6 +58,7 @@ fn push<T: Copy>(
             let (time, kind) = (unix_ns(sum.time()), kind(sum.temporality()));
             points.extend(sum.data_points().map(|point| Point {
                 key: key(name, point.attributes(), time),
+                start_unix_ns: unix_ns(sum.start_time()),
                 value: number(point.value()),
                 kind,
             }));
@@ -65,6 +67,7 @@ fn push<T: Copy>(
             let (time, kind) = (unix_ns(histogram.time()), kind(histogram.temporality()));
             points.extend(histogram.data_points().map(|point| Point {
                 key: key(name, point.attributes(), time),
+                start_unix_ns: unix_ns(histogram.start_time()),
                 value: number(point.sum()),
                 kind,
             }));
@@ -73,6 +76,7 @@ fn push<T: Copy>(
             let (time, kind) = (unix_ns(histogram.time()), kind(histogram.temporality()));
             points.extend(histogram.data_points().map(|point| Point {
                 key: key(name, point.attributes(), time),
+                start_unix_ns: unix_ns(histogram.start_time()),
                 value: number(point.sum()),
                 kind,
             }));

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::SdkError;
 use crate::clock::RunClock;
 use crate::ids::Identity;
-use crate::journal::{BATCHES_FILE, BatchLine, Journal};
+use crate::journal::{self, BATCHES_FILE, BatchLine, Journal};
 use crate::mapped::{Bitmap, names};
 use crate::plan::LoadPlan;
 use crate::plan::secret::{REDACTED, Secret};
@@ -69,8 +69,9 @@ impl Recorder {
             path: evidence.join(name).display().to_string(),
             error,
         };
-        let journal =
-            Journal::open(&evidence.join(BATCHES_FILE)).map_err(|error| at(BATCHES_FILE, error))?;
+        let path = evidence.join(BATCHES_FILE);
+        let journal = Journal::open(&path).map_err(|error| at(BATCHES_FILE, error))?;
+        let (batches, points) = numbered(&path).map_err(|error| at(BATCHES_FILE, error))?;
         let mut signals: [SignalRecord; 3] = Default::default();
         for signal in load.signals() {
             let Some(arrivals) = load.arrivals(signal) else {
@@ -96,8 +97,8 @@ impl Recorder {
         Ok(Self {
             journal,
             clock: OnceLock::new(),
-            next_batch: AtomicU64::new(1),
-            next_point: AtomicU64::new(1),
+            next_batch: AtomicU64::new(batches + 1),
+            next_point: AtomicU64::new(points + 1),
             requests: AtomicU64::new(0),
             signals,
             notes: Mutex::default(),
@@ -146,7 +147,7 @@ impl Recorder {
         }
     }
 
-    /// A number for a batch, unique over all signals, from 1.
+    /// A number for a batch, unique over all signals and over a restart, from 1.
     pub(super) fn next_batch(&self) -> u64 {
         self.next_batch.fetch_add(1, Ordering::Relaxed)
     }
@@ -199,9 +200,47 @@ impl Recorder {
     }
 }
 
+/// The last batch and the last data point that a client before this one has numbered; 0 for none.
+fn numbered(journal: &Path) -> io::Result<(u64, u64)> {
+    let lines: Vec<BatchLine> = journal::read(journal)?;
+    let handed = lines.iter().filter_map(|line| match line {
+        BatchLine::Handed { batch, points, .. } => Some((*batch, points.len() as u64)),
+        _ => None,
+    });
+    Ok(handed.fold((0, 0), |(last, total), (batch, points)| {
+        (last.max(batch), total + points)
+    }))
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_go_on_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Recorder::open(folder.path(), &LoadPlan::default(), Vec::new()).unwrap();
+        let first = open();
+        assert_eq!((first.next_batch(), first.next_points(2)), (1, 1));
+        let point = journal::Point {
+            key: crate::ids::PointKey {
+                series: 1,
+                time_unix_ns: 1,
+            },
+            start_unix_ns: 0,
+            value: 1.0,
+            kind: journal::PointKind::Last,
+        };
+        first.journal(&BatchLine::Handed {
+            batch: 1,
+            signal: Signal::Metrics,
+            at_ns: 0,
+            items: Vec::new(),
+            points: vec![point, point],
+        });
+        let second = open();
+        assert_eq!((second.next_batch(), second.next_points(2)), (2, 3));
+    }
 
     #[test]
     fn a_journal_that_cannot_be_written_is_told_once() {

@@ -12,7 +12,7 @@ use super::{Answer, Receiver, Request};
 use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
 use crate::ids::PointKey;
-use crate::journal::{Journal, POINTS_FILE, Point, PointsLine};
+use crate::journal::{self, Journal, POINTS_FILE, Point, PointsLine};
 use crate::otlp::Malformed;
 use crate::otlp::identities::{Item, of_log_record, of_span};
 use crate::otlp::points::of_metric;
@@ -69,12 +69,20 @@ impl Accounting {
                 io::Error::new(error.kind(), text)
             })
         });
+        let journal = evidence.join(POINTS_FILE);
+        let points = Journal::open(&journal)?;
+        let books = Signal::ALL.map(book);
+        // A sink that is started again knows the points that the one before has seen.
+        let seen: Vec<PointsLine> = journal::read(&journal)?;
+        lock(&books[Signal::Metrics.index()])
+            .points
+            .extend(seen.iter().flat_map(|line| &line.points).map(|p| p.key));
         Ok(Self {
             clock: OnceLock::new(),
             shelves: Shelves::open(expected, evidence)?,
-            books: Signal::ALL.map(book),
+            books,
             segments,
-            points: Journal::open(&evidence.join(POINTS_FILE))?,
+            points,
             oracle: oracle.transpose()?,
             recent: Mutex::new(VecDeque::new()),
             failure: OnceLock::new(),
@@ -84,6 +92,13 @@ impl Accounting {
     /// The run begins. Only the first call counts.
     pub fn start(&self, clock: RunClock) {
         let _ = self.clock.set(clock);
+    }
+
+    /// From now on nothing is counted. What is being counted is finished first.
+    pub fn freeze(&self) {
+        for book in &self.books {
+            lock(book).frozen = true;
+        }
     }
 
     /// Why evidence can no longer be written, if it cannot: then nothing more is accepted.
@@ -155,6 +170,9 @@ impl Accounting {
         arrival: Arrival<'_>,
     ) -> io::Result<Reply> {
         let mut book = lock(&self.books[signal.index()]);
+        if book.frozen {
+            return Ok(Reply::Unavailable);
+        }
         let verdict = self.judge(&mut book, signal, items.len(), |index| {
             let (identity, _) = self.shelves.find(signal, &items[index])?;
             Some(((0, items[index].span_id), identity.to_string()))
@@ -178,6 +196,9 @@ impl Accounting {
 
     fn take_points(&self, points: &[Point], arrival: Arrival<'_>) -> io::Result<Reply> {
         let mut book = lock(&self.books[Signal::Metrics.index()]);
+        if book.frozen {
+            return Ok(Reply::Unavailable);
+        }
         let verdict = self.judge(&mut book, Signal::Metrics, points.len(), |index| {
             let PointKey {
                 series,
@@ -388,6 +409,27 @@ mod tests {
             assert!((4_900_000..5_100_000).contains(&p99_ns), "{p99_ns}");
         }
         assert_eq!(accounting.sample(&traffic).unwrap().delivery_p99_ns, 0);
+    }
+
+    #[test]
+    fn a_frozen_sink_counts_nothing_and_the_next_one_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = accounting(folder.path(), None);
+        first.start(CLOCK);
+        assert_eq!(gauge(&first, 0..3), Answer::Accepted);
+        first.freeze();
+        assert!(matches!(gauge(&first, 3..6), Answer::Unavailable(_)));
+        let traffic = Traffic::default();
+        let second = accounting(folder.path(), None);
+        second.start(CLOCK);
+        assert_eq!(gauge(&second, 2..5), Answer::Accepted);
+        let mut evidence = first.evidence(&traffic);
+        evidence.absorb(second.evidence(&traffic));
+        let seen = &evidence.signals[Signal::Metrics.index()];
+        assert_eq!(seen.copies, 6);
+        // One of them was a second copy, which has no latency of its own.
+        let counted: u64 = seen.by_due_bin.iter().map(Latencies::count).sum();
+        assert_eq!(counted, 5);
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl<R: Receiver> Server<R> {
                     Door::Grpc => grpc::answer(&server, request).await,
                     Door::Http => http::answer(&server, request).await,
                 };
+                server.traffic.hold_while_frozen().await;
                 Ok::<_, Infallible>(answer)
             }
         });

@@ -1,7 +1,7 @@
 //! What passed a server's doors, valid or not.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Reasons that are kept in words; further ones are only counted.
 const EXAMPLES_MAX: usize = 20;
@@ -13,6 +13,7 @@ pub struct Traffic {
     wire_bytes: AtomicU64,
     in_flight: AtomicU64,
     malformed: AtomicU64,
+    frozen: AtomicBool,
     examples: Mutex<Vec<String>>,
 }
 
@@ -22,6 +23,19 @@ impl Traffic {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(self)
+    }
+
+    /// From now on no request is answered: the process is about to be killed, and what it has
+    /// counted has been told.
+    pub fn freeze(&self) {
+        self.frozen.store(true, Ordering::SeqCst);
+    }
+
+    /// Never returns once requests are no longer answered.
+    pub async fn hold_while_frozen(&self) {
+        if self.frozen.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Counts the bytes of a body as they came.

@@ -152,6 +152,7 @@ impl Run {
             endpoint,
             tls: None,
             evidence: folder.path().to_owned(),
+            resumes: false,
         };
         let environment = [
             ("OTEL_BSP_SCHEDULE_DELAY", "150"),

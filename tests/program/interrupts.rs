@@ -112,6 +112,78 @@ fn sigkill_of_the_controller_takes_every_role_along() {
     }
 }
 
+/// What a controller may leave behind in the middle of it.
+const PROCESS_FAULTS: [&str; 8] = [
+    "pause: client",
+    "restart: client",
+    "restart: sink",
+    "crash_loop: { role: sink, every: 600ms, down: 200ms }",
+    "cpu_limit: { role: client, cores: 0.1 }",
+    "memory_limit: { role: sink, bytes: 500MiB }",
+    "descriptors: { role: sink }",
+    "stress: { cpu: 20%, memory: 16MiB }",
+];
+
+/// Control groups that the controller of that number has made.
+fn groups(controller: u32) -> Vec<std::path::PathBuf> {
+    fn walk(folder: &Path, name: &str, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if entry.file_name().to_string_lossy().starts_with(name) {
+                    found.push(entry.path());
+                }
+                walk(&entry.path(), name, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let name = format!("squall-{controller}-");
+    walk(Path::new("/sys/fs/cgroup"), &name, &mut found);
+    found
+}
+
+#[test]
+fn however_the_controller_ends_in_a_process_fault_nothing_is_left() {
+    for fault in PROCESS_FAULTS {
+        for signal in [Signal::KILL, Signal::INT] {
+            let home = tempfile::tempdir().unwrap();
+            let file = home.path().join("scenario.yaml");
+            let before = SCENARIO.split("faults:").next().unwrap();
+            let fault_line = format!("faults: [ {{ name: f, at: 300ms, for: 4s, {fault} }} ]");
+            std::fs::write(&file, format!("{before}{fault_line}\n")).unwrap();
+            let mut child = squall()
+                .args(["run", "--quiet", "--results"])
+                .arg(home.path().join("runs"))
+                .arg(&file)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(1_700));
+            let (roles, made) = (children(child.id()), groups(child.id()));
+            assert!(roles.len() >= 2, "{fault}: {roles:?}");
+            if made.is_empty() && fault.contains("_limit") {
+                eprintln!("{fault}: no control group can be made here, so none could be left");
+            }
+            send(child.id(), signal);
+            let status = child.wait().unwrap();
+            if signal == Signal::INT {
+                assert_eq!(status.code(), Some(130), "{fault}");
+            }
+            assert_gone(&roles);
+            let deadline = Instant::now() + Duration::from_secs(2);
+            while !groups(child.id()).is_empty() {
+                assert!(
+                    Instant::now() < deadline,
+                    "{fault}: {:?}",
+                    groups(child.id())
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_second_signal_ends_the_run_at_once() {
     let home = tempfile::tempdir().unwrap();

@@ -5,5 +5,6 @@ mod interrupts;
 #[cfg(target_os = "linux")]
 mod packets;
 mod planted;
+mod processes;
 mod quickstart;
 mod weather;

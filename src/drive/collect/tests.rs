@@ -11,6 +11,7 @@ fn point(time_unix_ns: u64) -> Point {
             series: 7,
             time_unix_ns,
         },
+        start_unix_ns: 0,
         value: 1.0,
         kind: PointKind::Delta,
     }
@@ -119,17 +120,49 @@ fn what_came_due_before_the_end_was_offered() {
     assert_eq!(offered(&arrivals, &plan, 35), scheduled);
     assert_eq!(offered(&arrivals, &plan, 5).0, [0]);
 
-    // A client that was killed owes nothing after its last release.
-    let (mut due_ns, mut released_ns) = scheduled;
-    truncate_after_last_release(&mut due_ns, &mut released_ns);
-    assert_eq!((due_ns, released_ns), (vec![0, 10, 20], vec![1, 0, 21]));
-    let (mut due_ns, mut released_ns) = (vec![5], vec![0]);
-    truncate_after_last_release(&mut due_ns, &mut released_ns);
-    assert!(due_ns.is_empty() && released_ns.is_empty());
-
     plan.process = ArrivalProcess::ClosedLoop { outstanding: 1 };
     let unscheduled = Arrivals::create_unscheduled(&path, 5).unwrap();
     unscheduled.release_unscheduled(0, 3);
     unscheduled.release_unscheduled(1, 9);
     assert_eq!(offered(&unscheduled, &plan, 4), (vec![3, 9], vec![3, 9]));
+}
+
+#[test]
+fn a_killed_client_owes_nothing_after_its_last_release_until_it_is_back() {
+    let kept = |back_ns| {
+        let mut made = Measurements {
+            due_ns: vec![0, 10, 20, 30, 40, 50],
+            released_ns: vec![1, 0, 21, 0, 0, 51],
+        };
+        let killed_ns = 25;
+        only_while_alive(&mut made, &[Outage { killed_ns, back_ns }]);
+        made.due_ns
+    };
+    assert_eq!(kept(Some(35)), [0, 10, 20, 40, 50]);
+    assert_eq!(kept(None), [0, 10, 20, 50]);
+    let mut never = Measurements {
+        due_ns: vec![5],
+        released_ns: vec![0],
+    };
+    let outage = Outage {
+        killed_ns: 7,
+        back_ns: None,
+    };
+    only_while_alive(&mut never, &[outage]);
+    assert_eq!(never, Measurements::default());
+}
+
+#[test]
+fn a_client_that_was_killed_before_it_was_back_was_never_back() {
+    let pairs = |kills: &[u64], resumes: &[u64]| -> Vec<(u64, Option<u64>)> {
+        let outages = outages(kills, resumes);
+        outages.iter().map(|o| (o.killed_ns, o.back_ns)).collect()
+    };
+    assert_eq!(pairs(&[10], &[]), [(10, None)]);
+    assert_eq!(pairs(&[10], &[15]), [(10, Some(15))]);
+    assert_eq!(pairs(&[10, 20], &[15]), [(10, Some(15)), (20, None)]);
+    assert_eq!(
+        pairs(&[10, 12, 20], &[15, 25]),
+        [(10, Some(12)), (12, Some(15)), (20, Some(25))]
+    );
 }

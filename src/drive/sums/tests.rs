@@ -12,6 +12,7 @@ fn points(kind: PointKind, points: &[(u64, f64)]) -> Vec<Point> {
             series: SERIES,
             time_unix_ns: *time_unix_ns,
         },
+        start_unix_ns: 0,
         value: *value,
         kind,
     };

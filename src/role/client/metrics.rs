@@ -59,7 +59,10 @@ impl Meters {
         let path = evidence.join(names::recorded());
         let recorded = Words::open(&path).map_err(|error| evidence_error(&path, error))?;
         let path = evidence.join(METRIC_SERIES_FILE);
-        write_series(&path, &table).map_err(|error| evidence_error(&path, error))?;
+        // A client that is started again has the series of the one before.
+        if !path.exists() {
+            write_series(&path, &table).map_err(|error| evidence_error(&path, error))?;
+        }
         Ok(Self {
             table,
             instruments,

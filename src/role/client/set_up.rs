@@ -14,7 +14,7 @@ use crate::clock::RunClock;
 use crate::load::payload::logs::LogTable;
 use crate::load::payload::metrics::MetricTable;
 use crate::load::payload::traces::SpanTable;
-use crate::load::producer::{Offered, Producer};
+use crate::load::producer::{Offered, Producer as Pacer};
 use crate::mapped::{Arrivals, names};
 use crate::plan::secret::Secret;
 use crate::plan::{ArrivalPlan, ArrivalProcess, InstrumentKind, LoadPlan};
@@ -38,6 +38,8 @@ pub struct Client {
     /// Set to end the load early.
     pub stop: AtomicBool,
     pub shutdown_timeout_ns: u64,
+    /// A client before this one was killed.
+    pub resumes: bool,
     sources: Vec<(Signal, u16, Arrivals, Source)>,
     load: LoadPlan,
     duration_ns: u64,
@@ -92,6 +94,7 @@ impl Client {
             offered: Default::default(),
             stop: AtomicBool::new(false),
             shutdown_timeout_ns: setup.client.shutdown_timeout_ns,
+            resumes: setup.resumes,
             sources: Vec::new(),
             load: setup.load.clone(),
             duration_ns: setup.duration_ns,
@@ -180,15 +183,24 @@ impl Client {
     }
 
     /// Runs every producer on its own thread, until the schedule has ended or the load was stopped.
+    /// What is due before `from_ns` is passed over: there was nobody to offer it.
     ///
     /// # Panics
     /// When a producer does.
-    pub fn produce(&self, clock: RunClock) {
+    pub fn produce(&self, clock: RunClock, from_ns: u64) {
         self.recorder.start(clock);
         thread::scope(|scope| {
             for (signal, producer, arrivals, source) in &self.sources {
                 let name = format!("{signal}.{producer}");
-                let run = move || self.run(*signal, *producer, arrivals, source, clock);
+                let pacer = Pacer {
+                    clock,
+                    arrivals,
+                    first: arrivals.resume_at(from_ns),
+                    items_per_arrival: 1,
+                    offered: &self.offered[signal.index()],
+                    stop: &self.stop,
+                };
+                let run = move || self.run(*signal, *producer, pacer, source);
                 if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, run) {
                     let text = format!("no thread for producer {signal}.{producer}: {error}");
                     self.recorder.note(text);
@@ -204,24 +216,12 @@ impl Client {
         }
     }
 
-    fn run(
-        &self,
-        signal: Signal,
-        producer: u16,
-        arrivals: &Arrivals,
-        source: &Source,
-        clock: RunClock,
-    ) {
+    fn run(&self, signal: Signal, producer: u16, mut pacer: Pacer<'_>, source: &Source) {
         let Some(plan) = self.load.arrivals(signal) else {
             return;
         };
-        let pacer = Producer {
-            clock,
-            arrivals,
-            items_per_arrival: u64::from(plan.items_per_arrival.max(1)),
-            offered: &self.offered[signal.index()],
-            stop: &self.stop,
-        };
+        pacer.items_per_arrival = u64::from(plan.items_per_arrival.max(1));
+        let clock = pacer.clock;
         match source {
             Source::Spans(spans) => {
                 let mut maker = spans.maker();
@@ -246,7 +246,7 @@ impl Client {
 
     fn drive(
         &self,
-        pacer: &Producer<'_>,
+        pacer: &Pacer<'_>,
         plan: &ArrivalPlan,
         signal: Signal,
         producer: u16,

@@ -68,6 +68,68 @@ pub struct FaultFile {
     pub kill: Option<RoleName>,
     /// SIGSTOP until the fault ends.
     pub pause: Option<RoleName>,
+    /// SIGKILL, and started again when the fault ends. The client or the sink.
+    pub restart: Option<RoleName>,
+    /// SIGKILL over and over, each time started again. The client or the sink.
+    pub crash_loop: Option<CrashLoopFile>,
+    /// A process gets only so much CPU.
+    pub cpu_limit: Option<CpuLimitFile>,
+    /// A process gets only so much memory.
+    pub memory_limit: Option<MemoryLimitFile>,
+    /// A process gets only so many more file descriptors.
+    pub descriptors: Option<DescriptorsFile>,
+    /// Another process uses CPU and memory of the machine.
+    pub stress: Option<StressFile>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CrashLoopFile {
+    #[schemars(required)]
+    pub role: Option<RoleName>,
+    /// From one kill to the next.
+    #[schemars(required)]
+    pub every: Option<Time>,
+    /// From a kill to the next start. Default 500ms.
+    pub down: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CpuLimitFile {
+    #[schemars(required)]
+    pub role: Option<RoleName>,
+    /// 1 is one core fully used.
+    #[schemars(required)]
+    pub cores: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryLimitFile {
+    #[schemars(required)]
+    pub role: Option<RoleName>,
+    /// Resident memory in all, what it has already included.
+    #[schemars(required)]
+    pub bytes: Option<Bytes>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DescriptorsFile {
+    #[schemars(required)]
+    pub role: Option<RoleName>,
+    /// How many more than it has open when the fault begins. Default 0.
+    pub left: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StressFile {
+    /// Share of all the machine's cores. Default none.
+    pub cpu: Option<Share>,
+    /// Memory held and touched. Default none.
+    pub memory: Option<Bytes>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

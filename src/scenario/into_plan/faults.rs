@@ -149,6 +149,7 @@ fn families(kind: &FaultKind) -> Vec<&'static str> {
     match kind {
         FaultKind::Link { fault, .. } => fault.parts().iter().map(link::family).collect(),
         FaultKind::Process { .. } => vec!["a fault of one process"],
+        FaultKind::Stress { .. } => vec!["stress"],
     }
 }
 
@@ -161,6 +162,7 @@ fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
             (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down())
         }
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
+        (FaultKind::Stress { .. }, FaultKind::Stress { .. }) => true,
         _ => false,
     };
     let others = families(&b.kind);

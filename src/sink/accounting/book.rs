@@ -97,6 +97,8 @@ pub struct Book {
     /// Every copy that was accepted, counted apart from the marks.
     pub copies: u64,
     pub unexpected: u64,
+    /// Nothing more is counted.
+    pub frozen: bool,
     pub unexpected_examples: Vec<String>,
     pub latency: DeliveryLatency,
     pub plants: Plants,
@@ -110,6 +112,7 @@ impl Book {
             received: 0,
             copies: 0,
             unexpected: 0,
+            frozen: false,
             unexpected_examples: Vec::new(),
             latency: DeliveryLatency::new(segments),
             plants,

@@ -50,15 +50,16 @@ impl Planner<'_> {
                 self.findings.push(finding);
                 (start_ns, None)
             }
-            Some(FaultKind::Process {
-                fault: ProcessFault::Pause,
-                ..
-            }) => {
-                self.required(
-                    &length,
-                    file.length,
-                    "a pause must end: say how long it lasts",
-                );
+            Some(FaultKind::Process { fault, .. }) => {
+                let must_end = match fault {
+                    ProcessFault::Pause => Some("a pause must end: say how long it lasts"),
+                    ProcessFault::Restart => Some("how long the process is down"),
+                    ProcessFault::CrashLoop { .. } => Some("a crash loop must end"),
+                    _ => None,
+                };
+                if let Some(help) = must_end {
+                    self.required(&length, file.length, help);
+                }
                 (start_ns, end_ns)
             }
             _ => (start_ns, end_ns),
