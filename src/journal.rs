@@ -92,7 +92,8 @@ pub struct SeriesLine {
     pub adds_up: bool,
 }
 
-/// One request that a fault of the sink's answers struck.
+/// One request that a fault of the sink's answers struck. Faults of whole connections and of TLS strike
+/// before a request is read, and leave no line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerLine {
     /// When the request had been read, or, where it never was, when it was struck.

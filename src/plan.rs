@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod answer_fault;
 pub mod expectation;
 mod fault;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub mod schedule;
 pub mod secret;
 pub mod windows;
 
+pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
 pub use link_fault::{Delay, Distribution, LinkFault, Loss, Queue};
 

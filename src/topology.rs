@@ -81,7 +81,7 @@ impl Topology {
                 path: evidence.display().to_string(),
                 error,
             })?;
-        let certificates = Certificates::of(&plan.client.tls).map_err(TopologyError::Tls)?;
+        let certificates = Certificates::of(plan).map_err(TopologyError::Tls)?;
         let (reports_in, mut reports) = mpsc::channel(REPORTS_WAITING);
 
         let sink_setup = Setup::Sink(Box::new(SinkSetup {

@@ -6,13 +6,15 @@ use rustix::process::Signal;
 
 use super::live::Live;
 use crate::clock::RunClock;
-use crate::evidence::{FaultEvidence, LinkSample, Series};
+use crate::evidence::{FaultEvidence, LinkSample, Series, SinkSample};
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
 use crate::role::control::Command;
 use crate::topology::Topology;
 
 /// Backend of link faults.
 const PROXY: &str = "proxy";
+/// Backend of faults of answers and of TLS.
+const SINK: &str = "sink";
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
 
@@ -45,6 +47,7 @@ impl FaultLog {
                     backend: match fault.kind {
                         FaultKind::Link { .. } => PROXY,
                         FaultKind::Process { .. } => SIGNAL,
+                        FaultKind::Answer { .. } | FaultKind::Tls(_) => SINK,
                     }
                     .to_owned(),
                     started_ns: None,
@@ -114,7 +117,7 @@ impl FaultLog {
                 }
                 Ok(())
             }
-            FaultKind::Link { .. } => Ok(()),
+            FaultKind::Link { .. } | FaultKind::Answer { .. } | FaultKind::Tls(_) => Ok(()),
         }
     }
 
@@ -191,14 +194,13 @@ impl FaultLog {
         }
     }
 
-    /// A link has healed when bytes passed after the fault's end, the way in which it lay. Where
-    /// nothing was sent any more, or another fault was still to end, there is nothing to tell.
+    /// A link has healed when bytes passed after the fault's end, the way in which it lay; a sink when
+    /// items were received. Where nothing was sent any more, or another fault was still to end,
+    /// there is nothing to tell.
     pub fn judge_healing(&mut self, series: &Series) {
         let ends_ns: Vec<Option<u64>> = self.entries.iter().map(|e| e.evidence.ended_ns).collect();
         for entry in &mut self.entries {
-            let (FaultKind::Link { direction, .. }, Some(end_ns)) =
-                (&entry.plan.kind, entry.evidence.ended_ns)
-            else {
+            let Some(end_ns) = entry.evidence.ended_ns else {
                 continue;
             };
             let passed = |bytes: fn(&LinkSample) -> u64| {
@@ -206,8 +208,18 @@ impl FaultLog {
                 let last = series.link.last();
                 last.map_or(0, bytes) > before.map_or(0, bytes)
             };
-            let healed = (!direction.covers_up() || passed(|s| s.up_bytes))
-                && (!direction.covers_down() || passed(|s| s.down_bytes));
+            let healed = match &entry.plan.kind {
+                FaultKind::Link { direction, .. } => {
+                    (!direction.covers_up() || passed(|s| s.up_bytes))
+                        && (!direction.covers_down() || passed(|s| s.down_bytes))
+                }
+                FaultKind::Answer { .. } | FaultKind::Tls(_) => {
+                    let received = |s: &SinkSample| s.received.iter().sum::<u64>();
+                    let before = series.sink.iter().rfind(|s| s.at_ns <= end_ns);
+                    series.sink.last().map_or(0, received) > before.map_or(0, received)
+                }
+                FaultKind::Process { .. } => continue,
+            };
             // A request that the first sample after the end knows may have been sent before it.
             let first = series.client.iter().find(|s| s.at_ns > end_ns);
             let last = series.client.last();

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answer_fault::{AnswerFault, TlsFault};
 use super::link_fault::LinkFault;
+use crate::signal::Signal;
 
 /// One fault with its window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,7 +19,9 @@ pub struct FaultPlan {
 impl FaultPlan {
     /// Weather of the whole run: it opens no window of its own and has no recovery.
     pub fn lasts_all_run(&self) -> bool {
-        self.start_ns == 0 && self.end_ns.is_none() && matches!(self.kind, FaultKind::Link { .. })
+        self.start_ns == 0
+            && self.end_ns.is_none()
+            && !matches!(self.kind, FaultKind::Process { .. })
     }
 }
 
@@ -33,6 +37,16 @@ pub enum FaultKind {
         role: RoleName,
         fault: ProcessFault,
     },
+    /// The sink's answers and connections.
+    Answer {
+        fault: AnswerFault,
+        /// Of the requests, or connections, 0 to 1; which ones is drawn from the seed.
+        share: f64,
+        /// Requests of that signal only.
+        signal: Option<Signal>,
+    },
+    /// The sink's TLS.
+    Tls(TlsFault),
 }
 
 /// Who makes a fault happen.
@@ -97,6 +111,7 @@ impl FaultKind {
     pub const fn injector(&self) -> Injector {
         match self {
             FaultKind::Link { .. } => Injector::Role(RoleName::Link),
+            FaultKind::Answer { .. } | FaultKind::Tls(_) => Injector::Role(RoleName::Sink),
             FaultKind::Process { .. } => Injector::Controller,
         }
     }
@@ -105,6 +120,8 @@ impl FaultKind {
     pub fn name(&self) -> String {
         match self {
             FaultKind::Link { fault, .. } => fault.kind().to_owned(),
+            FaultKind::Answer { fault, .. } => format!("answer.{}", fault.kind()),
+            FaultKind::Tls(fault) => format!("tls.{}", fault.kind()),
             FaultKind::Process { role, fault } => {
                 let what = match fault {
                     ProcessFault::Kill => "kill",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::RunClock;
 use crate::evidence::{ClientSample, LinkSample, SinkEvidence, SinkSample};
 use crate::plan::windows::Segment;
-use crate::plan::{ClientPlan, FaultKind, LoadPlan, SinkPlan};
+use crate::plan::{ClientPlan, FaultKind, LoadPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
 
 /// First line to a role: everything that it needs to get ready.
@@ -79,6 +79,9 @@ pub struct SinkTls {
     pub key: String,
     /// Who must have signed the client's certificate, for mutual TLS.
     pub client_ca: Option<String>,
+    /// Certificate and key that are served during each of the run's faults of TLS that need one.
+    #[serde(default)]
+    pub wrong: Vec<(TlsFault, String, String)>,
 }
 
 /// Every further line to a role.

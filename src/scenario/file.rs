@@ -17,8 +17,10 @@ use crate::plan::{
 };
 use crate::signal::Signal;
 
+mod answer;
 mod fault;
 
+pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use fault::{FaultFile, PartitionFile};
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.

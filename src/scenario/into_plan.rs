@@ -57,11 +57,14 @@ pub fn into_plan(
         client,
         link: planner.link(file.link.as_ref()),
         sink: planner.sink(file.sink.as_ref()),
-        faults: planner.faults(file.faults.as_deref().unwrap_or_default(), &run),
+        faults: Vec::new(),
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
+    let faults = file.faults.as_deref().unwrap_or_default();
+    plan.faults = planner.faults(faults, &run);
+    planner.answers_fit(faults, &plan.client);
     let known: Vec<String> = file
         .faults
         .iter()

@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::plan::{Direction, RoleName};
-use crate::scenario::units::{ByteRate, Time};
+use super::answer::AnswerFile;
+use crate::plan::{Direction, RoleName, TlsFault};
+use crate::scenario::units::{ByteRate, Share, Time};
+use crate::signal::Signal;
 
 /// One fault: when, where, and exactly one kind.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -32,6 +34,14 @@ pub struct FaultFile {
     pub kill: Option<RoleName>,
     /// SIGSTOP until the fault ends.
     pub pause: Option<RoleName>,
+    /// The sink answers badly, or not at all.
+    pub answer: Option<AnswerFile>,
+    /// Of an answer fault: share of the requests, or connections, that it strikes. Default 100%.
+    pub share: Option<Share>,
+    /// Of an answer fault: strikes only requests of this signal. Default: of every signal.
+    pub signal: Option<Signal>,
+    /// The sink's TLS handshakes go wrong.
+    pub tls_fault: Option<TlsFault>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
