@@ -77,6 +77,10 @@ fn each_is_planned_and_named_after_its_file() {
         "logs",
         "tls",
         "closed-loop",
+        "overloaded",
+        "lost-responses",
+        "partial",
+        "tls-expired",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
+    date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -88,7 +89,7 @@ fn authority(path: &str) -> Result<String, String> {
 }
 
 fn generate(mutual: bool, faults: &BTreeSet<TlsFault>) -> Result<Certificates, rcgen::Error> {
-    let issuer = issuer()?;
+    let issuer = issuer("squall")?;
     let mut wrong = Vec::new();
     for fault in faults {
         wrong.push(match fault {
@@ -117,8 +118,10 @@ fn generate(mutual: bool, faults: &BTreeSet<TlsFault>) -> Result<Certificates, r
     })
 }
 
-fn issuer() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+/// An authority. One of the same name would be taken for the other, and refused for its signature.
+fn issuer(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
@@ -147,5 +150,9 @@ fn signed(
 }
 
 fn unknown_ca() -> Result<(TlsFault, String, String), rcgen::Error> {
-    signed(TlsFault::UnknownCa, params("localhost")?, &issuer()?)
+    signed(
+        TlsFault::UnknownCa,
+        params("localhost")?,
+        &issuer("nobody known")?,
+    )
 }

@@ -30,11 +30,8 @@ impl Planner<'_> {
                 share,
                 signal: file.signal,
             });
-            let missing = match answer {
-                AnswerFile::PartialSuccess(_) => "answer.partial_success.reject",
-                _ => "answer.status.grpc",
-            };
-            kinds.push((missing, kind));
+            // What is missing in it has been said already.
+            kinds.push(("answer", kind));
         } else {
             for (key, given) in [
                 ("share", file.share.is_some()),
@@ -58,8 +55,9 @@ impl Planner<'_> {
         Some(match file {
             AnswerFile::Status(status) => self.status(&format!("{path}.status"), status)?,
             AnswerFile::PartialSuccess(file) => {
-                let reject = file.reject?;
                 let key = format!("{path}.partial_success.reject");
+                let reject =
+                    self.required(&key, file.reject, "items of each request, such as `3`")?;
                 let reject = self.count(&key, Some(reject), 1, 1..=1_000_000);
                 AnswerFault::PartialSuccess { reject }
             }
@@ -102,7 +100,13 @@ impl Planner<'_> {
         let status = match (file.grpc, file.http) {
             (Some(code), _) => AnswerStatus::Grpc(code),
             (None, Some(code)) => AnswerStatus::Http(self.count(&http, Some(code), 503, 300..=599)),
-            (None, None) => return None,
+            (None, None) => {
+                if !self.document.has(&http) && !self.document.has(&format!("{path}.grpc")) {
+                    let help = "add `grpc: UNAVAILABLE` or `http: 503`, as the client speaks";
+                    self.problem(path, "this does not say which status", help);
+                }
+                return None;
+            }
         };
         if matches!(status, AnswerStatus::Http(_))
             && retry_after_ns.is_some_and(|ns| ns % SECOND != 0)
