@@ -128,14 +128,24 @@ impl Tally {
             FaultKind::Tls(fault) => (
                 of(&self.handshakes),
                 format!(
-                    "{} handshakes with the certificate of {}, {} refused by the sender; {closed} connections closed before",
+                    "{} handshakes with {}, {} refused by the sender; {closed} connections closed before",
                     of(&self.handshakes),
-                    fault.kind(),
+                    shown(fault),
                     of(&self.refused),
                 ),
             ),
             FaultKind::Link { .. } | FaultKind::Process { .. } => (0, String::new()),
         };
         (effect > 0).then_some(told)
+    }
+}
+
+/// What a handshake under the fault shows.
+const fn shown(fault: TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Expired => "an expired certificate",
+        TlsFault::WrongHost => "another host's certificate",
+        TlsFault::UnknownCa => "a certificate of an unknown authority",
+        TlsFault::HandshakeStall => "no answer",
     }
 }

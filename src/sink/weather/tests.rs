@@ -1,3 +1,5 @@
+//! Who is struck, by which draw, and until when.
+
 use super::*;
 
 fn draws(seed: u64, fault: u64, share: f64) -> Vec<bool> {
