@@ -213,9 +213,8 @@ impl Weather {
     fn strike_existing(&self, fault: &Arc<Active>, line: &Arc<Line>) {
         match fault.kind {
             FaultKind::Tls(_) => {
-                if line.gate.cut(Cut::Close) {
-                    fault.tally.closed(1);
-                }
+                let first = line.gate.cut(Cut::Close);
+                fault.tally.closed(u64::from(first));
             }
             FaultKind::Answer {
                 fault: what, share, ..
