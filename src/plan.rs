@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod answer_fault;
 mod delay;
 pub mod expectation;
 mod fault;
@@ -20,6 +21,7 @@ pub mod secret;
 pub mod toxiproxy;
 pub mod windows;
 
+pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
 pub use delay::{Delay, Delays, Distribution};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
 pub use link_fault::{LinkFault, Per, Toxicity};

@@ -9,6 +9,7 @@ use crate::signal::Signal;
 
 pub mod accounting;
 pub mod counts;
+pub mod gate;
 pub mod grpc;
 pub mod http;
 pub mod inflate;
@@ -18,6 +19,8 @@ pub mod plant;
 pub mod server;
 pub mod tls;
 pub mod traffic;
+pub mod unanswered;
+pub mod weather;
 
 /// A request that has been read wholly and inflated, not yet validated.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,46 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// When its last byte had been read, on [`crate::clock::monotonic_ns`].
     pub arrived_monotonic_ns: u64,
+    /// What a fault of answers wants of it.
+    pub treatment: Option<Treatment>,
+}
+
+impl Request<'_> {
+    /// How many of its `items` a fault of answers keeps out, the first ones.
+    pub fn kept_out(&self, items: u64) -> u64 {
+        match self.treatment.map(|treatment| treatment.accepts) {
+            None | Some(Accepts::All) => 0,
+            Some(Accepts::AllBut(rejected)) => rejected.min(items),
+            Some(Accepts::Nothing) => items,
+        }
+    }
+}
+
+/// What a fault of answers makes of a request's items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Treatment {
+    /// The fault's name.
+    pub kind: &'static str,
+    pub accepts: Accepts,
+}
+
+/// Which items of a request are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepts {
+    All,
+    Nothing,
+    /// All but the first so many, which a partial success rejects.
+    AllBut(u64),
+}
+
+/// What became of a valid request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub answer: Answer,
+    /// Producer and sequence of the first item, where it is known and has them.
+    pub first: Option<(u16, u64)>,
+    /// Items in the request, accepted or not.
+    pub items: u64,
 }
 
 /// What the sender is told about a valid request.
@@ -50,5 +93,5 @@ pub trait Receiver: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the body is not a valid request; then nothing of it is counted.
-    fn accept(&self, request: Request<'_>) -> Result<Answer, Malformed>;
+    fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed>;
 }

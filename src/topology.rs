@@ -131,8 +131,7 @@ impl Topology {
             Some(sides) => (Some(&sides.client), Some(&sides.sink), sides.sink_address),
             None => (None, None, IpAddr::V4(Ipv4Addr::LOCALHOST)),
         };
-        let certificates =
-            Certificates::of(&plan.client.tls, listen).map_err(TopologyError::Tls)?;
+        let certificates = Certificates::of(plan, listen).map_err(TopologyError::Tls)?;
 
         let sink_setup = Setup::Sink(Box::new(SinkSetup {
             sink: plan.sink.clone(),

@@ -84,6 +84,10 @@ fn each_is_planned_and_named_after_its_file() {
         "crash-loop",
         "cpu-limit",
         "stress",
+        "overloaded",
+        "lost-responses",
+        "partial",
+        "tls-expired",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
     }

@@ -348,6 +348,7 @@ async fn mutual_tls_admits_only_those_with_a_certificate() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let tls = SinkTls {
+        wrong: Vec::new(),
         cert: cert.clone(),
         key: key.clone(),
         client_ca: Some(cert.clone()),

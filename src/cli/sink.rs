@@ -12,6 +12,7 @@ use crate::error::{CliError, Exit};
 use crate::sink::counts::Counts;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::traffic::Traffic;
+use crate::sink::weather::Weather;
 
 mod amount;
 mod shown;
@@ -92,6 +93,7 @@ async fn receive(args: Args) -> Outcome {
         receiver: Arc::new(Counts::default()),
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(args.max_request),
+        weather: Weather::default(),
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));

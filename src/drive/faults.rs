@@ -8,7 +8,7 @@ use self::restart::Restart;
 use self::stress::Stress;
 use super::live::Live;
 use crate::clock::RunClock;
-use crate::evidence::{FaultEvidence, LinkSample, Series};
+use crate::evidence::{FaultEvidence, LinkSample, Series, SinkSample};
 use crate::limits::{self, Limit};
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
 use crate::role::control::{Command, StressSetup};
@@ -17,6 +17,8 @@ use crate::topology::Topology;
 mod restart;
 mod stress;
 
+/// Backend of faults of answers and of TLS.
+const SINK: &str = "sink";
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
 /// Backend of pressure on the machine.
@@ -65,6 +67,7 @@ impl FaultLog {
                         FaultKind::Link { .. } => plan.link.via.as_str(),
                         FaultKind::Process { .. } => SIGNAL,
                         FaultKind::Stress { .. } => PROCESS,
+                        FaultKind::Answer { .. } | FaultKind::Tls(_) => SINK,
                     }
                     .to_owned(),
                     started_ns: None,
@@ -150,7 +153,7 @@ impl FaultLog {
                 };
                 entry.work = Work::Stress(Box::new(Stress::start(setup, topology).await?));
             }
-            FaultKind::Link { .. } => {}
+            FaultKind::Link { .. } | FaultKind::Answer { .. } | FaultKind::Tls(_) => {}
         }
         entry.evidence.started_ns = Some(now_ns);
         self.act(topology, clock).await
@@ -334,15 +337,14 @@ impl FaultLog {
         }
     }
 
-    /// A link has healed when bytes passed after the fault's end, the way in which it lay. Where
-    /// nothing was sent any more, or another fault was still to end, there is nothing to tell.
+    /// A link has healed when bytes passed after the fault's end, the way in which it lay; a sink when
+    /// items were received. Where nothing was sent any more, or another fault was still to end,
+    /// there is nothing to tell.
     pub fn judge_healing(&mut self, series: &Series) {
         self.judge_restarts(series);
         let ends_ns: Vec<Option<u64>> = self.entries.iter().map(|e| e.evidence.ended_ns).collect();
         for entry in &mut self.entries {
-            let (FaultKind::Link { direction, .. }, Some(end_ns)) =
-                (&entry.plan.kind, entry.evidence.ended_ns)
-            else {
+            let Some(end_ns) = entry.evidence.ended_ns else {
                 continue;
             };
             let passed = |bytes: fn(&LinkSample) -> u64| {
@@ -350,8 +352,18 @@ impl FaultLog {
                 let last = series.link.last();
                 last.map_or(0, bytes) > before.map_or(0, bytes)
             };
-            let healed = (!direction.covers_up() || passed(|s| s.up_bytes))
-                && (!direction.covers_down() || passed(|s| s.down_bytes));
+            let healed = match &entry.plan.kind {
+                FaultKind::Link { direction, .. } => {
+                    (!direction.covers_up() || passed(|s| s.up_bytes))
+                        && (!direction.covers_down() || passed(|s| s.down_bytes))
+                }
+                FaultKind::Answer { .. } | FaultKind::Tls(_) => {
+                    let received = |s: &SinkSample| s.received.iter().sum::<u64>();
+                    let before = series.sink.iter().rfind(|s| s.at_ns <= end_ns);
+                    series.sink.last().map_or(0, received) > before.map_or(0, received)
+                }
+                FaultKind::Process { .. } | FaultKind::Stress { .. } => continue,
+            };
             // A request that the first sample after the end knows may have been sent before it.
             let first = series.client.iter().find(|s| s.at_ns > end_ns);
             let last = series.client.last();

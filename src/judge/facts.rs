@@ -175,7 +175,7 @@ impl<'a> Facts<'a> {
                     role == RoleName::Client && fault != ProcessFault::Kill
                 }
                 FaultKind::Stress { .. } => true,
-                FaultKind::Link { .. } => false,
+                FaultKind::Link { .. } | FaultKind::Answer { .. } | FaultKind::Tls(_) => false,
             })
             .map(|fault| fault.name.as_str())
             .collect();

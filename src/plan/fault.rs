@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answer_fault::{AnswerFault, TlsFault};
 use super::link_fault::{LinkFault, Toxicity};
+use crate::signal::Signal;
 
 /// One fault with its window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,16 @@ pub enum FaultKind {
         /// Memory that it holds and has touched.
         memory_bytes: u64,
     },
+    /// The sink's answers and connections.
+    Answer {
+        fault: AnswerFault,
+        /// Of the requests, or connections, 0 to 1; which ones is drawn from the seed.
+        share: f64,
+        /// Requests of that signal only.
+        signal: Option<Signal>,
+    },
+    /// The sink's TLS.
+    Tls(TlsFault),
 }
 
 /// Who makes a fault happen.
@@ -130,6 +142,7 @@ impl FaultKind {
     pub const fn injector(&self) -> Injector {
         match self {
             FaultKind::Link { .. } => Injector::Role(RoleName::Link),
+            FaultKind::Answer { .. } | FaultKind::Tls(_) => Injector::Role(RoleName::Sink),
             FaultKind::Process { .. } | FaultKind::Stress { .. } => Injector::Controller,
         }
     }
@@ -138,6 +151,8 @@ impl FaultKind {
     pub fn name(&self) -> String {
         match self {
             FaultKind::Link { fault, .. } => fault.kinds(),
+            FaultKind::Answer { fault, .. } => format!("answer.{}", fault.kind()),
+            FaultKind::Tls(fault) => format!("tls.{}", fault.kind()),
             FaultKind::Process { role, fault } => {
                 let what = match fault {
                     ProcessFault::Kill => "kill",

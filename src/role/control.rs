@@ -11,7 +11,7 @@ use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, Si
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
-use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan};
+use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
 
 /// First line to a role: everything that it needs to get ready.
@@ -113,6 +113,9 @@ pub struct SinkTls {
     pub key: String,
     /// Who must have signed the client's certificate, for mutual TLS.
     pub client_ca: Option<String>,
+    /// Certificate and key that are served during each of the run's faults of TLS that need one.
+    #[serde(default)]
+    pub wrong: Vec<(TlsFault, String, String)>,
 }
 
 impl Setup {

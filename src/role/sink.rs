@@ -9,10 +9,14 @@ use tokio::time::MissedTickBehavior;
 
 use super::control::{Command, Ready, Report, Setup, SinkSetup};
 use super::stdio::{RoleError, commands, report, set_up};
+use crate::journal::{ANSWERS_FILE, Journal};
 use crate::sink::accounting::{Accounting, Expected};
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::tls;
 use crate::sink::traffic::Traffic;
+use crate::sink::weather::Weather;
+
+mod faults;
 
 /// Threads that receive; the machine's cores are shared with the client and the link.
 const WORKERS: usize = 2;
@@ -60,6 +64,12 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         &setup.evidence,
     )
     .map_err(|error| RoleError::Failed(format!("cannot open the run's files: {error}")))?;
+    let wrong = match &setup.tls {
+        Some(tls) => faults::wrong_certificates(tls),
+        None => Ok(Vec::new()),
+    }
+    .map_err(|error| RoleError::Failed(error.to_string()))?;
+    let answers = Journal::open(&setup.evidence.join(ANSWERS_FILE))?;
     let acceptor = setup
         .tls
         .map(|tls| tls::acceptor(&tls.cert, &tls.key, tls.client_ca.as_deref()))
@@ -70,6 +80,7 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         receiver: Arc::new(accounting),
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(setup.sink.max_request_bytes),
+        weather: Weather::new(setup.seed, wrong, answers),
     });
     if let Some(resumes) = &setup.resumes {
         server.receiver.start(resumes.clock);
@@ -98,15 +109,23 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
 
 async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
     let Server {
-        receiver, traffic, ..
+        receiver,
+        traffic,
+        weather,
+        ..
     } = server;
+    let mut run_clock = None;
     let mut commands = commands();
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             command = commands.recv() => match command {
-                Some(Command::Start(clock)) => receiver.start(clock),
+                Some(Command::Start(clock)) => {
+                    run_clock = Some(clock);
+                    weather.set_clock(clock);
+                    receiver.start(clock);
+                }
                 Some(Command::Checkpoint) => {
                     traffic.freeze();
                     receiver.freeze();
@@ -121,14 +140,12 @@ async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
                     report(&Report::SinkDone(Box::new(receiver.evidence(traffic))));
                     return Ok(());
                 }
-                Some(other) => report(&Report::Failed {
-                    why: format!("a sink cannot obey {other:?}"),
-                }),
+                Some(other) => report(&faults::obey(weather, run_clock, other)),
                 // The input has ended: the process is about to exit.
                 None => return Ok(()),
             },
             _ = ticks.tick() => {
-                if let Some(why) = receiver.failure() {
+                if let Some(why) = receiver.failure().or(weather.failure()) {
                     return Err(RoleError::Failed(why.to_owned()));
                 }
                 if let Some(sample) = receiver.sample(traffic) {

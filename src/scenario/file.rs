@@ -17,9 +17,11 @@ use crate::plan::{
 };
 use crate::signal::Signal;
 
+mod answer;
 mod fault;
 mod link_fault;
 
+pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 

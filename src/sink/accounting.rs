@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use super::plant::{Fate, Key, Plants, Reply, Verdict};
 use super::traffic::{Traffic, lock};
-use super::{Answer, Receiver, Request};
+use super::{Answer, Receiver, Request, Taken};
 use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
 use crate::ids::PointKey;
@@ -24,6 +24,7 @@ use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
 mod book;
+mod struck;
 
 pub use book::Expected;
 use book::{Arrival, Book, Shelves};
@@ -262,7 +263,7 @@ impl Accounting {
 }
 
 impl Receiver for Accounting {
-    fn accept(&self, request: Request<'_>) -> Result<Answer, Malformed> {
+    fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed> {
         let mut items = Vec::new();
         let mut points = Vec::new();
         walk(
@@ -275,11 +276,22 @@ impl Receiver for Accounting {
                 Landmark::Resource | Landmark::None => {}
             },
         )?;
+        let first = items
+            .first()
+            .and_then(|item| self.shelves.find(request.signal, item))
+            .map(|(identity, _)| (identity.producer, identity.sequence));
+        let count = (items.len() + points.len()) as u64;
+        let told = |answer| Taken {
+            answer,
+            first,
+            items: count,
+        };
+        let unavailable = |why: &str| Ok(told(Answer::Unavailable(why.to_owned())));
         let Some(clock) = self.clock.get() else {
-            return Ok(Answer::Unavailable("the run has not begun".to_owned()));
+            return unavailable("the run has not begun");
         };
         if let Some(why) = self.failure() {
-            return Ok(Answer::Unavailable(why.to_owned()));
+            return unavailable(why);
         }
         let arrival = Arrival {
             clock,
@@ -287,24 +299,37 @@ impl Receiver for Accounting {
                 .arrived_monotonic_ns
                 .saturating_sub(clock.start_monotonic_ns),
         };
-        let taken = match request.signal {
-            Signal::Traces | Signal::Logs => self.take_items(request.signal, &items, arrival),
-            Signal::Metrics => self.take_points(&points, arrival),
-        };
-        Ok(match taken {
-            Ok(Reply::Accepted) => Answer::Accepted,
-            Ok(Reply::Partial { rejected }) => Answer::Partial {
+        let taken = self
+            .strike(&request, &mut items, &mut points)
+            .and_then(|kept_out| {
+                let reply = match request.signal {
+                    Signal::Traces | Signal::Logs => {
+                        self.take_items(request.signal, &items, arrival)
+                    }
+                    Signal::Metrics => self.take_points(&points, arrival),
+                }?;
+                Ok((reply, kept_out))
+            });
+        Ok(told(match taken {
+            Ok((Reply::Accepted, 0)) => Answer::Accepted,
+            Ok((Reply::Accepted, rejected)) => Answer::Partial {
+                rejected,
+                why: "rejected by a fault".to_owned(),
+            },
+            Ok((Reply::Partial { rejected }, _)) => Answer::Partial {
                 rejected,
                 why: "rejected by a plant".to_owned(),
             },
-            Ok(Reply::Unavailable) => Answer::Unavailable("response lost by a plant".to_owned()),
-            Ok(Reply::Refused) => Answer::Refused("refused by a plant".to_owned()),
+            Ok((Reply::Unavailable, _)) => {
+                Answer::Unavailable("response lost by a plant".to_owned())
+            }
+            Ok((Reply::Refused, _)) => Answer::Refused("refused by a plant".to_owned()),
             Err(error) => {
                 let why = format!("evidence cannot be written: {error}");
                 let _ = self.failure.set(why.clone());
                 Answer::Unavailable(why)
             }
-        })
+        }))
     }
 }
 
@@ -354,8 +379,9 @@ mod tests {
             signal: Signal::Metrics,
             body: &body,
             arrived_monotonic_ns: 5_000_000,
+            treatment: None,
         };
-        accounting.accept(request).unwrap()
+        accounting.accept(request).unwrap().answer
     }
 
     const CLOCK: RunClock = RunClock {

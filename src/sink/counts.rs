@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use super::traffic::lock;
-use super::{Answer, Receiver, Request};
+use super::{Answer, Receiver, Request, Taken};
 use crate::otlp::Malformed;
 use crate::otlp::check;
 use crate::otlp::points::of_metric;
@@ -44,7 +44,7 @@ impl Counts {
 }
 
 impl Receiver for Counts {
-    fn accept(&self, request: Request<'_>) -> Result<Answer, Malformed> {
+    fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed> {
         let mut items = 0;
         let mut points = Vec::new();
         let mut services = BTreeSet::new();
@@ -78,10 +78,11 @@ impl Receiver for Counts {
                 Landmark::Resource | Landmark::None => {}
             },
         )?;
+        let kept_out = request.kept_out(items);
         let mut signals = lock(&self.signals);
         let counts = &mut signals[request.signal.index()];
         counts.requests += 1;
-        counts.items += items;
+        counts.items += items - kept_out;
         counts.invalid += invalid;
         counts.invalid_reasons.extend(reasons);
         for service in services {
@@ -89,7 +90,18 @@ impl Receiver for Counts {
                 counts.services.insert(service.to_owned());
             }
         }
-        Ok(Answer::Accepted)
+        let answer = match kept_out {
+            0 => Answer::Accepted,
+            rejected => Answer::Partial {
+                rejected,
+                why: "rejected by a fault".to_owned(),
+            },
+        };
+        Ok(Taken {
+            answer,
+            first: None,
+            items,
+        })
     }
 }
 
@@ -123,8 +135,9 @@ mod tests {
             signal,
             body: &body,
             arrived_monotonic_ns: 0,
+            treatment: None,
         };
-        assert_eq!(counts.accept(request), Ok(Answer::Accepted));
+        assert_eq!(counts.accept(request).unwrap().answer, Answer::Accepted);
     }
 
     #[test]
@@ -157,6 +170,7 @@ mod tests {
             signal: Signal::Logs,
             body: &[0x0a, 9],
             arrived_monotonic_ns: 0,
+            treatment: None,
         };
         assert!(counts.accept(request).is_err());
         assert_eq!(counts.snapshot()[2], SignalCounts::default());

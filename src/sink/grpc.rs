@@ -4,24 +4,42 @@
 //! be taken before anything is decoded, bounds decompression, and tells a sender that went away
 //! (weather) from one that sent nonsense (malformed), which a generated service does not.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use super::inflate::Compression;
 use super::intake::{self, Arrived, Refusal};
-use super::server::{AnswerBody, Server};
+use super::server::{AnswerBody, Door, Server};
+use super::weather::{Effect, Line};
 use super::{Answer, Receiver};
 use crate::otlp::Encoding;
 use crate::otlp::status::export_response;
+use crate::plan::{AnswerStatus, ResetReason};
 use crate::signal::Signal;
 
 /// A message's prefix: whether it is compressed, and its length, big-endian.
 const PREFIX_BYTES: usize = 5;
 const GRPC: &str = "application/grpc";
+/// What the sender of a struck request is told.
+const FAULT: &str = "a fault of the scenario";
+
+/// A message that no protobuf reader takes: a tag that never ends.
+const NONSENSE: [u8; 12] = [0xff; 12];
+
+/// What goes out.
+enum Reply {
+    Success(Vec<u8>),
+    /// A message without the trailers that must follow.
+    Unfinished(Vec<u8>),
+    Nothing(ResetReason),
+}
 
 /// An answer that is not a success.
 struct Failure {
@@ -31,20 +49,26 @@ struct Failure {
 }
 
 /// Answers one request.
+///
+/// # Errors
+/// When a fault leaves it without an answer; with the reason for which its stream is reset.
 pub async fn answer<R: Receiver>(
     server: &Server<R>,
+    line: &Line,
     request: Request<Incoming>,
-) -> Response<AnswerBody> {
+) -> Result<Response<AnswerBody>, ResetReason> {
     let _in_flight = server.traffic.begin();
     if let Err((status, why)) = speaks_grpc(&request) {
         let words = format!("http {}", status.as_u16());
         server.traffic.malformed(&words, why);
         let mut response = Response::new(Full::new(Bytes::from(why)).boxed_unsync());
         *response.status_mut() = status;
-        return response;
+        return Ok(response);
     }
-    match export(server, request).await {
-        Ok(message) => success(&message),
+    Ok(match export(server, line, request).await {
+        Ok(Reply::Success(message)) => success(&message, true),
+        Ok(Reply::Unfinished(message)) => success(&message, false),
+        Ok(Reply::Nothing(reason)) => return Err(reason),
         Err(failure) => {
             if failure.malformed {
                 let words = format!("grpc {}", name(failure.status.code()));
@@ -55,7 +79,7 @@ pub async fn answer<R: Receiver>(
                 .into_http::<Full<Bytes>>()
                 .map(BodyExt::boxed_unsync)
         }
-    }
+    })
 }
 
 fn speaks_grpc(request: &Request<Incoming>) -> Result<(), (StatusCode, &'static str)> {
@@ -77,8 +101,9 @@ fn speaks_grpc(request: &Request<Incoming>) -> Result<(), (StatusCode, &'static 
 
 async fn export<R: Receiver>(
     server: &Server<R>,
+    line: &Line,
     request: Request<Incoming>,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Reply, Failure> {
     let signal = signal_of(request.uri().path()).ok_or_else(|| {
         let why = format!("there is no method {:?}", request.uri().path());
         malformed(Status::unimplemented(why))
@@ -92,13 +117,19 @@ async fn export<R: Receiver>(
     })?;
     let limits = &server.limits;
     let max_bytes = limits.max_request_bytes;
-    let mut arrived = intake::read(
+    let strike = server.weather.strike(signal);
+    let stops_at = strike.as_ref().and_then(|strike| strike.stops_at());
+    let read = intake::read(
         request.into_body(),
         max_bytes.saturating_add(PREFIX_BYTES as u64),
+        stops_at,
         limits.body_timeout,
     )
-    .await
-    .map_err(refused)?;
+    .await;
+    let mut arrived = match (read, strike.as_ref()) {
+        (Err(Refusal::Stopped), Some(strike)) => return Ok(Reply::Nothing(strike.stop(line))),
+        (read, _) => read.map_err(refused)?,
+    };
     server.traffic.add_wire_bytes(arrived.body.len());
     let compressed = unframe(&mut arrived).map_err(|why| refused(Refusal::Malformed(why)))?;
     let compression = if compressed {
@@ -108,17 +139,64 @@ async fn export<R: Receiver>(
     };
     let receiver = &*server.receiver;
     let encoding = Encoding::Protobuf;
-    let answer = intake::take(receiver, signal, encoding, compression, arrived, max_bytes)
-        .map_err(refused)?;
+    let arrived_ns = arrived.monotonic_ns;
+    let treatment = strike.as_ref().and_then(|strike| strike.treatment());
+    let taken = intake::take(
+        receiver,
+        signal,
+        encoding,
+        compression,
+        arrived,
+        max_bytes,
+        treatment,
+    )
+    .map_err(refused)?;
     let unwanted = |status| Failure {
         status,
         malformed: false,
     };
-    match answer {
-        Answer::Accepted => Ok(export_response(signal, encoding, 0, "")),
-        Answer::Partial { rejected, why } => Ok(export_response(signal, encoding, rejected, &why)),
+    let effect = match strike {
+        None => Effect::AsItIs,
+        Some(strike) => strike.meet(line, Door::Grpc, &taken, arrived_ns).await,
+    };
+    match effect {
+        Effect::AsItIs => {}
+        Effect::Status {
+            status,
+            retry_after_ns,
+        } => return Err(unwanted(status_of(status, retry_after_ns))),
+        Effect::NoTrailers => {
+            let message = export_response(signal, encoding, 0, "");
+            return Ok(Reply::Unfinished(message));
+        }
+        Effect::Nonsense => return Ok(Reply::Success(NONSENSE.to_vec())),
+        Effect::Nothing(reason) => return Ok(Reply::Nothing(reason)),
+    }
+    let message = |rejected, why: &str| {
+        let message = export_response(signal, encoding, rejected, why);
+        Ok(Reply::Success(message))
+    };
+    match taken.answer {
+        Answer::Accepted => message(0, ""),
+        Answer::Partial { rejected, why } => message(rejected, &why),
         Answer::Unavailable(why) => Err(unwanted(Status::unavailable(why))),
         Answer::Refused(why) => Err(unwanted(Status::invalid_argument(why))),
+    }
+}
+
+/// The error of a fault, with `RetryInfo` where it asks the sender to wait.
+fn status_of(status: AnswerStatus, retry_after_ns: Option<u64>) -> Status {
+    let code = match status {
+        AnswerStatus::Grpc(code) => Code::from_i32(code as i32),
+        // The same failure in gRPC's words; scenarios name a code of the protocol that is spoken.
+        AnswerStatus::Http(_) => Code::Unavailable,
+    };
+    match retry_after_ns.map(Duration::from_nanos) {
+        None => Status::new(code, FAULT),
+        Some(wait) => {
+            let details = ErrorDetails::with_retry_info(Some(wait));
+            Status::with_error_details(code, FAULT, details)
+        }
     }
 }
 
@@ -159,15 +237,20 @@ fn unframe(arrived: &mut Arrived) -> Result<bool, String> {
     }
 }
 
-fn success(message: &[u8]) -> Response<AnswerBody> {
+fn success(message: &[u8], finished: bool) -> Response<AnswerBody> {
     let mut frame = BytesMut::with_capacity(PREFIX_BYTES + message.len());
     frame.extend_from_slice(&[0]);
     // An answer is a few bytes long.
     frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
     frame.extend_from_slice(message);
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    let body = Full::new(frame.freeze()).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let trailers = finished.then(|| {
+        let status = (
+            HeaderName::from_static("grpc-status"),
+            HeaderValue::from_static("0"),
+        );
+        Ok(HeaderMap::from_iter([status]))
+    });
+    let body = Full::new(frame.freeze()).with_trailers(std::future::ready(trailers));
     let mut response = Response::new(body.boxed_unsync());
     response
         .headers_mut()
@@ -186,10 +269,15 @@ fn refused(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Malformed(why) => malformed(Status::invalid_argument(why)),
         Refusal::TooLarge(why) => malformed(Status::resource_exhausted(why)),
-        Refusal::BrokenOff(why) => Failure {
-            status: Status::cancelled(why),
-            malformed: false,
-        },
+        Refusal::BrokenOff(why) => broken_off(why),
+        Refusal::Stopped => broken_off(refusal.to_string()),
+    }
+}
+
+fn broken_off(why: String) -> Failure {
+    Failure {
+        status: Status::cancelled(why),
+        malformed: false,
     }
 }
 

@@ -1,40 +1,64 @@
 //! OTLP over HTTP, protobuf and JSON. Source: the OTLP specification, section OTLP/HTTP.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::inflate::Compression;
 use super::intake::{self, Refusal};
-use super::server::{AnswerBody, Server};
+use super::server::{AnswerBody, Door, Server};
+use super::weather::{Effect, Line};
 use super::{Answer, Receiver};
 use crate::otlp::Encoding;
 use crate::otlp::status::{Code, Status, export_response};
+use crate::plan::{AnswerStatus, ResetReason};
 use crate::signal::Signal;
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
+/// What the sender of a struck request is told.
+const FAULT: &str = "a fault of the scenario";
+
+/// What neither protobuf nor JSON readers take.
+const NONSENSE: [u8; 12] = [0xff; 12];
+
+/// What goes out.
+enum Reply {
+    Success(Vec<u8>),
+    Nothing(ResetReason),
+}
 
 /// An answer that is not a success.
 struct Failure {
     http: StatusCode,
     code: Code,
     why: String,
+    /// How long the sender is asked to wait.
+    retry_after: Option<Duration>,
     /// The request was not valid OTLP, rather than not wanted or cut off.
     malformed: bool,
 }
 
 /// Answers one request.
+///
+/// # Errors
+/// When a fault leaves it without an answer; with the reason for which its stream is reset.
 pub async fn answer<R: Receiver>(
     server: &Server<R>,
+    line: &Line,
     request: Request<Incoming>,
-) -> Response<AnswerBody> {
+) -> Result<Response<AnswerBody>, ResetReason> {
     let _in_flight = server.traffic.begin();
     let encoding = encoding_of(request.headers());
-    match export(server, request, encoding).await {
-        Ok(body) => respond(StatusCode::OK, encoding.unwrap_or(Encoding::Protobuf), body),
+    Ok(match export(server, line, request, encoding).await {
+        Ok(Reply::Nothing(reason)) => return Err(reason),
+        Ok(Reply::Success(body)) => {
+            respond(StatusCode::OK, encoding.unwrap_or(Encoding::Protobuf), body)
+        }
         Err(failure) => {
             if failure.malformed {
                 let status = format!("http {}", failure.http.as_u16());
@@ -48,16 +72,21 @@ pub async fn answer<R: Receiver>(
                 let allowed = HeaderValue::from_static("POST");
                 response.headers_mut().insert(ALLOW, allowed);
             }
+            if let Some(wait) = failure.retry_after {
+                let seconds = HeaderValue::from(wait.as_secs());
+                response.headers_mut().insert(RETRY_AFTER, seconds);
+            }
             response
         }
-    }
+    })
 }
 
 async fn export<R: Receiver>(
     server: &Server<R>,
+    line: &Line,
     request: Request<Incoming>,
     encoding: Option<Encoding>,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Reply, Failure> {
     let path = request.uri().path();
     let signal = Signal::ALL
         .into_iter()
@@ -94,29 +123,73 @@ async fn export<R: Receiver>(
 
     let limits = &server.limits;
     let max_bytes = limits.max_request_bytes;
-    let arrived = intake::read(request.into_body(), max_bytes, limits.body_timeout)
-        .await
-        .map_err(refused)?;
+    let strike = server.weather.strike(signal);
+    let stops_at = strike.as_ref().and_then(|strike| strike.stops_at());
+    let timeout = limits.body_timeout;
+    let read = intake::read(request.into_body(), max_bytes, stops_at, timeout).await;
+    let arrived = match (read, strike.as_ref()) {
+        (Err(Refusal::Stopped), Some(strike)) => return Ok(Reply::Nothing(strike.stop(line))),
+        (read, _) => read.map_err(refused)?,
+    };
     server.traffic.add_wire_bytes(arrived.body.len());
     let receiver = &*server.receiver;
-    let answer = intake::take(receiver, signal, encoding, compression, arrived, max_bytes)
-        .map_err(refused)?;
-    match answer {
-        Answer::Accepted => Ok(export_response(signal, encoding, 0, "")),
-        Answer::Partial { rejected, why } => Ok(export_response(signal, encoding, rejected, &why)),
-        Answer::Unavailable(why) => Err(Failure {
-            http: StatusCode::SERVICE_UNAVAILABLE,
-            code: Code::Unavailable,
-            why,
-            malformed: false,
-        }),
-        Answer::Refused(why) => Err(Failure {
-            http: StatusCode::BAD_REQUEST,
-            code: Code::InvalidArgument,
-            why,
-            malformed: false,
-        }),
+    let arrived_ns = arrived.monotonic_ns;
+    let treatment = strike.as_ref().and_then(|strike| strike.treatment());
+    let taken = intake::take(
+        receiver,
+        signal,
+        encoding,
+        compression,
+        arrived,
+        max_bytes,
+        treatment,
+    )
+    .map_err(refused)?;
+    let effect = match strike {
+        None => Effect::AsItIs,
+        Some(strike) => strike.meet(line, Door::Http, &taken, arrived_ns).await,
+    };
+    match effect {
+        // HTTP/1 has no trailers to leave out.
+        Effect::AsItIs | Effect::NoTrailers => {}
+        Effect::Status {
+            status,
+            retry_after_ns,
+        } => {
+            let mut failure = unwanted(status_of(status), Code::Unavailable, FAULT.to_owned());
+            failure.retry_after = retry_after_ns.map(Duration::from_nanos);
+            return Err(failure);
+        }
+        Effect::Nonsense => return Ok(Reply::Success(NONSENSE.to_vec())),
+        Effect::Nothing(reason) => return Ok(Reply::Nothing(reason)),
     }
+    let body = |rejected, why: &str| {
+        let body = export_response(signal, encoding, rejected, why);
+        Ok(Reply::Success(body))
+    };
+    match taken.answer {
+        Answer::Accepted => body(0, ""),
+        Answer::Partial { rejected, why } => body(rejected, &why),
+        Answer::Unavailable(why) => {
+            let http = StatusCode::SERVICE_UNAVAILABLE;
+            Err(unwanted(http, Code::Unavailable, why))
+        }
+        Answer::Refused(why) => {
+            let http = StatusCode::BAD_REQUEST;
+            Err(unwanted(http, Code::InvalidArgument, why))
+        }
+    }
+}
+
+/// The code of a fault.
+fn status_of(status: AnswerStatus) -> StatusCode {
+    match status {
+        AnswerStatus::Http(code) => StatusCode::from_u16(code),
+        // The same failure in HTTP's words; scenarios name a code of the protocol that is spoken.
+        AnswerStatus::Grpc(_) => Ok(StatusCode::SERVICE_UNAVAILABLE),
+    }
+    // Scenarios name codes in the range of errors only.
+    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
@@ -131,12 +204,20 @@ fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-fn malformed(http: StatusCode, code: Code, why: String) -> Failure {
+fn unwanted(http: StatusCode, code: Code, why: String) -> Failure {
     Failure {
         http,
         code,
         why,
+        retry_after: None,
+        malformed: false,
+    }
+}
+
+fn malformed(http: StatusCode, code: Code, why: String) -> Failure {
+    Failure {
         malformed: true,
+        ..unwanted(http, code, why)
     }
 }
 
@@ -146,12 +227,11 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::TooLarge(why) => {
             malformed(StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, why)
         }
-        Refusal::BrokenOff(why) => Failure {
-            http: StatusCode::REQUEST_TIMEOUT,
-            code: Code::Unavailable,
-            why,
-            malformed: false,
-        },
+        Refusal::BrokenOff(why) => unwanted(StatusCode::REQUEST_TIMEOUT, Code::Unavailable, why),
+        Refusal::Stopped => {
+            let why = refusal.to_string();
+            unwanted(StatusCode::REQUEST_TIMEOUT, Code::Unavailable, why)
+        }
     }
 }
 

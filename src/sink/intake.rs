@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
 use super::inflate::{Compression, InflateError, inflate};
-use super::{Answer, Receiver, Request};
+use super::{Receiver, Request, Taken, Treatment};
 use crate::clock::monotonic_ns;
 use crate::otlp::{Encoding, Malformed, to_protobuf};
 use crate::signal::Signal;
@@ -24,6 +24,9 @@ pub enum Refusal {
     /// The sender went away, or was too slow. That is weather, not a malformed request.
     #[error("{0}")]
     BrokenOff(String),
+    /// It came as far as it was to be read.
+    #[error("stopped there")]
+    Stopped,
 }
 
 /// A body as it came, and when the last byte of it had been read.
@@ -33,16 +36,27 @@ pub struct Arrived {
     pub monotonic_ns: u64,
 }
 
-/// Reads a body of at most `max_bytes`, within `timeout`.
+/// Reads a body of at most `max_bytes`, within `timeout`, and stops once `stop_at` bytes have come.
 ///
 /// # Errors
-/// When it is larger, or does not arrive.
-pub async fn read(body: Incoming, max_bytes: u64, timeout: Duration) -> Result<Arrived, Refusal> {
-    let too_large = || Refusal::TooLarge(format!("the request has more than {max_bytes} bytes"));
-    if body.size_hint().lower() > max_bytes {
-        return Err(too_large());
-    }
-    let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+/// When it is larger, does not arrive, or was stopped.
+pub async fn read(
+    body: Incoming,
+    max_bytes: u64,
+    stop_at: Option<u64>,
+    timeout: Duration,
+) -> Result<Arrived, Refusal> {
+    let too_large = || match stop_at {
+        None => Refusal::TooLarge(format!("the request has more than {max_bytes} bytes")),
+        Some(_) => Refusal::Stopped,
+    };
+    let limit = match stop_at {
+        None if body.size_hint().lower() > max_bytes => return Err(too_large()),
+        None => max_bytes,
+        Some(0) => return Err(Refusal::Stopped),
+        Some(bytes) => max_bytes.min(bytes - 1),
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let reading = Limited::new(body, limit).collect();
     match tokio::time::timeout(timeout, reading).await {
         Ok(Ok(body)) => Ok(Arrived {
@@ -66,7 +80,8 @@ pub fn take(
     compression: Compression,
     arrived: Arrived,
     max_bytes: u64,
-) -> Result<Answer, Refusal> {
+    treatment: Option<Treatment>,
+) -> Result<Taken, Refusal> {
     let inflated = inflate(compression, arrived.body, max_bytes).map_err(|error| match error {
         InflateError::TooLarge(_) => Refusal::TooLarge(error.to_string()),
         InflateError::Corrupt(_) => Refusal::Malformed(error.to_string()),
@@ -77,6 +92,7 @@ pub fn take(
             signal,
             body: &body,
             arrived_monotonic_ns: arrived.monotonic_ns,
+            treatment,
         })
         .map_err(refusal)
 }

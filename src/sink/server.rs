@@ -1,6 +1,7 @@
 //! Accepts connections and serves them, within limits.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +16,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use super::gate::Gated;
 use super::traffic::Traffic;
+use super::unanswered::Unanswered;
+use super::weather::{Line, Weather};
 use super::{Receiver, grpc, http};
 
 /// The body of every answer.
@@ -63,6 +67,7 @@ pub struct Server<R> {
     pub receiver: Arc<R>,
     pub traffic: Arc<Traffic>,
     pub limits: Limits,
+    pub weather: Weather,
 }
 
 impl<R: Receiver> Server<R> {
@@ -98,34 +103,54 @@ impl<R: Receiver> Server<R> {
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let Some(tls) = tls else {
-            return self.requests(stream, door).await;
-        };
-        let handshake = tls.accept(stream);
-        let timeout = self.limits.header_timeout;
-        // A failed handshake is between the sender and its certificates; there is no request.
-        if let Ok(Ok(stream)) = tokio::time::timeout(timeout, handshake).await {
-            self.requests(stream, door).await;
+        let line = self.weather.admit();
+        let stream = Gated::new(stream, Arc::clone(&line.gate));
+        tokio::select! {
+            () = line.gate.until_cut() => {}
+            () = self.talk(stream, door, tls, &line) => {}
         }
     }
 
-    async fn requests<S>(self: Arc<Self>, stream: S, door: Door)
+    async fn talk(
+        self: Arc<Self>,
+        stream: Gated,
+        door: Door,
+        tls: Option<TlsAcceptor>,
+        line: &Arc<Line>,
+    ) {
+        let Some(usual) = tls else {
+            return self.requests(stream, door, line).await;
+        };
+        let tls = self.weather.acceptor(line).unwrap_or(usual);
+        let handshake = tls.accept(stream);
+        let timeout = self.limits.header_timeout;
+        // A failed handshake is between the sender and its certificates; there is no request.
+        let shaken = tokio::time::timeout(timeout, handshake).await;
+        line.shook_hands(matches!(shaken, Ok(Ok(_))));
+        if let Ok(Ok(stream)) = shaken {
+            self.requests(stream, door, line).await;
+        }
+    }
+
+    async fn requests<S>(self: Arc<Self>, stream: S, door: Door, line: &Arc<Line>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
         let header_timeout = self.limits.header_timeout;
+        let own = Arc::clone(line);
         let service = service_fn(move |request| {
             heard.store(true, Ordering::Relaxed);
             let server = Arc::clone(&self);
+            let line = Arc::clone(&own);
             async move {
                 let answer = match door {
-                    Door::Grpc => grpc::answer(&server, request).await,
-                    Door::Http => http::answer(&server, request).await,
+                    Door::Grpc => grpc::answer(&server, &line, request).await,
+                    Door::Http => http::answer(&server, &line, request).await,
                 };
                 server.traffic.hold_while_frozen().await;
-                Ok::<_, Infallible>(answer)
+                answer.map_err(Unanswered::from)
             }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -136,17 +161,25 @@ impl<R: Receiver> Server<R> {
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout);
         builder.http2().timer(TokioTimer::new());
-        let serving = builder.serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let silence = async {
             tokio::time::sleep(header_timeout).await;
             if spoken.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
         };
+        let mut silence = pin!(silence);
+        let mut leaving = false;
         // A connection that breaks is weather; what was counted on it stays counted.
-        tokio::select! {
-            _ = serving => {}
-            () = silence => {}
+        loop {
+            tokio::select! {
+                _ = serving.as_mut() => return,
+                () = silence.as_mut() => return,
+                () = line.until_leaving(), if !leaving => {
+                    serving.as_mut().graceful_shutdown();
+                    leaving = true;
+                }
+            }
         }
     }
 }
@@ -170,6 +203,7 @@ mod tests {
                 header_timeout: SHORT,
                 body_timeout: SHORT,
             },
+            weather: Weather::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

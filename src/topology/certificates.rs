@@ -1,12 +1,16 @@
 //! Certificates for an encrypted line: made for one run and kept in memory, or read from files.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
+    date_time_ymd,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::plan::TlsPlan;
+use crate::plan::{FaultKind, Plan, TlsFault, TlsPlan};
 use crate::role::control::{ClientTls, SinkTls};
 
 /// PEM texts for both ends of the line.
@@ -15,16 +19,27 @@ pub(super) struct Certificates {
     ca: String,
     sink: (String, String),
     client: Option<(String, String)>,
+    /// What the sink shows during faults of TLS.
+    wrong: Vec<(TlsFault, String, String)>,
 }
 
 impl Certificates {
     /// What the plan asks for, for a sink at `address`; `None` for a line in the clear.
-    pub(super) fn of(plan: &TlsPlan, address: IpAddr) -> Result<Option<Self>, String> {
-        match plan {
+    pub(super) fn of(plan: &Plan, address: IpAddr) -> Result<Option<Self>, String> {
+        let faults: BTreeSet<TlsFault> = plan
+            .faults
+            .iter()
+            .filter_map(|fault| match fault.kind {
+                FaultKind::Tls(fault) => Some(fault),
+                _ => None,
+            })
+            .collect();
+        let made = |error| format!("cannot make the run's certificates: {error}");
+        match &plan.client.tls {
             TlsPlan::Off => Ok(None),
-            TlsPlan::Generated { mutual } => generate(*mutual, address)
-                .map(Some)
-                .map_err(|error| format!("cannot make the run's certificates: {error}")),
+            TlsPlan::Generated { mutual } => {
+                generate(*mutual, address, &faults).map(Some).map_err(made)
+            }
             TlsPlan::Given {
                 ca,
                 cert,
@@ -37,6 +52,11 @@ impl Certificates {
                     Some(pair) => Some((read(&pair.cert)?, read(&pair.key)?)),
                     None => None,
                 },
+                // The user's authority signs nothing for us: only a stranger's certificate is to be had.
+                wrong: match faults.contains(&TlsFault::UnknownCa) {
+                    true => vec![unknown_ca().map_err(made)?],
+                    false => Vec::new(),
+                },
             })),
         }
     }
@@ -46,6 +66,7 @@ impl Certificates {
             cert: self.sink.0.clone(),
             key: self.sink.1.clone(),
             client_ca: self.client.is_some().then(|| self.ca.clone()),
+            wrong: self.wrong.clone(),
         }
     }
 
@@ -70,19 +91,75 @@ fn authority(path: &str) -> Result<String, String> {
     }
 }
 
-fn generate(mutual: bool, address: IpAddr) -> Result<Certificates, rcgen::Error> {
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+fn generate(
+    mutual: bool,
+    address: IpAddr,
+    faults: &BTreeSet<TlsFault>,
+) -> Result<Certificates, rcgen::Error> {
+    let issuer = issuer("squall")?;
+    let mut wrong = Vec::new();
+    for fault in faults {
+        wrong.push(match fault {
+            TlsFault::Expired => {
+                let mut params = params("localhost")?;
+                params.not_before = date_time_ymd(2020, 1, 1);
+                params.not_after = date_time_ymd(2020, 2, 1);
+                signed(*fault, params, &issuer)?
+            }
+            TlsFault::WrongHost => signed(*fault, params("wrong-host.invalid")?, &issuer)?,
+            TlsFault::UnknownCa => unknown_ca()?,
+            TlsFault::HandshakeStall => continue,
+        });
+    }
     let leaf = || -> Result<(String, String), rcgen::Error> {
-        let key = KeyPair::generate()?;
-        let names = vec!["localhost".to_owned(), address.to_string()];
-        let cert = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
-        Ok((cert.pem(), key.serialize_pem()))
+        let mut params = params("localhost")?;
+        let address = SanType::IpAddress(address);
+        params.subject_alt_names.push(address);
+        leaf(params, &issuer)
     };
     Ok(Certificates {
         ca: issuer.pem(),
         sink: leaf()?,
         client: if mutual { Some(leaf()?) } else { None },
+        wrong,
     })
+}
+
+/// An authority. One of the same name would be taken for the other, and refused for its signature.
+fn issuer(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::<String>::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+}
+
+fn params(host: &str) -> Result<CertificateParams, rcgen::Error> {
+    CertificateParams::new(vec![host.to_owned()])
+}
+
+/// Certificate and key.
+fn leaf(
+    params: CertificateParams,
+    issuer: &CertifiedIssuer<'_, KeyPair>,
+) -> Result<(String, String), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let cert = params.signed_by(&key, issuer)?;
+    Ok((cert.pem(), key.serialize_pem()))
+}
+
+fn signed(
+    fault: TlsFault,
+    params: CertificateParams,
+    issuer: &CertifiedIssuer<'_, KeyPair>,
+) -> Result<(TlsFault, String, String), rcgen::Error> {
+    let (cert, key) = leaf(params, issuer)?;
+    Ok((fault, cert, key))
+}
+
+fn unknown_ca() -> Result<(TlsFault, String, String), rcgen::Error> {
+    signed(
+        TlsFault::UnknownCa,
+        params("localhost")?,
+        &issuer("nobody known")?,
+    )
 }

@@ -7,7 +7,7 @@ use squall::signal::Signal;
 use crate::harness::{Finished, run};
 
 /// A short load of spans and log records, with room in every queue.
-fn scenario(more: &str) -> String {
+pub fn scenario(more: &str) -> String {
     format!(
         "
 scenario: planted
@@ -26,7 +26,7 @@ load:
     )
 }
 
-fn assert_exactly(finished: &Finished, signal: Signal, class: Class, oracle_class: &str) {
+pub fn assert_exactly(finished: &Finished, signal: Signal, class: Class, oracle_class: &str) {
     let expected = finished.oracle(oracle_class, signal.as_str());
     let found = finished.class(signal, class);
     assert!(
@@ -42,7 +42,7 @@ fn assert_exactly(finished: &Finished, signal: Signal, class: Class, oracle_clas
     finished.assert_closes();
 }
 
-fn assert_clean(finished: &Finished, signal: &str) {
+pub fn assert_clean(finished: &Finished, signal: &str) {
     let generated = finished.count(signal, "generated");
     assert!(generated > 0);
     assert_eq!(

@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::answer::AnswerFile;
 use super::link_fault::{BandwidthFile, CorruptFile, LatencyFile, PartFile, SlicerFile};
-use crate::plan::{Direction, Per, RoleName};
+use crate::plan::{Direction, Per, RoleName, TlsFault};
 use crate::scenario::units::{Bytes, Share, Time};
+use crate::signal::Signal;
 
 mod packets;
 
@@ -80,6 +82,14 @@ pub struct FaultFile {
     pub descriptors: Option<DescriptorsFile>,
     /// Another process uses CPU and memory of the machine.
     pub stress: Option<StressFile>,
+    /// The sink answers badly, or not at all.
+    pub answer: Option<AnswerFile>,
+    /// Of an answer fault: share of the requests, or connections, that it strikes. Default 100%.
+    pub share: Option<Share>,
+    /// Of an answer fault: strikes only requests of this signal. Default: of every signal.
+    pub signal: Option<Signal>,
+    /// The sink's TLS handshakes go wrong.
+    pub tls_fault: Option<TlsFault>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

@@ -6,6 +6,7 @@ use super::super::units::show_ns;
 use super::{Planner, is_name};
 use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, RunPlan, Toxicity};
 
+mod answers;
 mod delays;
 mod link;
 mod packets;
@@ -89,8 +90,9 @@ impl Planner<'_> {
         self.link_kinds(path, file, via, &mut kinds);
         self.packet_kinds(path, file, via, &mut kinds);
         self.process_kinds(path, file, &mut kinds);
+        self.answer_kinds(path, file, &mut kinds);
         let of_link = [&link::KINDS[..], &packets::KINDS[..]].concat();
-        let names = [&of_link[..], &process::KINDS[..]].concat();
+        let names = [&of_link[..], &process::KINDS[..], &answers::KINDS[..]].concat();
         let kind = self.only_one(path, &names, kinds)?;
         if !matches!(kind, FaultKind::Link { .. }) {
             for (key, is_there) in [
@@ -150,6 +152,8 @@ fn families(kind: &FaultKind) -> Vec<&'static str> {
         FaultKind::Link { fault, .. } => fault.parts().iter().map(link::family).collect(),
         FaultKind::Process { .. } => vec!["a fault of one process"],
         FaultKind::Stress { .. } => vec!["stress"],
+        FaultKind::Answer { fault, .. } => vec![fault.kind()],
+        FaultKind::Tls(_) => vec!["a fault of TLS"],
     }
 }
 
@@ -163,6 +167,10 @@ fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
         }
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
         (FaultKind::Stress { .. }, FaultKind::Stress { .. }) => true,
+        (FaultKind::Answer { signal: a, .. }, FaultKind::Answer { signal: b, .. }) => {
+            a.is_none() || b.is_none() || a == b
+        }
+        (FaultKind::Tls(_), FaultKind::Tls(_)) => true,
         _ => false,
     };
     let others = families(&b.kind);

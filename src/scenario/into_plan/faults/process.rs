@@ -165,6 +165,22 @@ impl Planner<'_> {
         let of_sink = plan.faults.iter().any(|fault| {
             matches!(fault.kind, FaultKind::Process { role: RoleName::Sink, fault } if fault.restarts())
         });
+        let at_once = plan.faults.iter().find(|fault| {
+            matches!(fault.kind, FaultKind::Answer { .. } | FaultKind::Tls(_))
+                && plan.faults.iter().any(|other| {
+                    matches!(other.kind, FaultKind::Process { role: RoleName::Sink, fault } if fault.restarts())
+                        && other.start_ns < fault.end_ns.unwrap_or(u64::MAX)
+                        && fault.start_ns < other.end_ns.unwrap_or(u64::MAX)
+                })
+        });
+        if let Some(fault) = at_once {
+            let message = format!("`{}` would not outlive a restart of the sink", fault.name);
+            self.problem(
+                "faults",
+                message,
+                "end it before, or begin it after the restart",
+            );
+        }
         if of_sink && !plan.sink.plant.is_empty() {
             self.problem(
                 "sink.plant",
