@@ -20,6 +20,9 @@ pub struct Evidence {
     /// What the metrics of each series should add up to and did.
     pub sums: Vec<SeriesSum>,
     pub sink: SinkEvidence,
+    /// What the sink says that it answered to requests that a fault of answers struck.
+    #[serde(default)]
+    pub answers: Vec<AnswerLine>,
     pub faults: Vec<FaultEvidence>,
     pub times: Times,
     pub series: Series,
@@ -243,6 +246,22 @@ pub struct SinkSignal {
     pub by_segment: Vec<Latencies>,
     /// Delivery latency by one-second bin of the due time.
     pub by_due_bin: Vec<Latencies>,
+}
+
+/// One answer of the sink's that was not what the request deserved, by the sink's own account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerLine {
+    pub at_ns: u64,
+    pub signal: Signal,
+    /// Producer and sequence of one of the request's items, where it has any that are known.
+    pub first: Option<(u16, u64)>,
+    pub items: u64,
+    /// `grpc UNAVAILABLE`, `http 503`, `none`.
+    pub answer: String,
+    /// The wait that it asked for, by RetryInfo or Retry-After.
+    pub retry_after_ns: Option<u64>,
+    /// Whether the items were taken all the same.
+    pub accepted: bool,
 }
 
 /// What became of one planned fault.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use crate::evidence::AnswerLine;
 use crate::evidence::{ItemRange, OutcomeKind};
 use crate::ids::PointKey;
 use crate::signal::Signal;
@@ -19,6 +20,8 @@ use crate::signal::Signal;
 pub const BATCHES_FILE: &str = "batches.jsonl";
 /// File of the sink's [`PointsLine`]s in the evidence folder.
 pub const POINTS_FILE: &str = "points.jsonl";
+/// File of the sink's [`AnswerLine`]s in the evidence folder; missing where no answer was struck.
+pub const ANSWERS_FILE: &str = "answers.jsonl";
 /// File of the client's [`SeriesLine`]s, written before the load starts.
 pub const METRIC_SERIES_FILE: &str = "metric-series.jsonl";
 

@@ -1,5 +1,6 @@
 //! Tests of the whole program: real runs of the built executable, judged by something else.
 
+mod conformance;
 mod harness;
 mod interrupts;
 mod planted;
