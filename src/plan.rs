@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod dns;
 pub mod expectation;
 mod fault;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub mod schedule;
 pub mod secret;
 pub mod windows;
 
+pub use dns::{DnsFault, Resolve, SINK_NAME};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
 pub use link_fault::{Delay, Distribution, LinkFault, Loss, Queue};
 
@@ -250,6 +252,8 @@ pub struct ClientPlan {
     /// Headers of every request. Values are secrets.
     pub headers: BTreeMap<String, Secret>,
     pub tls: TlsPlan,
+    #[serde(default)]
+    pub resolve: Resolve,
     pub temporality: Temporality,
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::plan::windows::segments;
-use crate::plan::{Plan, Protocol, RoleName};
+use crate::plan::{Plan, Protocol, RoleName, Resolve, SINK_NAME};
 use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
 
 mod certificates;
@@ -102,6 +102,7 @@ impl Topology {
             },
             seed: plan.seed,
             buffer_bytes: plan.link.buffer_bytes,
+            dns: plan.client.resolve == Resolve::Dns,
         });
         let mut link = RoleProcess::spawn(RoleName::Link, run_folder, &[], reports_in.clone())?;
         let link_ready = ready(&mut link, &link_setup, &mut reports, run_folder).await?;
@@ -118,7 +119,13 @@ impl Topology {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
                 .collect(),
-            endpoint: endpoint(&link_ready.grpc, certificates.is_some()),
+            endpoint: endpoint(
+                &link_ready.grpc,
+                certificates.is_some(),
+                plan.client.resolve,
+            ),
+            // Empty where no names are looked up.
+            name_server: link_ready.dns.parse().ok(),
             tls: certificates.as_ref().map(Certificates::for_client),
             evidence: evidence.clone(),
         }));
@@ -150,12 +157,16 @@ impl Topology {
     }
 }
 
-/// Certificates are made for `localhost`, so an encrypted line is spoken to by that name.
-fn endpoint(link: &str, encrypted: bool) -> String {
-    match (encrypted, link.rsplit_once(':')) {
-        (true, Some((_, port))) => format!("https://localhost:{port}"),
-        _ => format!("http://{link}"),
-    }
+/// Certificates are made for names, so an encrypted line is spoken to by one.
+fn endpoint(link: &str, encrypted: bool, resolve: Resolve) -> String {
+    let (address, port) = link.rsplit_once(':').unwrap_or((link, ""));
+    let scheme = if encrypted { "https" } else { "http" };
+    let host = match (resolve, encrypted) {
+        (Resolve::Dns, _) => SINK_NAME,
+        (Resolve::Address, true) => "localhost",
+        (Resolve::Address, false) => address,
+    };
+    format!("{scheme}://{host}:{port}")
 }
 
 async fn ready(

@@ -40,9 +40,10 @@ impl Role {
             upstream: upstream.local_addr().unwrap().to_string(),
             seed: 1,
             buffer_bytes: 1 << 20,
+            dns: false,
         });
         let mut role = Self::start(&serde_json::to_string(&setup).unwrap());
-        let Some(Report::Ready(Ready { grpc, http })) = role.reports.next() else {
+        let Some(Report::Ready(Ready { grpc, http, .. })) = role.reports.next() else {
             panic!("not ready");
         };
         assert_eq!(grpc, http);

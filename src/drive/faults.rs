@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use super::live::Live;
 use crate::clock::RunClock;
 use crate::evidence::{FaultEvidence, LinkSample, Series};
-use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
+use crate::plan::{Direction, FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
 use crate::role::control::Command;
 use crate::topology::Topology;
 
@@ -15,6 +15,8 @@ use crate::topology::Topology;
 const PROXY: &str = "proxy";
 /// Backend of process faults.
 const SIGNAL: &str = "signal";
+/// Backend of faults of names.
+const NAME_SERVER: &str = "name server";
 
 #[derive(Debug)]
 struct Entry {
@@ -45,6 +47,7 @@ impl FaultLog {
                     backend: match fault.kind {
                         FaultKind::Link { .. } => PROXY,
                         FaultKind::Process { .. } => SIGNAL,
+                        FaultKind::Dns(_) => NAME_SERVER,
                     }
                     .to_owned(),
                     started_ns: None,
@@ -114,7 +117,7 @@ impl FaultLog {
                 }
                 Ok(())
             }
-            FaultKind::Link { .. } => Ok(()),
+            FaultKind::Link { .. } | FaultKind::Dns(_) => Ok(()),
         }
     }
 
@@ -196,9 +199,12 @@ impl FaultLog {
     pub fn judge_healing(&mut self, series: &Series) {
         let ends_ns: Vec<Option<u64>> = self.entries.iter().map(|e| e.evidence.ended_ns).collect();
         for entry in &mut self.entries {
-            let (FaultKind::Link { direction, .. }, Some(end_ns)) =
-                (&entry.plan.kind, entry.evidence.ended_ns)
-            else {
+            let direction = match entry.plan.kind {
+                FaultKind::Link { direction, .. } => direction,
+                FaultKind::Dns(_) => Direction::Both,
+                FaultKind::Process { .. } => continue,
+            };
+            let Some(end_ns) = entry.evidence.ended_ns else {
                 continue;
             };
             let passed = |bytes: fn(&LinkSample) -> u64| {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dns::DnsFault;
 use super::link_fault::LinkFault;
 
 /// One fault with its window.
@@ -33,6 +34,8 @@ pub enum FaultKind {
         role: RoleName,
         fault: ProcessFault,
     },
+    /// Of the name server beside the link.
+    Dns(DnsFault),
 }
 
 /// Who makes a fault happen.
@@ -96,7 +99,7 @@ impl FaultKind {
     /// Who makes it happen.
     pub const fn injector(&self) -> Injector {
         match self {
-            FaultKind::Link { .. } => Injector::Role(RoleName::Link),
+            FaultKind::Link { .. } | FaultKind::Dns(_) => Injector::Role(RoleName::Link),
             FaultKind::Process { .. } => Injector::Controller,
         }
     }
@@ -112,6 +115,7 @@ impl FaultKind {
                 };
                 format!("{}.{what}", role.as_str())
             }
+            FaultKind::Dns(fault) => format!("dns.{}", fault.as_str()),
         }
     }
 }

@@ -30,8 +30,12 @@ pub struct ClientSetup {
     pub client: ClientPlan,
     /// `client.headers` with their values: never printed, never stored.
     pub headers: Vec<(String, String)>,
-    /// `http://127.0.0.1:PORT` or `https://localhost:PORT`, without a signal's path.
+    /// `http://127.0.0.1:PORT` or `https://localhost:PORT`, without a signal's path; with
+    /// [`crate::plan::SINK_NAME`] for a host where names are looked up.
     pub endpoint: String,
+    /// The name server, `127.0.0.1:PORT`, where names are looked up.
+    #[serde(default)]
+    pub name_server: Option<std::net::SocketAddr>,
     pub tls: Option<ClientTls>,
     pub evidence: PathBuf,
 }
@@ -50,6 +54,9 @@ pub struct LinkSetup {
     pub upstream: String,
     pub seed: u64,
     pub buffer_bytes: u64,
+    /// Whether the client looks names up, at a name server beside the link.
+    #[serde(default)]
+    pub dns: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -139,4 +146,7 @@ pub enum Report {
 pub struct Ready {
     pub grpc: String,
     pub http: String,
+    /// Of the link: its name server, where it was to have one.
+    #[serde(default)]
+    pub dns: String,
 }

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::control::{Command, LinkSetup, Report, Setup};
+use super::control::{Command, LinkSetup, Ready, Report, Setup};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
 use crate::plan::FaultKind;
 
 mod backend;
+mod dns;
 mod proof;
 mod proxy;
 
 use backend::Backend;
+use dns::Dns;
 use proxy::Proxy;
 
 /// How often the link's counters are reported once the run has started.
@@ -38,7 +40,12 @@ pub fn run() -> Result<(), RoleError> {
 async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
     let mut link: Box<dyn Backend> = Box::new(Proxy::up(&setup).await?);
     let mut commands = stdio::commands();
-    stdio::report(&Report::Ready(link.ready()));
+    let dns = Dns::up(setup.dns).await?;
+    let ready = Ready {
+        dns: dns.address(),
+        ..link.ready()
+    };
+    stdio::report(&Report::Ready(ready));
 
     let mut clock: Option<RunClock> = None;
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
@@ -54,7 +61,7 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
         match command {
             Some(Command::Start(run_clock)) => clock = Some(run_clock),
             Some(Command::Finish) | None => break,
-            Some(other) => match obey(link.as_mut(), other, clock).await {
+            Some(other) => match obey(link.as_mut(), &dns, other, clock).await {
                 Ok(done) => stdio::report(&done),
                 Err(why) => stdio::report(&Report::Failed { why }),
             },
@@ -68,6 +75,7 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
 /// Begins or ends a fault.
 async fn obey(
     link: &mut dyn Backend,
+    dns: &Dns,
     command: Command,
     clock: Option<RunClock>,
 ) -> Result<Report, String> {
@@ -88,8 +96,18 @@ async fn obey(
             let at_ns = offset_ns(link.start_fault(fault, direction, kind).await?);
             Ok(Report::FaultStarted { fault, at_ns })
         }
+        Command::StartFault {
+            fault,
+            kind: FaultKind::Dns(kind),
+        } => {
+            let at_ns = offset_ns(dns.start_fault(fault, kind, link).await?);
+            Ok(Report::FaultStarted { fault, at_ns })
+        }
         Command::EndFault { fault } => {
-            let (ended_ns, proof) = link.end_fault(fault).await?;
+            let (ended_ns, proof) = match dns.end_fault(fault) {
+                Some(ended) => ended,
+                None => link.end_fault(fault).await?,
+            };
             Ok(Report::FaultEnded {
                 fault,
                 at_ns: offset_ns(ended_ns),

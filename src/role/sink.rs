@@ -74,6 +74,7 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
     let ready = Ready {
         grpc: grpc.local_addr()?.to_string(),
         http: http.local_addr()?.to_string(),
+        ..Ready::default()
     };
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, acceptor.clone()));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, acceptor));

@@ -62,6 +62,7 @@ pub fn into_plan(
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
+    planner.names(file, &mut plan);
     let known: Vec<String> = file
         .faults
         .iter()

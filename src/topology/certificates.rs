@@ -4,7 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::plan::TlsPlan;
+use crate::plan::{SINK_NAME, TlsPlan};
 use crate::role::control::{ClientTls, SinkTls};
 
 /// PEM texts for both ends of the line.
@@ -74,8 +74,8 @@ fn generate(mutual: bool) -> Result<Certificates, rcgen::Error> {
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     let leaf = || -> Result<(String, String), rcgen::Error> {
         let key = KeyPair::generate()?;
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let cert = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
+        let names = ["localhost", "127.0.0.1", SINK_NAME].map(str::to_owned);
+        let cert = CertificateParams::new(names.to_vec())?.signed_by(&key, &issuer)?;
         Ok((cert.pem(), key.serialize_pem()))
     };
     Ok(Certificates {

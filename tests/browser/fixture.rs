@@ -599,6 +599,7 @@ fn plan() -> Plan {
             shutdown_timeout_ns: 5 * SECOND,
             headers: BTreeMap::from([("authorization".to_owned(), secret::Secret::new("hunter2"))]),
             tls: TlsPlan::Off,
+            resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
         },
         link: LinkPlan {

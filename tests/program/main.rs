@@ -3,6 +3,7 @@
 mod conformance;
 mod harness;
 mod interrupts;
+mod names;
 mod planted;
 mod quickstart;
 mod weather;

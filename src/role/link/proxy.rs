@@ -39,6 +39,7 @@ impl Backend for Proxy {
         Ready {
             grpc: address.clone(),
             http: address,
+            ..Ready::default()
         }
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::plan::{Direction, RoleName};
+use crate::plan::{Direction, DnsFault, RoleName};
 use crate::scenario::units::{ByteRate, Time};
 
 /// One fault: when, where, and exactly one kind.
@@ -32,6 +32,9 @@ pub struct FaultFile {
     pub kill: Option<RoleName>,
     /// SIGSTOP until the fault ends.
     pub pause: Option<RoleName>,
+    /// The name server fails, or gives an address where nobody listens. Open connections are reset
+    /// when it starts.
+    pub dns: Option<DnsFault>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

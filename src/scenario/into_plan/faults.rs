@@ -6,6 +6,7 @@ use super::super::units::show_ns;
 use super::{Planner, is_name};
 use crate::plan::{FaultKind, FaultPlan, LinkFault, RunPlan};
 
+mod dns;
 mod link;
 mod process;
 mod times;
@@ -81,7 +82,8 @@ impl Planner<'_> {
         let mut kinds = Kinds::new();
         self.link_kinds(path, file, &mut kinds);
         self.process_kinds(path, file, &mut kinds);
-        let names = [&link::KINDS[..], &process::KINDS[..]].concat();
+        self.dns_kinds(file, &mut kinds);
+        let names = [&link::KINDS[..], &process::KINDS[..], &dns::KINDS[..]].concat();
         let kind = self.only_one(path, &names, kinds)?;
         if !matches!(kind, FaultKind::Link { .. }) && file.direction.is_some() {
             let span = self.document.key_span(&format!("{path}.direction"));
@@ -103,6 +105,7 @@ fn family(kind: &FaultKind) -> &'static str {
             LinkFault::SlowClose { .. } => "a slow close",
         },
         FaultKind::Process { .. } => "a fault of one process",
+        FaultKind::Dns(_) => "a fault of names",
     }
 }
 
@@ -114,6 +117,7 @@ fn collide(a: &FaultPlan, b: &FaultPlan) -> bool {
             (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down())
         }
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
+        (FaultKind::Dns(_), FaultKind::Dns(_)) => true,
         _ => false,
     };
     at_once && one_place && family(&a.kind) == family(&b.kind)
