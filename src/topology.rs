@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::plan::windows::segments;
-use crate::plan::{Plan, Protocol, RoleName, Resolve, SINK_NAME};
+use crate::plan::{Plan, Protocol, Resolve, RoleName, SINK_NAME};
 use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup};
 
 mod certificates;

@@ -58,8 +58,11 @@ async fn each_fault_strikes_while_it_lasts_and_counts_what_it_struck() {
     let dead = looked_up(&server).await.unwrap();
     assert_ne!(dead, [here]);
     assert!(
-        std::net::TcpStream::connect_timeout(&(dead[0], 9).into(), std::time::Duration::from_secs(1))
-            .is_err()
+        std::net::TcpStream::connect_timeout(
+            &(dead[0], 9).into(),
+            std::time::Duration::from_secs(1)
+        )
+        .is_err()
     );
     assert_eq!(server.end(2), Some((DnsFault::DeadAddress, 1)));
 

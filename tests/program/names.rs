@@ -14,7 +14,7 @@ client:
 load:
   logs: {{ rate: 300/s }}
 {faults}
-expect: [ \"lost == 0\" ]"
+expect: [ \"lost <= 10%\" ]"
     ))
 }
 

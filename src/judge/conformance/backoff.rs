@@ -37,7 +37,9 @@ impl Waits {
                 by_retry.entry(retry).or_default().push(waited_ns);
             }
         }
-        by_retry.values_mut().for_each(|waits| waits.sort_unstable());
+        by_retry
+            .values_mut()
+            .for_each(|waits| waits.sort_unstable());
         Self { by_retry }
     }
 

@@ -1,10 +1,16 @@
 //! The name server beside the link, and its faults.
 
+use std::time::Duration;
+
 use super::backend::Backend;
 use crate::clock::monotonic_ns;
 use crate::dns::server::Server;
 use crate::plan::{Direction, DnsFault, LinkFault};
 use crate::role::stdio::RoleError;
+
+/// How often, and how many times, one looks whether every connection is gone.
+const RESET_LOOK: Duration = Duration::from_millis(1);
+const RESET_LOOKS: u32 = 200;
 
 /// The run's name server; without one, where the client needs no names.
 pub struct Dns {
@@ -43,6 +49,12 @@ impl Dns {
         // The number is the link's to use: the fault that has it is not one of the link's.
         link.start_fault(id, Direction::Both, LinkFault::PartitionReset)
             .await?;
+        for _ in 0..RESET_LOOKS {
+            if link.sample(0).connections_open == 0 {
+                break;
+            }
+            tokio::time::sleep(RESET_LOOK).await;
+        }
         link.end_fault(id).await?;
         Ok(started_ns)
     }

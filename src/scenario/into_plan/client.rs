@@ -8,7 +8,9 @@ use super::super::problem::Finding;
 use super::super::sdk_variables::SdkVariables;
 use super::{HOUR, MS, Planner};
 use crate::plan::secret::Secret;
-use crate::plan::{ClientKind, ClientPlan, Compression, Protocol, Resolve, RetryPlan, RunPlan, Temporality};
+use crate::plan::{
+    ClientKind, ClientPlan, Compression, Protocol, Resolve, RetryPlan, RunPlan, Temporality,
+};
 
 impl Planner<'_> {
     pub(super) fn client(&mut self, file: Option<&ClientFile>, run: &RunPlan) -> ClientPlan {
