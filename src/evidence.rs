@@ -26,6 +26,9 @@ pub struct Evidence {
     /// What the metrics of each series should add up to and did.
     pub sums: Vec<SeriesSum>,
     pub sink: SinkEvidence,
+    /// What the sink says that it answered to requests that a fault of answers struck.
+    #[serde(default)]
+    pub answers: Vec<AnswerLine>,
     pub faults: Vec<FaultEvidence>,
     /// What the packet link did, where the link is one and could tell.
     #[serde(default)]
@@ -315,6 +318,26 @@ pub struct SinkSignal {
     pub by_segment: Vec<Latencies>,
     /// Delivery latency by one-second bin of the due time.
     pub by_due_bin: Vec<Latencies>,
+}
+
+/// One request that a fault of the sink's answers struck. Faults of whole connections and of TLS strike
+/// before a request is read, and leave no line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerLine {
+    /// When the request had been read, or, where it never was, when it was struck.
+    pub at_ns: u64,
+    pub signal: Signal,
+    /// Producer and sequence of the request's first item, where it was read and the item has them.
+    pub first: Option<(u16, u64)>,
+    /// Items in the request; 0 where it was not read.
+    pub items: u64,
+    /// What the sender was told: `grpc UNAVAILABLE`, `http 503`, or `none` where it was no answer
+    /// that the protocol knows.
+    pub answer: String,
+    /// How long the answer asked the sender to wait.
+    pub retry_after_ns: Option<u64>,
+    /// Whether the items were received (some of them, for a partial success).
+    pub accepted: bool,
 }
 
 /// What became of one planned fault.

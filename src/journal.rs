@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use crate::evidence::AnswerLine;
 use crate::evidence::{ItemRange, OutcomeKind};
 use crate::ids::PointKey;
 use crate::signal::Signal;
@@ -19,10 +20,10 @@ use crate::signal::Signal;
 pub const BATCHES_FILE: &str = "batches.jsonl";
 /// File of the sink's [`PointsLine`]s in the evidence folder.
 pub const POINTS_FILE: &str = "points.jsonl";
+/// File of the sink's [`AnswerLine`]s in the evidence folder; missing where no answer was struck.
+pub const ANSWERS_FILE: &str = "answers.jsonl";
 /// File of the client's [`SeriesLine`]s, written before the load starts.
 pub const METRIC_SERIES_FILE: &str = "metric-series.jsonl";
-/// File of the sink's [`AnswerLine`]s in the evidence folder.
-pub const ANSWERS_FILE: &str = "answers.jsonl";
 
 /// What happened to a batch of the client's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,26 +94,6 @@ pub struct SeriesLine {
     pub hash: u64,
     /// False for gauges, which do not add up.
     pub adds_up: bool,
-}
-
-/// One request that a fault of the sink's answers struck. Faults of whole connections and of TLS strike
-/// before a request is read, and leave no line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AnswerLine {
-    /// When the request had been read, or, where it never was, when it was struck.
-    pub at_ns: u64,
-    pub signal: Signal,
-    /// Producer and sequence of the request's first item, where it was read and the item has them.
-    pub first: Option<(u16, u64)>,
-    /// Items in the request; 0 where it was not read.
-    pub items: u64,
-    /// What the sender was told: `grpc UNAVAILABLE`, `http 503`, or `none` where it was no answer
-    /// that the protocol knows.
-    pub answer: String,
-    /// How long the answer asked the sender to wait.
-    pub retry_after_ns: Option<u64>,
-    /// Whether the items were received (some of them, for a partial success).
-    pub accepted: bool,
 }
 
 /// Appends lines to a file.

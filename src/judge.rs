@@ -10,6 +10,7 @@ use crate::plan::windows::Segment;
 use crate::record::{FaultResult, Histograms, PhaseResult, RESULT_FORMAT, RunResult};
 
 mod causes;
+mod conformance;
 mod expectations;
 mod facts;
 #[cfg(test)]
@@ -73,6 +74,7 @@ pub fn judge(
         faults: faults(&facts),
         phases: phases(&facts.segments, evidence),
         causes: causes::causes(&facts),
+        conformance: conformance::conformance(&facts),
         sums: sums::result(&evidence.sums),
         notes: notes(plan, evidence),
         environment: packets::environment(circumstances.environment, evidence),

@@ -24,6 +24,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod dns;
 pub mod drive;
 pub mod error;
 pub mod evidence;

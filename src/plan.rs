@@ -10,6 +10,7 @@ use crate::signal::Signal;
 
 mod answer_fault;
 mod delay;
+mod dns;
 pub mod expectation;
 mod fault;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub mod windows;
 
 pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
 pub use delay::{Delay, Delays, Distribution};
+pub use dns::{DnsFault, Resolve, SINK_NAME};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
@@ -258,6 +260,8 @@ pub struct ClientPlan {
     /// Headers of every request. Values are secrets.
     pub headers: BTreeMap<String, Secret>,
     pub tls: TlsPlan,
+    #[serde(default)]
+    pub resolve: Resolve,
     pub temporality: Temporality,
 }
 

@@ -11,6 +11,10 @@ use crate::plan::Plan;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
+mod conformance;
+
+pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
+
 /// Version of `result.json`; a reader refuses a later one.
 pub const RESULT_FORMAT: u32 = 1;
 
@@ -68,6 +72,9 @@ pub struct RunResult {
     pub phases: Vec<PhaseResult>,
     /// Groups of lost or duplicated items by cause, in words.
     pub causes: Vec<Cause>,
+    /// How the client kept to OTLP while things went wrong.
+    #[serde(default)]
+    pub conformance: Conformance,
     /// Metric sums: what was recorded and what arrived.
     pub sums: SumsResult,
     /// Notes on the run that change how its numbers are read (`closed loop`, `modelled`).

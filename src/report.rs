@@ -10,6 +10,7 @@
 //! | [`explain`] | why items were lost or duplicated, with examples |
 //! | [`live`] | the view while a run goes on |
 
+mod conformance;
 pub mod explain;
 pub mod html;
 pub mod junit;

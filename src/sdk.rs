@@ -6,6 +6,7 @@
 //! - [`attempt`]: the batch that this thread is exporting, its requests and answers.
 //! - [`outcome`]: refused or given up, by the rules of OTLP.
 //! - [`http`], [`transport`]: the transports, watched.
+//! - [`names`]: the same by name, looked up for every connection.
 //! - [`events`]: what the SDK says only through its own log.
 //! - [`points`], [`ranges`]: batches as identities.
 //! - [`recorder`]: where all of this is kept.
@@ -19,6 +20,7 @@ pub mod events;
 pub mod exporter;
 pub mod http;
 pub mod identity;
+pub mod names;
 pub mod outcome;
 pub mod points;
 pub mod processor;
@@ -36,6 +38,8 @@ pub enum SdkError {
         signal: crate::signal::Signal,
         why: String,
     },
+    #[error("the endpoint: {0}")]
+    Endpoint(String),
     #[error("header {0:?} cannot be sent")]
     Header(String),
     #[error("TLS: {0}")]

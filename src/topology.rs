@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
-use crate::plan::{Plan, Protocol, RoleName};
+use crate::plan::{Plan, Protocol, Resolve, RoleName, SINK_NAME};
 use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup};
 
 mod aide;
@@ -117,6 +117,7 @@ impl Topology {
             buffer_bytes: plan.link.buffer_bytes,
             packets: plan.link.packets.clone(),
             toxiproxy: plan.link.toxiproxy.clone(),
+            dns: plan.client.resolve == Resolve::Dns,
         };
         let ground = match link_setup.packets {
             Some(_) => Some(
@@ -151,9 +152,9 @@ impl Topology {
             Protocol::HttpProtobuf | Protocol::HttpJson => sink_ready.http,
         };
 
-        let (link, destination, versions) = match ground {
+        let (link, destination, ready) = match ground {
             // The client speaks to the sink itself, across the link.
-            Some((link, ready)) => (link, link_setup.upstream, ready.versions),
+            Some((link, ready)) => (link, link_setup.upstream, ready),
             None => {
                 if let Some(ToxiproxyServer::Image(_)) = link_setup.toxiproxy {
                     stage.deadline = CONTAINER_DEADLINE;
@@ -161,7 +162,7 @@ impl Topology {
                 let setup = Setup::Link(link_setup);
                 let (link, ready) = stage.enter(RoleName::Link, setup, &[], None).await?;
                 stage.deadline = READY_DEADLINE;
-                (link, ready.grpc, ready.versions)
+                (link, ready.grpc.clone(), ready)
             }
         };
 
@@ -177,7 +178,9 @@ impl Topology {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
                 .collect(),
-            endpoint: endpoint(&destination, certificates.is_some()),
+            endpoint: endpoint(&destination, certificates.is_some(), plan.client.resolve),
+            // Empty where no names are looked up.
+            name_server: ready.dns.parse().ok(),
             tls: certificates.as_ref().map(Certificates::for_client),
             evidence: evidence.clone(),
             resumes: false,
@@ -193,7 +196,7 @@ impl Topology {
             sink,
             reports: stage.reports,
             evidence,
-            versions,
+            versions: ready.versions,
             run_folder: run_folder.to_owned(),
             guard: None,
         })
@@ -235,13 +238,15 @@ impl Topology {
 
 /// Where it is spoken to. Beside this machine's own address users' certificates know `localhost`, so
 /// an encrypted line there is spoken to by that name.
-fn endpoint(destination: &str, encrypted: bool) -> String {
-    let own = destination.strip_prefix("127.0.0.1:");
-    match (encrypted, own) {
-        (true, Some(port)) => format!("https://localhost:{port}"),
-        (true, None) => format!("https://{destination}"),
-        (false, _) => format!("http://{destination}"),
-    }
+fn endpoint(destination: &str, encrypted: bool, resolve: Resolve) -> String {
+    let (address, port) = destination.rsplit_once(':').unwrap_or((destination, ""));
+    let scheme = if encrypted { "https" } else { "http" };
+    let host = match (resolve, encrypted) {
+        (Resolve::Dns, _) => SINK_NAME,
+        (Resolve::Address, true) if address == "127.0.0.1" => "localhost",
+        (Resolve::Address, _) => address,
+    };
+    format!("{scheme}://{host}:{port}")
 }
 
 /// Where roles come up, one after the other.

@@ -24,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "otlp",
             "load",
+            "dns",
             "sdk",
             "limits",
             "link",
@@ -64,6 +65,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "a record holds the plan that it is a record of",
     ),
     ("machinery", "otlp", "the wire format is everybody's"),
+    (
+        "machinery",
+        "dns",
+        "the client looks its peer up at our own name server",
+    ),
     (
         "machinery",
         "link",

@@ -42,6 +42,7 @@ impl Role {
             buffer_bytes: 1 << 20,
             packets: None,
             toxiproxy: None,
+            dns: false,
         });
         let mut role = Self::start(&serde_json::to_string(&setup).unwrap());
         let Some(Report::Ready(Ready { grpc, http, .. })) = role.reports.next() else {
@@ -148,6 +149,7 @@ fn a_set_up_of_another_kind_is_refused() {
         buffer_bytes: 1,
         packets: None,
         toxiproxy: None,
+        dns: false,
     });
     let mut role = Role::start(&serde_json::to_string(&setup).unwrap());
     assert_eq!(role.child.wait().unwrap().code(), Some(70));

@@ -12,7 +12,7 @@ use crate::evidence::{
     SinkSignal, Times,
 };
 use crate::ids::PointKey;
-use crate::journal::{self, BATCHES_FILE, BatchLine, POINTS_FILE, Point, PointsLine};
+use crate::journal::{self, ANSWERS_FILE, BATCHES_FILE, BatchLine, POINTS_FILE, Point, PointsLine};
 use crate::mapped::{Arrivals, Bitmap, Words, names};
 use crate::plan::{ArrivalPlan, ArrivalProcess, Plan, RoleName};
 use crate::signal::Signal;
@@ -63,6 +63,11 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         &mut incidents,
     );
     let batches = batches(&lines);
+    let answers = or_incident(
+        journal::read(&folder.join(ANSWERS_FILE)),
+        "the sink's journal of answers",
+        &mut incidents,
+    );
     let mut producers = Vec::new();
     for (signal, arrivals) in scheduled(run.plan) {
         for index in 0..arrivals.producers.max(1) {
@@ -132,6 +137,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         measurements: made,
         sums,
         sink,
+        answers,
         faults: run.faults.into_evidence(),
         packets: run.packets,
         times: Times {

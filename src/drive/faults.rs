@@ -23,6 +23,8 @@ const SINK: &str = "sink";
 const SIGNAL: &str = "signal";
 /// Backend of pressure on the machine.
 const PROCESS: &str = "process";
+/// Backend of faults of names.
+const NAME_SERVER: &str = "name server";
 
 #[derive(Debug)]
 struct Entry {
@@ -68,6 +70,7 @@ impl FaultLog {
                         FaultKind::Process { .. } => SIGNAL,
                         FaultKind::Stress { .. } => PROCESS,
                         FaultKind::Answer { .. } | FaultKind::Tls(_) => SINK,
+                        FaultKind::Dns(_) => NAME_SERVER,
                     }
                     .to_owned(),
                     started_ns: None,
@@ -153,7 +156,10 @@ impl FaultLog {
                 };
                 entry.work = Work::Stress(Box::new(Stress::start(setup, topology).await?));
             }
-            FaultKind::Link { .. } | FaultKind::Answer { .. } | FaultKind::Tls(_) => {}
+            FaultKind::Link { .. }
+            | FaultKind::Answer { .. }
+            | FaultKind::Tls(_)
+            | FaultKind::Dns(_) => {}
         }
         entry.evidence.started_ns = Some(now_ns);
         self.act(topology, clock).await
@@ -357,6 +363,7 @@ impl FaultLog {
                     (!direction.covers_up() || passed(|s| s.up_bytes))
                         && (!direction.covers_down() || passed(|s| s.down_bytes))
                 }
+                FaultKind::Dns(_) => passed(|s| s.up_bytes) && passed(|s| s.down_bytes),
                 FaultKind::Answer { .. } | FaultKind::Tls(_) => {
                     let received = |s: &SinkSample| s.received.iter().sum::<u64>();
                     let before = series.sink.iter().rfind(|s| s.at_ns <= end_ns);

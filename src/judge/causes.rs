@@ -231,13 +231,13 @@ fn story(
 }
 
 /// Which batch holds which sequence of one producer.
-struct BatchIndex<'a> {
+pub(super) struct BatchIndex<'a> {
     /// `(first, last, batch)`, sorted.
     ranges: Vec<(u64, u64, &'a Batch)>,
 }
 
 impl<'a> BatchIndex<'a> {
-    fn of(facts: &Facts<'a>, producer: &Producer) -> Self {
+    pub fn of(facts: &Facts<'a>, producer: &Producer) -> Self {
         let mut ranges: Vec<(u64, u64, &Batch)> = facts
             .evidence
             .batches
@@ -259,7 +259,7 @@ impl<'a> BatchIndex<'a> {
         (sequence <= *last).then_some(*batch)
     }
 
-    fn last_handed_order(&self, producer: &Producer) -> Option<u64> {
+    pub fn last_handed_order(&self, producer: &Producer) -> Option<u64> {
         self.ranges
             .iter()
             .flat_map(|(first, last, _)| *first..=*last)

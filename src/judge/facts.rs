@@ -175,7 +175,10 @@ impl<'a> Facts<'a> {
                     role == RoleName::Client && fault != ProcessFault::Kill
                 }
                 FaultKind::Stress { .. } => true,
-                FaultKind::Link { .. } | FaultKind::Answer { .. } | FaultKind::Tls(_) => false,
+                FaultKind::Link { .. }
+                | FaultKind::Answer { .. }
+                | FaultKind::Tls(_)
+                | FaultKind::Dns(_) => false,
             })
             .map(|fault| fault.name.as_str())
             .collect();

@@ -153,6 +153,9 @@ impl Facts<'_> {
                 let bytes = self.evidence.series.link.last().map_or(0, |s| s.up_bytes);
                 ratio(bytes as f64, whole("received")?, "nothing was received")
             }
+            "client.conformance.violations" => {
+                Ok(super::conformance::conformance(self).violations() as f64)
+            }
             "sink.requests" => Ok(self.evidence.sink.requests as f64),
             "sink.malformed" => Ok(self.evidence.sink.malformed as f64),
             "sums.unexplained" => super::sums::unexplained(&self.evidence.sums),

@@ -45,6 +45,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("attempts", Count, Lower, WholeRun, "Requests put on the wire, retries included.").per_signal(),
     m("backlog.drain.time", Seconds, Lower, AfterFault, "From a fault's end until the client's backlog (generated and unfinished) is back at its steady level."),
     m("batch.items.mean", Count, Neither, WholeRun, "Mean number of items in a batch.").per_signal(),
+    m("client.conformance.violations", Count, Lower, WholeRun, "Violations of the OTLP specification by the client that were seen; see the report's conformance section."),
     m("client.context_switches.rate", PerSecond, Lower, Any, "Context switches of the client per second."),
     m("client.cpu", Ratio, Lower, Any, "CPU of the client, in cores: 1 is one core fully used.").live(),
     m("client.cpu.per_item", Seconds, Lower, WholeRun, "CPU time of the client divided by the items generated."),

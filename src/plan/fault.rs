@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer_fault::{AnswerFault, TlsFault};
+use super::dns::DnsFault;
 use super::link_fault::{LinkFault, Toxicity};
 use crate::signal::Signal;
 
@@ -61,6 +62,8 @@ pub enum FaultKind {
     },
     /// The sink's TLS.
     Tls(TlsFault),
+    /// Of the name server beside the link.
+    Dns(DnsFault),
 }
 
 /// Who makes a fault happen.
@@ -141,7 +144,7 @@ impl FaultKind {
     /// Who makes it happen.
     pub const fn injector(&self) -> Injector {
         match self {
-            FaultKind::Link { .. } => Injector::Role(RoleName::Link),
+            FaultKind::Link { .. } | FaultKind::Dns(_) => Injector::Role(RoleName::Link),
             FaultKind::Answer { .. } | FaultKind::Tls(_) => Injector::Role(RoleName::Sink),
             FaultKind::Process { .. } | FaultKind::Stress { .. } => Injector::Controller,
         }
@@ -166,6 +169,7 @@ impl FaultKind {
                 format!("{}.{what}", role.as_str())
             }
             FaultKind::Stress { .. } => "machine.stress".to_owned(),
+            FaultKind::Dns(fault) => format!("dns.{}", fault.as_str()),
         }
     }
 }

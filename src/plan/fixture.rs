@@ -49,6 +49,7 @@ pub fn plan() -> Plan {
             shutdown_timeout_ns: SECOND_NS,
             headers: BTreeMap::new(),
             tls: TlsPlan::Off,
+            resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
         },
         link: LinkPlan {

@@ -103,7 +103,28 @@ pub fn render(record: &Record, filter: &Filter) -> String {
         lines.push(String::new());
         lines.extend(open);
     }
+    if filter.class.is_none() && filter.signal.is_none() {
+        violations(&mut lines, record);
+    }
     lines.join("\n") + "\n"
+}
+
+/// What the client did that OTLP forbids.
+fn violations(lines: &mut Vec<String>, record: &Record) {
+    let checks = record.result.conformance.checks.iter();
+    for check in checks.filter(|check| check.violations > 0) {
+        lines.push(String::new());
+        let text = format!(
+            "{} violations of \"{}\" ({})",
+            units::count(check.violations),
+            check.name,
+            check.section
+        );
+        lines.push(wrap(&text, WIDTH, "  "));
+        for example in &check.examples {
+            lines.push(format!("  {}", wrap(example, WIDTH - 2, "    ")));
+        }
+    }
 }
 
 fn tell(lines: &mut Vec<String>, cause: &Cause) {

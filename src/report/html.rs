@@ -9,6 +9,7 @@ use super::plot::Plots;
 use super::view::{View, mark};
 use crate::units;
 
+mod conformance;
 mod details;
 mod ledger;
 mod tables;
@@ -41,6 +42,7 @@ pub fn render(record: &Record) -> String {
                     (plot_section(&plots))
                     (tables::checks(&view))
                     (tables::faults(&view))
+                    (conformance::section(&view))
                     (details::causes(&view))
                     (tables::sums(&view))
                     (tables::metrics(&view))

@@ -7,6 +7,8 @@ use crate::record::Record;
 use super::view::{View, mark};
 use crate::units;
 
+mod conformance;
+
 /// The whole report.
 pub fn render(record: &Record) -> String {
     let view = View::new(record);
@@ -88,6 +90,7 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
         }
     }
     faults(out, view)?;
+    conformance::section(out, &result.conformance)?;
 
     writeln!(out, "\n## Causes\n")?;
     if result.causes.is_empty() {

@@ -6,6 +6,8 @@ use super::text::{Align, Paint, columns, fitted_table, hang, table, wrap};
 use super::view::{View, mark};
 use crate::units;
 
+mod conformance;
+
 /// Least width that the summary is laid out for.
 const NARROWEST: usize = 60;
 /// Causes that are told; `squall explain` tells all.
@@ -24,6 +26,7 @@ pub fn summary(record: &Record, colour: bool, width: usize) -> String {
     page.ledger(&mut lines);
     page.figures(&mut lines);
     page.faults(&mut lines);
+    page.conformance(&mut lines);
     page.causes(&mut lines);
     page.read_on(&mut lines);
     lines.join("\n") + "\n"

@@ -43,8 +43,12 @@ pub struct ClientSetup {
     pub client: ClientPlan,
     /// `client.headers` with their values: never printed, never stored.
     pub headers: Vec<(String, String)>,
-    /// `http://127.0.0.1:PORT` or `https://localhost:PORT`, without a signal's path.
+    /// `http://127.0.0.1:PORT` or `https://localhost:PORT`, without a signal's path; with
+    /// [`crate::plan::SINK_NAME`] for a host where names are looked up.
     pub endpoint: String,
+    /// The name server, `127.0.0.1:PORT`, where names are looked up.
+    #[serde(default)]
+    pub name_server: Option<std::net::SocketAddr>,
     pub tls: Option<ClientTls>,
     pub evidence: PathBuf,
     /// The schedule goes on from the moment of the start: a client before this one was killed.
@@ -71,6 +75,9 @@ pub struct LinkSetup {
     /// Through this Toxiproxy; `None`: the embedded proxy.
     #[serde(default)]
     pub toxiproxy: Option<ToxiproxyServer>,
+    /// Whether the client looks names up, at a name server beside the link.
+    #[serde(default)]
+    pub dns: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -214,6 +221,9 @@ pub struct Ready {
     /// Versions of what the role stands on, by the name that a result's environment has for them.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+    /// Of the link: its name server, where it was to have one.
+    #[serde(default)]
+    pub dns: String,
 }
 
 /// The two ends of a link of packets.

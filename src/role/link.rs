@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::control::{Command, LinkSetup, Report, Setup};
+use super::control::{Command, LinkSetup, Ready, Report, Setup};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
 use crate::netns::NetnsError;
 use crate::plan::{FaultKind, PacketLinkPlan};
 
 mod backend;
+mod dns;
 #[cfg(target_os = "linux")]
 mod packets;
 mod proof;
@@ -19,6 +20,7 @@ mod proxy;
 mod toxiproxy;
 
 use backend::Backend;
+use dns::Dns;
 use proxy::Proxy;
 
 /// How often the link's counters are reported once the run has started.
@@ -78,7 +80,12 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
             return Err(error);
         }
     };
-    stdio::report(&Report::Ready(link.ready()));
+    let dns = Dns::up(setup.dns).await?;
+    let ready = Ready {
+        dns: dns.address(),
+        ..link.ready()
+    };
+    stdio::report(&Report::Ready(ready));
 
     let mut clock: Option<RunClock> = None;
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
@@ -94,7 +101,7 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
         match command {
             Some(Command::Start(run_clock)) => clock = Some(run_clock),
             Some(Command::Finish) | None => break,
-            Some(other) => match obey(link.as_mut(), other, clock).await {
+            Some(other) => match obey(link.as_mut(), &dns, other, clock).await {
                 Ok(done) => stdio::report(&done),
                 Err(why) => stdio::report(&Report::Failed { why }),
             },
@@ -113,6 +120,7 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
 /// Begins or ends a fault.
 async fn obey(
     link: &mut dyn Backend,
+    dns: &Dns,
     command: Command,
     clock: Option<RunClock>,
 ) -> Result<Report, String> {
@@ -134,8 +142,18 @@ async fn obey(
             let at_ns = offset_ns(link.start_fault(fault, direction, kind, toxicity).await?);
             Ok(Report::FaultStarted { fault, at_ns })
         }
+        Command::StartFault {
+            fault,
+            kind: FaultKind::Dns(kind),
+        } => {
+            let at_ns = offset_ns(dns.start_fault(fault, kind, link).await?);
+            Ok(Report::FaultStarted { fault, at_ns })
+        }
         Command::EndFault { fault } => {
-            let (ended_ns, proof) = link.end_fault(fault).await?;
+            let (ended_ns, proof) = match dns.end_fault(fault) {
+                Some(ended) => ended,
+                None => link.end_fault(fault).await?,
+            };
             Ok(Report::FaultEnded {
                 fault,
                 at_ns: offset_ns(ended_ns),

@@ -13,7 +13,8 @@ use super::header::HeaderValue;
 use super::sdk_variables::SdkVariables;
 use super::units::{Bytes, Rate, Share, Time};
 use crate::plan::{
-    AttributeType, ClientKind, Compression, InstrumentKind, LinkBackend, Protocol, Temporality,
+    AttributeType, ClientKind, Compression, InstrumentKind, LinkBackend, Protocol, Resolve,
+    Temporality,
 };
 use crate::signal::Signal;
 
@@ -100,6 +101,9 @@ pub struct ClientFile {
     pub headers: Option<BTreeMap<String, HeaderValue>>,
     /// Default off.
     pub tls: Option<TlsFile>,
+    /// By `address`, or by a name that is looked up for every connection (`dns`). Default address,
+    /// and dns where a fault of names is planned.
+    pub resolve: Option<Resolve>,
 }
 
 /// The exporter's retry policy.

@@ -64,6 +64,7 @@ pub fn into_plan(
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
+    planner.names(file, &mut plan);
     planner.answers_fit(file.faults.as_deref().unwrap_or_default(), &plan.client);
     planner.toxiproxy_can(file.faults.as_deref().unwrap_or_default(), &plan);
     planner.restarts(&plan);

@@ -1,5 +1,6 @@
 //! The SDK's own HTTP client, behind a journal of requests and answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
+use super::names::Names;
 use super::outcome::LastAnswer;
 use super::transport::Tls;
 use super::{SdkError, attempt};
@@ -27,10 +29,17 @@ impl Watched {
     ///
     /// # Errors
     /// When a certificate is not one, or the client cannot be built.
-    pub fn new(timeout: Duration, tls: Option<&Tls>) -> Result<Self, SdkError> {
+    pub fn new(
+        timeout: Duration,
+        tls: Option<&Tls>,
+        names: Option<Names>,
+    ) -> Result<Self, SdkError> {
         let mut builder = reqwest::blocking::Client::builder()
             .timeout(timeout)
             .no_proxy();
+        if let Some(names) = names {
+            builder = builder.dns_resolver(Arc::new(names));
+        }
         if let Some(tls) = tls {
             let ca = reqwest::Certificate::from_pem(tls.ca.as_bytes()).map_err(wrong)?;
             builder = builder.tls_certs_only([ca]);

@@ -14,6 +14,7 @@ use tonic::metadata::{MetadataKey, MetadataMap};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use super::http::Watched;
+use super::names::Names;
 use super::{SdkError, attempt};
 use crate::plan::{Compression, Protocol, RetryPlan};
 use crate::signal::Signal;
@@ -28,6 +29,8 @@ pub struct Transport {
     pub headers: Vec<(String, String)>,
     pub tls: Option<Tls>,
     pub retry: RetryPlan,
+    /// Where the endpoint's name is looked up; `None` for an address or a name that the system knows.
+    pub names: Option<Names>,
 }
 
 /// PEM texts.
@@ -45,7 +48,9 @@ impl Transport {
     /// When a setting is not usable.
     pub fn spans(&self) -> Result<SpanExporter, SdkError> {
         match self.protocol {
-            Protocol::Grpc => self.grpc(SpanExporter::builder().with_tonic())?.build(),
+            Protocol::Grpc => self
+                .grpc(SpanExporter::builder().with_tonic(), Signal::Traces)?
+                .build(),
             Protocol::HttpProtobuf | Protocol::HttpJson => self
                 .http(SpanExporter::builder().with_http(), Signal::Traces)?
                 .build(),
@@ -59,7 +64,9 @@ impl Transport {
     /// When a setting is not usable.
     pub fn logs(&self) -> Result<LogExporter, SdkError> {
         match self.protocol {
-            Protocol::Grpc => self.grpc(LogExporter::builder().with_tonic())?.build(),
+            Protocol::Grpc => self
+                .grpc(LogExporter::builder().with_tonic(), Signal::Logs)?
+                .build(),
             Protocol::HttpProtobuf | Protocol::HttpJson => self
                 .http(LogExporter::builder().with_http(), Signal::Logs)?
                 .build(),
@@ -74,7 +81,7 @@ impl Transport {
     pub fn metrics(&self, temporality: Temporality) -> Result<MetricExporter, SdkError> {
         let builder = MetricExporter::builder().with_temporality(temporality);
         match self.protocol {
-            Protocol::Grpc => self.grpc(builder.with_tonic())?.build(),
+            Protocol::Grpc => self.grpc(builder.with_tonic(), Signal::Metrics)?.build(),
             Protocol::HttpProtobuf | Protocol::HttpJson => {
                 self.http(builder.with_http(), Signal::Metrics)?.build()
             }
@@ -82,7 +89,11 @@ impl Transport {
         .map_err(|error| failed(Signal::Metrics, &error))
     }
 
-    fn grpc<B: WithExportConfig + WithTonicConfig>(&self, builder: B) -> Result<B, SdkError> {
+    fn grpc<B: WithExportConfig + WithTonicConfig>(
+        &self,
+        builder: B,
+        signal: Signal,
+    ) -> Result<B, SdkError> {
         let mut builder = builder
             .with_endpoint(self.endpoint.clone())
             .with_retry_policy(self.retry_policy())
@@ -95,16 +106,25 @@ impl Transport {
         if let Some(compression) = self.compression() {
             builder = builder.with_compression(compression);
         }
-        if let Some(tls) = &self.tls {
-            let mut config = ClientTlsConfig::new()
-                .domain_name("localhost")
-                .ca_certificate(Certificate::from_pem(&tls.ca));
-            if let Some((cert, key)) = &tls.identity {
-                config = config.identity(Identity::from_pem(cert, key));
-            }
-            builder = builder.with_tls_config(config);
+        if let Some(names) = self.names {
+            let channel = names.channel(&self.endpoint, self.grpc_tls(), timeout(signal))?;
+            return Ok(builder.with_channel(channel));
         }
-        Ok(builder)
+        Ok(match self.grpc_tls() {
+            Some(config) => builder.with_tls_config(config),
+            None => builder,
+        })
+    }
+
+    fn grpc_tls(&self) -> Option<ClientTlsConfig> {
+        let tls = self.tls.as_ref()?;
+        let config = ClientTlsConfig::new()
+            .domain_name("localhost")
+            .ca_certificate(Certificate::from_pem(&tls.ca));
+        Some(match &tls.identity {
+            Some((cert, key)) => config.identity(Identity::from_pem(cert, key)),
+            None => config,
+        })
     }
 
     fn http<B: WithExportConfig + WithHttpConfig>(
@@ -112,7 +132,7 @@ impl Transport {
         builder: B,
         signal: Signal,
     ) -> Result<B, SdkError> {
-        let client = Watched::new(timeout(signal), self.tls.as_ref())?;
+        let client = Watched::new(timeout(signal), self.tls.as_ref(), self.names)?;
         let headers: HashMap<String, String> = self.headers.iter().cloned().collect();
         let base = self.endpoint.trim_end_matches('/');
         let builder = builder

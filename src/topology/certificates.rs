@@ -10,7 +10,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::plan::{FaultKind, Plan, TlsFault, TlsPlan};
+use crate::plan::{FaultKind, Plan, SINK_NAME, TlsFault, TlsPlan};
 use crate::role::control::{ClientTls, SinkTls};
 
 /// PEM texts for both ends of the line.
@@ -112,7 +112,8 @@ fn generate(
         });
     }
     let leaf = || -> Result<(String, String), rcgen::Error> {
-        let mut params = params("localhost")?;
+        let mut params =
+            CertificateParams::new(vec!["localhost".to_owned(), SINK_NAME.to_owned()])?;
         let address = SanType::IpAddress(address);
         params.subject_alt_names.push(address);
         leaf(params, &issuer)

@@ -76,6 +76,10 @@ pub fn failing() -> Record {
         }
     }
     result.causes = causes();
+    result.conformance = conformance();
+    result
+        .metrics
+        .insert("client.conformance.violations".to_owned(), 2.0);
     record
 }
 
@@ -230,6 +234,7 @@ fn result() -> RunResult {
         })
         .to_vec(),
         causes: Vec::new(),
+        conformance: Default::default(),
         sums: SumsResult {
             series: 40,
             equal: 40,
@@ -594,6 +599,7 @@ fn plan() -> Plan {
             shutdown_timeout_ns: 5 * SECOND,
             headers: BTreeMap::from([("authorization".to_owned(), secret::Secret::new("hunter2"))]),
             tls: TlsPlan::Off,
+            resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
         },
         link: LinkPlan {
@@ -620,5 +626,58 @@ fn plan() -> Plan {
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
+    }
+}
+
+/// A client that retried too soon, backed off as it should, and had no occasion for the rest.
+fn conformance() -> Conformance {
+    let check = |name: &str, outcome, observed: &str, examples: &[&str]| ConformanceCheck {
+        name: name.to_owned(),
+        outcome,
+        section: "OTLP: Failures".to_owned(),
+        observed: observed.to_owned(),
+        violations: examples.len() as u64,
+        examples: examples.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    Conformance {
+        checks: vec![
+            check(
+                "the back-off grows",
+                ConformanceOutcome::Kept,
+                "median waits of 152 ms, 249 ms",
+                &[],
+            ),
+            check(
+                "Retry-After and RetryInfo are honoured",
+                ConformanceOutcome::Violated,
+                "3 waits as long as asked, the tightest 12.0 ms longer",
+                &[
+                    "logs batch 41 was told to wait 2.00 s and was sent again after 311 ms",
+                    "logs batch 42 was told to wait 2.00 s and was sent again after 298 ms",
+                ],
+            ),
+            check(
+                "no attempt outlives its time-out",
+                ConformanceOutcome::NotExercised,
+                "no attempt came near it",
+                &[],
+            ),
+        ],
+        waits: vec![
+            RetryWaits {
+                retry: 1,
+                count: 24,
+                min_s: 0.101,
+                median_s: 0.152,
+                max_s: 0.198,
+            },
+            RetryWaits {
+                retry: 2,
+                count: 9,
+                min_s: 0.203,
+                median_s: 0.249,
+                max_s: 0.297,
+            },
+        ],
     }
 }

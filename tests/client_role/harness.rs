@@ -146,11 +146,13 @@ impl Run {
                 shutdown_timeout_ns: 20 * SECOND_NS,
                 headers: BTreeMap::new(),
                 tls: TlsPlan::Off,
+                resolve: squall::plan::Resolve::Address,
                 temporality: Temporality::Cumulative,
             },
             headers: vec![("x-secret".into(), "hush".into())],
             endpoint,
             tls: None,
+            name_server: None,
             evidence: folder.path().to_owned(),
             resumes: false,
         };

@@ -1,8 +1,10 @@
 //! Tests of the whole program: real runs of the built executable, judged by something else.
 
 mod answers;
+mod conformance;
 mod harness;
 mod interrupts;
+mod names;
 #[cfg(target_os = "linux")]
 mod packets;
 mod planted;

@@ -53,6 +53,8 @@ impl Run {
             }],
             segments: Vec::new(),
             tls,
+            listen: std::net::Ipv4Addr::LOCALHOST.into(),
+            resumes: None,
             evidence: evidence.path().to_owned(),
         }));
         let mut role = Role::start("sink", &setup);

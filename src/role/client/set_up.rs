@@ -22,6 +22,7 @@ use crate::role::control::ClientSetup;
 use crate::sdk::SdkError;
 use crate::sdk::build::{Builder, MetricSetup, Sdk};
 use crate::sdk::events::SdkEvents;
+use crate::sdk::names::Names;
 use crate::sdk::recorder::Recorder;
 use crate::sdk::transport::{Tls, Transport};
 use crate::signal::Signal;
@@ -84,6 +85,7 @@ impl Client {
                     identity: tls.identity,
                 }),
                 retry: setup.client.retry,
+                names: setup.name_server.map(|server| Names { server }),
             },
             recorder: Arc::clone(&recorder),
             service: setup.client.service.clone(),

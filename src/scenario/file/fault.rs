@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::answer::AnswerFile;
 use super::link_fault::{BandwidthFile, CorruptFile, LatencyFile, PartFile, SlicerFile};
-use crate::plan::{Direction, Per, RoleName, TlsFault};
+use crate::plan::{Direction, DnsFault, Per, RoleName, TlsFault};
 use crate::scenario::units::{Bytes, Share, Time};
 use crate::signal::Signal;
 
@@ -90,6 +90,9 @@ pub struct FaultFile {
     pub signal: Option<Signal>,
     /// The sink's TLS handshakes go wrong.
     pub tls_fault: Option<TlsFault>,
+    /// The name server fails, or gives an address where nobody listens. Open connections are reset
+    /// when it starts.
+    pub dns: Option<DnsFault>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

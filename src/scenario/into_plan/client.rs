@@ -8,7 +8,9 @@ use super::super::problem::Finding;
 use super::super::sdk_variables::SdkVariables;
 use super::{HOUR, MS, Planner};
 use crate::plan::secret::Secret;
-use crate::plan::{ClientKind, ClientPlan, Compression, Protocol, RetryPlan, RunPlan, Temporality};
+use crate::plan::{
+    ClientKind, ClientPlan, Compression, Protocol, Resolve, RetryPlan, RunPlan, Temporality,
+};
 
 impl Planner<'_> {
     pub(super) fn client(&mut self, file: Option<&ClientFile>, run: &RunPlan) -> ClientPlan {
@@ -32,6 +34,8 @@ impl Planner<'_> {
             ),
             headers: self.headers(file.headers.as_ref()),
             tls: self.tls(file.tls.as_ref()),
+            // Settled once the faults are known.
+            resolve: Resolve::Address,
             temporality: file.temporality.unwrap_or(Temporality::Cumulative),
         }
     }

@@ -8,6 +8,7 @@ use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, RunPlan, Toxicit
 
 mod answers;
 mod delays;
+mod dns;
 mod link;
 mod packets;
 mod process;
@@ -90,9 +91,16 @@ impl Planner<'_> {
         self.link_kinds(path, file, via, &mut kinds);
         self.packet_kinds(path, file, via, &mut kinds);
         self.process_kinds(path, file, &mut kinds);
+        self.dns_kinds(file, &mut kinds);
         self.answer_kinds(path, file, &mut kinds);
         let of_link = [&link::KINDS[..], &packets::KINDS[..]].concat();
-        let names = [&of_link[..], &process::KINDS[..], &answers::KINDS[..]].concat();
+        let names = [
+            &of_link[..],
+            &process::KINDS[..],
+            &answers::KINDS[..],
+            &dns::KINDS[..],
+        ]
+        .concat();
         let kind = self.only_one(path, &names, kinds)?;
         if !matches!(kind, FaultKind::Link { .. }) {
             for (key, is_there) in [
@@ -154,6 +162,7 @@ fn families(kind: &FaultKind) -> Vec<&'static str> {
         FaultKind::Stress { .. } => vec!["stress"],
         FaultKind::Answer { fault, .. } => vec![fault.kind()],
         FaultKind::Tls(_) => vec!["a fault of TLS"],
+        FaultKind::Dns(_) => vec!["a fault of names"],
     }
 }
 
@@ -171,6 +180,7 @@ fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
             a.is_none() || b.is_none() || a == b
         }
         (FaultKind::Tls(_), FaultKind::Tls(_)) => true,
+        (FaultKind::Dns(_), FaultKind::Dns(_)) => true,
         _ => false,
     };
     let others = families(&b.kind);

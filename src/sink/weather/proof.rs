@@ -134,9 +134,10 @@ impl Tally {
                     of(&self.refused),
                 ),
             ),
-            FaultKind::Link { .. } | FaultKind::Process { .. } | FaultKind::Stress { .. } => {
-                (0, String::new())
-            }
+            FaultKind::Link { .. }
+            | FaultKind::Process { .. }
+            | FaultKind::Stress { .. }
+            | FaultKind::Dns(_) => (0, String::new()),
         };
         (effect > 0).then_some(told)
     }

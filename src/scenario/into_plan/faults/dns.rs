@@ -1,0 +1,56 @@
+//! Faults of names, and whether the client uses any.
+
+use super::Kinds;
+use crate::plan::{FaultKind, LinkBackend, Plan, Resolve, TlsPlan};
+use crate::scenario::file::{FaultFile, ScenarioFile};
+use crate::scenario::into_plan::Planner;
+
+/// Their key.
+pub(super) const KINDS: [&str; 1] = ["dns"];
+
+const ONLY_PROXY: &str = "the name server listens beside the proxy: `link: { via: proxy }`";
+
+impl Planner<'_> {
+    pub(super) fn dns_kinds(&mut self, file: &FaultFile, kinds: &mut Kinds) {
+        if let Some(fault) = file.dns {
+            kinds.push(("dns", Some(FaultKind::Dns(fault))));
+        }
+    }
+
+    /// A fault of names needs a client that looks one up; `client.resolve` says so, or follows.
+    pub(in super::super) fn names(&mut self, file: &ScenarioFile, plan: &mut Plan) {
+        let paths = self.document.elements("faults");
+        let mut faults = paths.iter().zip(file.faults.iter().flatten());
+        let fault = faults.find(|(_, fault)| fault.dns.is_some());
+        let wanted = file.client.as_ref().and_then(|client| client.resolve);
+        plan.client.resolve = match (wanted, fault) {
+            (Some(wanted), _) => wanted,
+            (None, Some(_)) => Resolve::Dns,
+            (None, None) => Resolve::Address,
+        };
+        let place = match fault {
+            Some((path, _)) => format!("{path}.dns"),
+            None => "client.resolve".to_owned(),
+        };
+        if fault.is_some() && plan.client.resolve == Resolve::Address {
+            self.problem(
+                &place,
+                "the client looks no name up, so nothing would happen",
+                "say `client: { resolve: dns }`, or leave `resolve` out",
+            );
+        }
+        if plan.client.resolve == Resolve::Address {
+            return;
+        }
+        if plan.link.via != LinkBackend::Proxy {
+            self.problem(&place, "there are no names on this link", ONLY_PROXY);
+        }
+        if matches!(plan.client.tls, TlsPlan::Given { .. }) {
+            self.problem(
+                &place,
+                "the client's peer gets a name that your certificates do not have",
+                "say `tls: generated` or `tls: mutual`, whose certificates have it",
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What squall finds about the official SDK when the sink answers with errors.
+
+use serde_json::Value;
+
+use crate::harness::{Finished, run};
+
+/// Log records in batches of a tenth of a second, and retries that take a fifth of one.
+fn scenario(protocol: &str, more: &str) -> String {
+    format!(
+        "
+scenario: conformance
+seed: 7
+run: {{ warmup: 500ms, duration: 4s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
+client:
+  protocol: {protocol}
+  retry: {{ max_retries: 3, initial_delay: 20ms, max_delay: 1s, max_jitter: 20ms }}
+  sdk: {{ OTEL_BLRP_SCHEDULE_DELAY: 100ms, OTEL_BLRP_MAX_QUEUE_SIZE: 8192 }}
+load:
+  logs: {{ rate: 300/s }}
+{more}"
+    )
+}
+
+fn outcome<'a>(finished: &'a Finished, name: &str) -> &'a str {
+    let checks = finished.result["conformance"]["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == name);
+    check
+        .and_then(|check| check["outcome"].as_str())
+        .unwrap_or_else(|| panic!("no outcome of {name}\n{}", finished.story()))
+}
+
+fn waits(finished: &Finished) -> &[Value] {
+    finished.result["conformance"]["waits"].as_array().unwrap()
+}
+
+#[test]
+fn unavailable_answers_are_retried_with_a_back_off_that_grows_and_has_jitter() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let finished = run(&scenario(
+            protocol,
+            "sink: { plant: [ { signal: logs, lose_response: { requests: 48 } } ] }
+expect: [ \"client.conformance.violations == 0\" ]",
+        ));
+        assert_eq!(finished.code, 0, "{}", finished.story());
+        // Over gRPC the SDK does not tell what it was answered before it tried again.
+        if protocol != "grpc" {
+            let name = "retryable answers are retried, others are not";
+            assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
+        }
+        for name in [
+            "the back-off grows",
+            "the back-off has jitter",
+            "shutdown flushes within its limit",
+        ] {
+            assert_eq!(
+                outcome(&finished, name),
+                "kept",
+                "{name}\n{}",
+                finished.story()
+            );
+        }
+        let counts: Vec<u64> = waits(&finished)
+            .iter()
+            .map(|waits| waits["count"].as_u64().unwrap())
+            .collect();
+        assert_eq!(counts, [12, 12, 12], "{}", finished.story());
+        assert!(finished.story().contains("Conformance of the client"));
+    }
+}
+
+#[test]
+fn permanent_errors_are_not_retried_and_a_healthy_run_shows_nothing() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let refused = run(&scenario(
+            protocol,
+            "sink: { plant: [ { signal: logs, refuse_all: { after_requests: 4 } } ] }
+expect: [ \"client.conformance.violations == 0\", \"logs.refused > 0\" ]",
+        ));
+        assert_eq!(refused.code, 0, "{}", refused.story());
+        let name = "retryable answers are retried, others are not";
+        assert_eq!(outcome(&refused, name), "kept", "{}", refused.story());
+        assert!(waits(&refused).is_empty());
+    }
+    let healthy = run(&scenario("grpc", "expect: [ \"lost == 0\" ]"));
+    assert_eq!(healthy.code, 0, "{}", healthy.story());
+    for name in [
+        "retryable answers are retried, others are not",
+        "the back-off grows",
+        "the back-off has jitter",
+        "Retry-After and RetryInfo are honoured",
+        "no attempt outlives its time-out",
+        "no export outlives its time-out",
+    ] {
+        assert_eq!(outcome(&healthy, name), "not_exercised", "{name}");
+    }
+}
+
+/// A silent partition for longer than the time-out: what the SDK does then is measured, and an
+/// expectation can gate on it.
+#[test]
+fn time_outs_come_to_the_test_when_nothing_answers() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let text = scenario(
+            protocol,
+            "faults: [ { name: mute, at: 1s, for: 2500ms, partition: silence } ]
+expect: [ \"generated > 0\" ]",
+        )
+        .replace("sdk: {", "sdk: { OTEL_EXPORTER_OTLP_TIMEOUT: 1s,");
+        let finished = run(&text);
+        assert_eq!(finished.code, 0, "{}", finished.story());
+        let name = "no attempt outlives its time-out";
+        assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
+    }
+}
