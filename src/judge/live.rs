@@ -2,6 +2,7 @@
 
 use crate::evidence::Stopped;
 use crate::metric;
+use crate::plan::FaultPlan;
 use crate::plan::expectation::{Comparison, Expectation, Limit};
 use crate::signal::Signal;
 use crate::units;
@@ -15,16 +16,38 @@ pub fn abort(
     live: &impl Fn(&str, Option<Signal>) -> Option<f64>,
 ) -> Option<Stopped> {
     conditions.iter().find_map(|condition| {
-        let observed: Option<Vec<String>> = condition
-            .all_of
-            .iter()
-            .map(|comparison| holds(comparison, live))
-            .collect();
-        observed.map(|observed| Stopped::Abort {
+        Some(Stopped::Abort {
             condition: condition.text.clone(),
-            observed: observed.join(", "),
+            observed: observed(condition, live)?.join(", "),
         })
     })
+}
+
+/// The faults whose condition holds at `now_ns`, by their index in the plan.
+pub fn due(
+    faults: &[FaultPlan],
+    now_ns: u64,
+    live: &impl Fn(&str, Option<Signal>) -> Option<f64>,
+) -> Vec<usize> {
+    let holds = |fault: &FaultPlan| {
+        let condition = fault.when.as_ref()?;
+        (fault.start_ns <= now_ns && observed(condition, live).is_some()).then_some(())
+    };
+    let faults = faults.iter().enumerate();
+    faults
+        .filter_map(|(index, fault)| holds(fault).map(|()| index))
+        .collect()
+}
+
+/// What makes the condition hold; `None` where it does not.
+fn observed(
+    condition: &Expectation,
+    live: &impl Fn(&str, Option<Signal>) -> Option<f64>,
+) -> Option<Vec<String>> {
+    let comparisons = condition.all_of.iter();
+    comparisons
+        .map(|comparison| holds(comparison, live))
+        .collect()
 }
 
 fn holds(

@@ -93,6 +93,12 @@ pub enum Command {
     StartFault { fault: usize, kind: FaultKind },
     /// To the same role: end the fault that was started under this number.
     EndFault { fault: usize },
+    /// To the sink: the timeline from now on. What is new in it begins at `from_ns`, which is still
+    /// to come.
+    Segments {
+        segments: Vec<Segment>,
+        from_ns: u64,
+    },
     /// Report what is left and exit.
     Finish,
 }

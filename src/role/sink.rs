@@ -92,6 +92,11 @@ async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Start(clock)) => receiver.start(clock),
+                Some(Command::Segments { segments, from_ns }) => {
+                    if let Err(why) = receiver.split(segments, from_ns) {
+                        report(&Report::Failed { why });
+                    }
+                }
                 Some(Command::Finish) => {
                     report(&Report::SinkDone(Box::new(receiver.evidence(traffic))));
                     return Ok(());

@@ -6,6 +6,7 @@ use super::document::Document;
 use super::expression::{self, Section};
 use super::file::{LinkFile, PlantFile, RunFile, ScenarioFile, SinkFile};
 use super::problem::Finding;
+use super::storms::Source;
 use super::units::show_ns;
 use crate::plan::{
     ClientPlan, LinkBackend, LinkPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan,
@@ -30,15 +31,13 @@ const HOUR: u64 = 3600 * SECOND;
 pub fn into_plan(
     file: &ScenarioFile,
     document: &Document,
+    storms: &mut [Source],
     source: &str,
     findings: &mut Vec<Finding>,
 ) -> Plan {
     let mut planner = Planner {
         document,
-        base: Path::new(source)
-            .parent()
-            .unwrap_or(Path::new(""))
-            .to_owned(),
+        base: folder_of(source).to_owned(),
         findings,
     };
     let mut run = planner.run(file.run.as_ref());
@@ -57,17 +56,13 @@ pub fn into_plan(
         client,
         link: planner.link(file.link.as_ref()),
         sink: planner.sink(file.sink.as_ref()),
-        faults: planner.faults(file.faults.as_deref().unwrap_or_default(), &run),
+        faults: Vec::new(),
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
-    let known: Vec<String> = file
-        .faults
-        .iter()
-        .flatten()
-        .filter_map(|fault| fault.name.clone())
-        .collect();
+    let (faults, known) = planner.faults(file, storms, &plan);
+    plan.faults = faults;
     let scope = expression::Scope {
         plan: &plan,
         fault_names: &known,
@@ -94,6 +89,11 @@ pub fn into_plan(
     plan.steady_state = steady_state;
     plan.abort_if = abort_if;
     plan
+}
+
+/// The folder from which the paths of a scenario start.
+pub fn folder_of(source: &str) -> &Path {
+    Path::new(source).parent().unwrap_or(Path::new(""))
 }
 
 /// What every part of the plan needs: where things stand, and where to put what is wrong.
