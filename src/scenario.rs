@@ -61,8 +61,9 @@ pub fn load_text(name: &str, text: &str, overrides: &[String]) -> Result<Plan, V
     if stored::is_plan(text) {
         return stored::read(text, overrides).map_err(|findings| texts.problems(None, findings));
     }
+    const HELP: &str = "`squall init` writes a scenario to start from";
     let mut findings = Vec::new();
-    let mut document = match Document::read(texts, &mut findings) {
+    let mut document = match Document::read(texts, HELP, &mut findings) {
         Ok(document) => document,
         Err(texts) => return Err(texts.problems(None, findings)),
     };

@@ -49,7 +49,9 @@ pub fn source(given: &Path, results: &Path, overrides: &[String]) -> Result<Sour
 /// The name of the run whose folder holds the plan; the plan's own path where it lies elsewhere.
 fn run_of(plan: &Path) -> String {
     let whole = plan.canonicalize().unwrap_or_else(|_| plan.to_owned());
-    let is_stored = whole.file_name().is_some_and(|name| name == store::PLAN_FILE);
+    let is_stored = whole
+        .file_name()
+        .is_some_and(|name| name == store::PLAN_FILE);
     let folder = whole.parent().and_then(Path::file_name);
     match folder.filter(|_| is_stored) {
         Some(folder) => folder.to_string_lossy().into_owned(),
@@ -89,7 +91,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let plan = root.path().join("mine.json");
         std::fs::write(&plan, "{\"format\": 1}").unwrap();
-        let told = |set: &str| source(&plan, root.path(), &[set.to_owned()]).unwrap().replay_of;
+        let told = |set: &str| {
+            source(&plan, root.path(), &[set.to_owned()])
+                .unwrap()
+                .replay_of
+        };
         let path = plan.display().to_string();
         assert_eq!(told("client.headers.x=y"), Some(path.clone()));
         assert_eq!(told("seed=2"), Some(format!("{path}, with other seed")));

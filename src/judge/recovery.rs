@@ -70,9 +70,11 @@ fn storm(facts: &Facts<'_>, name: &str) -> Option<FaultEvidence> {
         .filter(|fault| fault.storm.as_deref() == Some(name))
         .collect();
     let begun = parts.iter().filter(|fault| fault.started_ns.is_some());
-    let ended = parts
-        .iter()
-        .filter(|fault| facts.planned(fault).is_some_and(|plan| plan.end_ns.is_some()));
+    let ended = parts.iter().filter(|fault| {
+        facts
+            .planned(fault)
+            .is_some_and(|plan| plan.end_ns.is_some())
+    });
     if !ended.clone().all(|fault| ends_under_load(facts, fault)) {
         return None;
     }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FaultPlan, Plan};
 use super::expectation::{Phase, Window};
+use super::{FaultPlan, Plan};
 
 /// A stretch of the run in which nothing planned changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

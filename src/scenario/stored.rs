@@ -86,7 +86,9 @@ fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
     if let Some(pair) = client {
         files.extend([("client.cert", &pair.cert), ("client.key", &pair.key)]);
     }
-    let missing = files.into_iter().filter(|(_, file)| !Path::new(file).is_file());
+    let missing = files
+        .into_iter()
+        .filter(|(_, file)| !Path::new(file).is_file());
     let finding = |(key, file): (&str, &String)| {
         let name = key.rsplit('.').next().unwrap_or(key);
         Finding::new(key_span(text, name), format!("{file} is not there")).help(format!(

@@ -83,7 +83,8 @@ pub fn read(
             }
         };
         let mut inside = Vec::new();
-        let mut own = match Document::read(Texts::new(&name, &text, &[]), &mut inside) {
+        const HELP: &str = "a storm file has the keys `storm`, `description` and `faults`";
+        let mut own = match Document::read(Texts::new(&name, &text, &[]), HELP, &mut inside) {
             Ok(own) => own,
             Err(texts) => {
                 problems.extend(texts.problems(None, inside));

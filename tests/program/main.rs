@@ -4,4 +4,5 @@ mod harness;
 mod interrupts;
 mod planted;
 mod quickstart;
+mod timeline;
 mod weather;

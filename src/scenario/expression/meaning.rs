@@ -37,7 +37,9 @@ pub fn comparison(
         Section::AbortIf | Section::When if !metric.live => {
             faults.push(not_live(&term.metric, section));
         }
-        Section::AbortIf | Section::When if signal.is_some() && LIVE_OF_ALL_SIGNALS.contains(&metric.name) => {
+        Section::AbortIf | Section::When
+            if signal.is_some() && LIVE_OF_ALL_SIGNALS.contains(&metric.name) =>
+        {
             faults.push(fault(
                 term.metric.place.clone(),
                 format!(

@@ -65,7 +65,10 @@ mod tests {
         for _ in 0..10_000 {
             counts[(draws.next((MS, 10 * MS)) / MS - 1) as usize] += 1;
         }
-        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (850..1150).contains(count)),
+            "{counts:?}"
+        );
     }
 
     proptest! {

@@ -38,7 +38,9 @@ impl Planner<'_> {
             findings: &mut source.findings,
         };
         let help = "what happens in the storm, as in a scenario: `- { name: cut, at: 1s, for: 2s, partition: silence }`";
-        if inside.required("faults", source.file.faults.as_ref(), help).is_some()
+        if inside
+            .required("faults", source.file.faults.as_ref(), help)
+            .is_some()
             && files.is_empty()
             && !inside.document.is_damaged("faults")
         {
@@ -49,7 +51,9 @@ impl Planner<'_> {
 
         let drawn_ns = range.1 - setting.start_ns.min(range.1);
         let last = entries.iter().map(|entry| &entry.fault);
-        let last_ns = last.map(|fault| fault.end_ns.unwrap_or(fault.start_ns)).max();
+        let last_ns = last
+            .map(|fault| fault.end_ns.unwrap_or(fault.start_ns))
+            .max();
         // The latest start that may be drawn has to fit as well.
         let last_ns = last_ns.map_or(range.1, |last_ns| last_ns.saturating_add(drawn_ns));
         if last_ns > plan.run.duration_ns {

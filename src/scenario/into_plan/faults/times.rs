@@ -192,20 +192,16 @@ impl Planner<'_> {
     }
 
     /// What is asked for fits into the run, whatever is drawn.
-    fn within_the_run(
-        &mut self,
-        path: &str,
-        times: &Times,
-        repeats: u64,
-        setting: &Setting<'_>,
-    ) {
+    fn within_the_run(&mut self, path: &str, times: &Times, repeats: u64, setting: &Setting<'_>) {
         let duration_ns = setting.run().duration_ns;
         let run_end = show_ns(duration_ns);
         let verb = |range: Range, verb: &str| match range.0 == range.1 {
             true => format!("{verb}s"),
             false => format!("may {verb}"),
         };
-        let end_ns = times.length.map(|length| times.at.1.saturating_add(length.1));
+        let end_ns = times
+            .length
+            .map(|length| times.at.1.saturating_add(length.1));
         if times.at.1 >= duration_ns {
             self.problem(
                 &format!("{path}.at"),
@@ -230,13 +226,18 @@ impl Planner<'_> {
                 "end it earlier, leave `for` out, or make `run.duration` longer",
             );
         } else if let (Some(every), Some(end_ns), Some(_)) = (times.every, end_ns, times.times) {
+            let length = times.length.unwrap_or_default();
+            let both = (
+                times.at.0 + every.0 + length.0,
+                times.at.1 + every.1 + length.1,
+            );
             let last_ns = every.1.saturating_mul(repeats - 1).saturating_add(end_ns);
             if last_ns > duration_ns {
                 self.problem(
                     &format!("{path}.times"),
                     format!(
                         "the last of {repeats} {} at {} and the run ends at {run_end}",
-                        verb((end_ns, last_ns), "end").replace("ends", "may end"),
+                        verb(both, "end"),
                         show_ns(last_ns)
                     ),
                     "leave `times` out for as many as fit, or make `run.duration` longer",
