@@ -15,6 +15,7 @@ pub mod fixture;
 mod link_fault;
 pub mod schedule;
 pub mod secret;
+pub mod taxonomy;
 pub mod windows;
 
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};

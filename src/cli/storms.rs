@@ -4,6 +4,7 @@ use miette::miette;
 
 use super::{Outcome, print};
 use crate::error::{CliError, Exit};
+use crate::plan::taxonomy::{TAXONOMY, Trouble};
 use crate::plan::{FaultPlan, Plan};
 use crate::scenario::problem::did_you_mean;
 use crate::scenario::{self, storms::LIBRARY};
@@ -18,6 +19,7 @@ const ALONE: &str = "scenario: alone\nrun: { duration: 1h }\nload: { traces: { r
 Examples:
   squall storms
   squall storms flaky-wifi --seed 42
+  squall storms --faults
 
 In a scenario: `storms: [ { use: flaky-wifi, at: 5s } ]`")]
 pub struct Args {
@@ -26,10 +28,14 @@ pub struct Args {
     /// Everything random comes from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// List single faults instead: what users call them, what injects each, and how it looks
+    #[arg(long, conflicts_with = "name")]
+    faults: bool,
 }
 
 pub fn run(args: Args) -> Outcome {
     let text = match args.name {
+        None if args.faults => faults(),
         None => list()?,
         Some(name) => timeline(&name, args.seed)?,
     };
@@ -59,6 +65,20 @@ fn list() -> Result<String, CliError> {
     }
     text.push_str("In a scenario: `storms: [ { use: NAME, at: 5s } ]`. `squall storms NAME` shows a timeline.\n");
     Ok(text)
+}
+
+fn faults() -> String {
+    let width = |of: fn(&Trouble) -> &str| TAXONOMY.iter().map(|row| of(row).len()).max();
+    let names = width(|row| row.name).unwrap_or(0);
+    let keys = width(|row| row.injected_by).unwrap_or(0);
+    let mut text = String::new();
+    for row in TAXONOMY {
+        text.push_str(&format!(
+            "{:names$}  {:keys$}  scenarios/{}.yaml\n  {}\n",
+            row.name, row.injected_by, row.scenario, row.looks
+        ));
+    }
+    text
 }
 
 /// Every start and end, in order.

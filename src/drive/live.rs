@@ -119,7 +119,8 @@ impl Live {
                 .filter_map(|sent| {
                     let (slot, newest) = (sent.index(), newest?);
                     let held = newest.generated[slot].saturating_sub(newest.handed[slot]);
-                    Some(held as f64 / self.queue_sizes[slot]? as f64)
+                    // What a full queue dropped was never handed over, and still counts as held.
+                    Some((held as f64 / self.queue_sizes[slot]? as f64).min(1.0))
                 })
                 .reduce(f64::max),
             "client.in_flight.max" => {

@@ -194,7 +194,8 @@ impl Facts<'_> {
                     let slot = sent.index();
                     s.generated[slot].saturating_sub(s.handed[slot])
                 })?;
-                Ok(most / size as f64)
+                // What a full queue dropped was never handed over, and still counts as held.
+                Ok((most / size as f64).min(1.0))
             })
             .reduce(|fullest, next| Ok(f64::max(fullest?, next?)))
             .unwrap_or_else(|| Err("no signal that is sent has a queue in the SDK".to_owned()))

@@ -345,6 +345,10 @@ mod tests {
             }
         }
         assert_eq!(seeds.len(), 20 * 200 * 2);
+        // A run again, or a replay of it, draws for each lane what the first one drew.
+        let of = |seed| Rules::new(seed).lane_seed(3, 5, Direction::Up);
+        assert_eq!(of(7), rules.lane_seed(3, 5, Direction::Up));
+        assert_ne!(of(8), of(7));
     }
 
     #[test]
