@@ -70,3 +70,41 @@ fn holds(
         .holds(value, limit)
         .then(|| units::metric(&comparison.metric.name, Some(unit), value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Unit;
+    use crate::plan::expectation::{MetricRef, Op, Window};
+    use crate::plan::fixture::{SECOND_NS, cut};
+
+    #[test]
+    fn a_fault_is_due_when_its_condition_holds_at_or_after_its_start() {
+        let fuller = Expectation {
+            text: "client.queue > 50%".to_owned(),
+            line: 1,
+            all_of: vec![Comparison {
+                metric: MetricRef {
+                    signal: None,
+                    name: "client.queue".to_owned(),
+                },
+                op: Op::Greater,
+                limit: Limit::Absolute {
+                    value: 0.5,
+                    unit: Unit::Ratio,
+                },
+                window: Window::Whole,
+            }],
+        };
+        let mut waiting = cut("waiting", 3, 4);
+        waiting.when = Some(fuller);
+        let faults = [cut("planned", 1, 2), waiting];
+        let due =
+            |at_s: u64, queue: Option<f64>| due(&faults, at_s * SECOND_NS, &|_: &str, _| queue);
+        assert_eq!(due(3, Some(0.6)), [1]);
+        assert_eq!(due(9, Some(0.6)), [1]);
+        assert!(due(2, Some(0.6)).is_empty(), "before its start");
+        assert!(due(3, Some(0.5)).is_empty(), "not held");
+        assert!(due(3, None).is_empty(), "not known");
+    }
+}

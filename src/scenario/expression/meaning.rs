@@ -224,7 +224,7 @@ fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window,
                 end_ns < scope.plan.run.duration_ns
             };
             if !causes.is_empty() {
-                if !causes.iter().any(|cause| ends(cause)) {
+                if !causes.iter().any(ends) {
                     return Err(fault(
                         name.place.clone(),
                         format!(
