@@ -17,11 +17,13 @@ mod live_state;
 mod metrics;
 mod plan;
 mod proxy;
+mod replay;
 mod report;
 mod role;
 mod run;
 mod schema;
 mod sink;
+mod storms;
 
 /// Benchmark and chaos harness for OpenTelemetry (OTLP) pipelines.
 #[derive(Debug, Parser)]
@@ -54,6 +56,8 @@ enum Command {
     Sink(sink::Args),
     /// Serve faulty connections with Toxiproxy's HTTP API
     Proxy(proxy::Args),
+    /// List the storms of the library, or show the timeline that one draws
+    Storms(storms::Args),
     /// List every metric that an expectation can name
     Metrics(metrics::Args),
     /// Print the JSON Schema of scenarios or results
@@ -97,6 +101,7 @@ fn run(command: Command) -> Outcome {
         Command::Report(args) => report::run(args),
         Command::Sink(args) => sink::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Storms(args) => storms::run(args),
         Command::Metrics(args) => metrics::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
 use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped};
+use crate::plan::windows::segments_with;
 use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
@@ -32,6 +33,8 @@ use timeline::{Step, Timeline};
 const TICK: Duration = Duration::from_millis(100);
 /// From the order to start until the load's first moment, so that every role has the clock by then.
 const LEAD: Duration = Duration::from_millis(300);
+/// From the moment at which a fault's condition holds to its start.
+const CONDITION_LEAD_NS: u64 = 50_000_000;
 /// How long a stopped run may still drain.
 const STOPPED_DRAIN_NS: u64 = 3_000_000_000;
 /// How long after the drain's deadline receipts are still looked for, to tell what came late.
@@ -44,16 +47,25 @@ const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 /// project wrote may have to answer several times for that.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(8);
 
+/// What whoever looks on wants done.
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// End the run.
+    pub stop: Option<Stopped>,
+    /// Start these faults, by their index in the plan. One that has begun does not begin again.
+    pub begin: Vec<usize>,
+}
+
 /// Conducts a run of `plan` on a topology that is up, and takes the topology down.
 ///
 /// `stop` delivers the numbers of signals that ask for an end: the first ends the load and drains
 /// for a short while, the second ends the run at once. `on_tick` sees the run ten times a second
-/// and may end it.
+/// and orders its end, or the start of faults that wait for a condition.
 pub async fn drive(
     plan: &Plan,
     topology: Topology,
     stop: &mut mpsc::Receiver<i32>,
-    on_tick: impl FnMut(&Live) -> Option<Stopped>,
+    on_tick: impl FnMut(&Live) -> Orders,
 ) -> Evidence {
     let mut run = Run::start(plan, topology).await;
     run.conduct(stop, on_tick).await;
@@ -67,6 +79,8 @@ struct Run<'a> {
     clock: RunClock,
     timeline: Timeline,
     faults: FaultLog,
+    /// Faults whose condition has held, with their starts.
+    begun: Vec<(usize, u64)>,
     sampling: Sampling,
     quiescence: Quiescence,
     live: Live,
@@ -109,9 +123,10 @@ impl<'a> Run<'a> {
             clock,
             timeline: Timeline::of(plan),
             faults: FaultLog::of(plan),
+            begun: Vec::new(),
             sampling,
             quiescence: Quiescence::default(),
-            live: Live::default(),
+            live: Live::of(plan),
             incidents,
             stopped: None,
             client_killed: false,
@@ -133,7 +148,7 @@ impl<'a> Run<'a> {
     async fn conduct(
         &mut self,
         stop: &mut mpsc::Receiver<i32>,
-        mut on_tick: impl FnMut(&Live) -> Option<Stopped>,
+        mut on_tick: impl FnMut(&Live) -> Orders,
     ) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -157,11 +172,13 @@ impl<'a> Run<'a> {
                 }
                 _ = tick.tick() => {
                     self.sample();
-                    let abort = on_tick(&self.live);
+                    let orders = on_tick(&self.live);
                     // Without load every rate falls to nothing, and nothing is left to stop.
-                    let under_load = self.load_ended_ns.is_none();
-                    if let Some(abort) = abort.filter(|_| under_load && self.stopped.is_none()) {
-                        self.stop(abort).await;
+                    if self.load_ended_ns.is_none() && self.stopped.is_none() {
+                        match orders.stop {
+                            Some(abort) => self.stop(abort).await,
+                            None => self.schedule(orders.begin).await,
+                        }
                     }
                     self.watch_roles();
                     if self.is_over() {
@@ -244,6 +261,34 @@ impl<'a> Run<'a> {
             {
                 self.client_is_dead();
             }
+        }
+    }
+
+    /// Puts faults whose condition has held on the timeline. They start a little later, so that the
+    /// sink knows of the new windows before anything is due in them.
+    async fn schedule(&mut self, faults: Vec<usize>) {
+        let start_ns = self.clock.now_ns().saturating_add(CONDITION_LEAD_NS);
+        let has_begun = |begun: &[(usize, u64)], fault: usize| begun.iter().any(|b| b.0 == fault);
+        let before = self.begun.len();
+        for fault in faults {
+            let in_load = start_ns < self.plan.run.duration_ns;
+            if in_load && !has_begun(&self.begun, fault) {
+                let end_ns = self.plan.faults[fault].end_from(start_ns);
+                self.timeline.add(fault, start_ns, end_ns);
+                self.begun.push((fault, start_ns));
+            }
+        }
+        if self.begun.len() == before {
+            return;
+        }
+        self.live.segments = segments_with(self.plan, &self.begun);
+        let command = Command::Segments {
+            segments: self.live.segments.clone(),
+            from_ns: start_ns,
+        };
+        if let Err(error) = self.topology.sink.send_line(&command).await {
+            self.incidents
+                .push(format!("the sink cannot be told of a fault: {error}"));
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Evidence {
     /// What the packet link did, where the link is one and could tell.
     #[serde(default)]
     pub packets: Option<PacketEvidence>,
+    /// The timeline as it was, where a fault waited for a condition; else empty, and the plan's holds.
+    #[serde(default)]
+    pub segments: Vec<crate::plan::windows::Segment>,
     pub times: Times,
     pub series: Series,
     pub roles: Vec<RoleEvidence>,
@@ -344,6 +347,12 @@ pub struct AnswerLine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultEvidence {
     pub name: String,
+    /// Which time it was, from 1.
+    #[serde(default = "first")]
+    pub occurrence: u32,
+    /// The storm that it was a part of.
+    #[serde(default)]
+    pub storm: Option<String>,
     pub kind: String,
     pub backend: String,
     pub started_ns: Option<u64>,
@@ -352,6 +361,10 @@ pub struct FaultEvidence {
     pub proof: Option<String>,
     /// Whether the effect was seen gone after the end; `None` where there is nothing to heal.
     pub healed: Option<bool>,
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// What a link counted while a fault was active.

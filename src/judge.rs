@@ -6,7 +6,6 @@ use crate::evidence::Evidence;
 use crate::metric::{METRICS, Windows};
 use crate::plan::Plan;
 use crate::plan::expectation::Window;
-use crate::plan::windows::Segment;
 use crate::record::{FaultResult, Histograms, PhaseResult, RESULT_FORMAT, RunResult};
 
 mod causes;
@@ -38,6 +37,8 @@ pub struct Circumstances {
     pub started: String,
     pub environment: BTreeMap<String, String>,
     pub fingerprint: BTreeMap<String, String>,
+    /// The run whose plan was followed again.
+    pub replay_of: Option<String>,
 }
 
 /// Judges a run: the ledger, every metric, the harness's own checks, then the user's.
@@ -72,13 +73,14 @@ pub fn judge(
         units,
         checks,
         faults: faults(&facts),
-        phases: phases(&facts.segments, evidence),
+        phases: phases(&facts),
         causes: causes::causes(&facts),
         conformance: conformance::conformance(&facts),
         sums: sums::result(&evidence.sums),
-        notes: notes(plan, evidence),
+        notes: notes(plan, evidence, circumstances.replay_of.as_deref()),
         environment: packets::environment(circumstances.environment, evidence),
         fingerprint: circumstances.fingerprint,
+        replay_of: circumstances.replay_of,
     };
     (result, facts.histograms())
 }
@@ -120,6 +122,9 @@ fn faults(facts: &Facts<'_>) -> Vec<FaultResult> {
         .iter()
         .map(|fault| FaultResult {
             name: fault.name.clone(),
+            occurrence: fault.occurrence,
+            occurrences: facts.occurrences(&fault.name),
+            storm: fault.storm.clone(),
             kind: fault.kind.clone(),
             backend: fault.backend.clone(),
             started_s: seconds(fault.started_ns),
@@ -130,8 +135,7 @@ fn faults(facts: &Facts<'_>) -> Vec<FaultResult> {
                 .iter()
                 .filter(|metric| metric.windows == Windows::AfterFault)
                 .filter_map(|metric| {
-                    let window = Window::After(fault.name.clone());
-                    let value = facts.measure(metric, None, &window).ok()?;
+                    let value = recovery::of_occurrence(facts, metric.name, fault).ok()?;
                     Some((metric.name.to_owned(), value))
                 })
                 .collect(),
@@ -140,10 +144,10 @@ fn faults(facts: &Facts<'_>) -> Vec<FaultResult> {
 }
 
 /// Consecutive segments of one phase as one; faults beside them under their own names.
-fn phases(segments: &[Segment], evidence: &Evidence) -> Vec<PhaseResult> {
-    let end_ns = evidence.times.ended_ns;
+fn phases(facts: &Facts<'_>) -> Vec<PhaseResult> {
+    let end_ns = facts.evidence.times.ended_ns;
     let mut phases: Vec<PhaseResult> = Vec::new();
-    for segment in segments.iter().filter(|s| s.start_ns < end_ns) {
+    for segment in facts.segments.iter().filter(|s| s.start_ns < end_ns) {
         let (start_s, end_s) = (
             segment.start_ns as f64 / 1e9,
             segment.end_ns.min(end_ns) as f64 / 1e9,
@@ -159,9 +163,9 @@ fn phases(segments: &[Segment], evidence: &Evidence) -> Vec<PhaseResult> {
             }),
         }
     }
-    phases.extend(evidence.faults.iter().filter_map(|fault| {
+    phases.extend(facts.evidence.faults.iter().filter_map(|fault| {
         Some(PhaseResult {
-            name: fault.name.clone(),
+            name: facts.label(fault),
             kind: "fault".to_owned(),
             start_s: fault.started_ns? as f64 / 1e9,
             end_s: fault.ended_ns.unwrap_or(end_ns) as f64 / 1e9,
@@ -171,8 +175,11 @@ fn phases(segments: &[Segment], evidence: &Evidence) -> Vec<PhaseResult> {
 }
 
 /// What changes how the numbers are to be read.
-fn notes(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+fn notes(plan: &Plan, evidence: &Evidence, replay_of: Option<&str>) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(run) = replay_of {
+        notes.push(format!("a replay: the plan is that of {run}"));
+    }
     for signal in plan.load.signals() {
         if let Some(arrivals) = plan.load.arrivals(signal)
             && matches!(

@@ -19,6 +19,7 @@ mod link_fault;
 mod packet_fault;
 pub mod schedule;
 pub mod secret;
+pub mod taxonomy;
 pub mod toxiproxy;
 pub mod windows;
 
@@ -263,6 +264,19 @@ pub struct ClientPlan {
     #[serde(default)]
     pub resolve: Resolve,
     pub temporality: Temporality,
+}
+
+impl ClientPlan {
+    /// Items that the SDK's queue of that signal holds; `None` where it has none.
+    pub fn queue_size(&self, signal: Signal) -> Option<u64> {
+        let variable = match signal {
+            Signal::Traces => "OTEL_BSP_MAX_QUEUE_SIZE",
+            Signal::Logs => "OTEL_BLRP_MAX_QUEUE_SIZE",
+            Signal::Metrics => return None,
+        };
+        let size = self.sdk.get(variable)?.parse().ok();
+        size.filter(|size| *size > 0)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

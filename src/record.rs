@@ -10,6 +10,7 @@ use crate::metric::Unit;
 use crate::plan::Plan;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
+use crate::units;
 
 mod conformance;
 
@@ -81,6 +82,9 @@ pub struct RunResult {
     pub notes: Vec<String>,
     pub environment: BTreeMap<String, String>,
     pub fingerprint: BTreeMap<String, String>,
+    /// The run whose plan this one followed again: its name, or the plan's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<String>,
 }
 
 /// The classes of one signal. The seven classes add up to `generated` where `closes` is true.
@@ -134,7 +138,17 @@ pub enum CheckGroup {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultResult {
+    /// Occurrences of one fault share it.
     pub name: String,
+    /// Which time it was, from 1.
+    #[serde(default = "one")]
+    pub occurrence: u32,
+    /// How many times it was planned.
+    #[serde(default = "one")]
+    pub occurrences: u32,
+    /// The storm that it was a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<String>,
     pub kind: String,
     pub backend: String,
     pub started_s: Option<f64>,
@@ -145,11 +159,23 @@ pub struct FaultResult {
     pub metrics: BTreeMap<String, f64>,
 }
 
+impl FaultResult {
+    /// Its name, and which time it was: `cut (2 of 3)`.
+    pub fn label(&self) -> String {
+        units::occurrence(&self.name, self.occurrence, self.occurrences)
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
 /// A phase or fault window as the report shades it, with its own figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseResult {
-    /// `steady`, or the fault's name.
+    /// `steady`, or the fault's name and which time it was: `cut (2 of 3)`.
     pub name: String,
+    /// `phase` or `fault`.
     pub kind: String,
     pub start_s: f64,
     pub end_s: f64,

@@ -8,6 +8,7 @@
 //! | `file`, `header`, `units`, `sdk_variables` | the format's types: read by serde, described by the schema |
 //! | `into_plan` | defaults, ranges, and what goes with what |
 //! | `expression` | expectations |
+//! | `storms` | the library of storms, and storm files |
 //! | `stored` | `plan.json` of an earlier run |
 //! | `problem`, `mask` | what is shown, without secrets |
 //! | `schema` | the JSON Schemas |
@@ -28,6 +29,7 @@ mod reader;
 pub mod schema;
 mod sdk_variables;
 mod stored;
+pub mod storms;
 mod tree;
 mod units;
 
@@ -59,20 +61,32 @@ pub fn load_text(name: &str, text: &str, overrides: &[String]) -> Result<Plan, V
     if stored::is_plan(text) {
         return stored::read(text, overrides).map_err(|findings| texts.problems(None, findings));
     }
+    const HELP: &str = "`squall init` writes a scenario to start from";
     let mut findings = Vec::new();
-    let mut document = match Document::read(texts, &mut findings) {
+    let mut document = match Document::read(texts, HELP, &mut findings) {
         Ok(document) => document,
         Err(texts) => return Err(texts.problems(None, findings)),
     };
     let mut cut = reader::Cut::new();
     let file = reader::read(&document.root, &mut cut, &mut findings).unwrap_or_default();
     document.cut = cut;
-    let plan = into_plan::into_plan(&file, &document, name, &mut findings);
-    if findings.is_empty() {
+    let mut inside = Vec::new();
+    let base = into_plan::folder_of(name);
+    let mut storms = storms::read(&file, &document, base, &mut findings, &mut inside);
+    let plan = into_plan::into_plan(&file, &document, &mut storms, name, &mut findings);
+    let mut problems = document.texts.problems(Some(&document.root), findings);
+    problems.extend(inside);
+    problems.extend(storms.into_iter().flat_map(storms::Source::problems));
+    if problems.is_empty() {
         Ok(plan)
     } else {
-        Err(document.texts.problems(Some(&document.root), findings))
+        Err(problems)
     }
+}
+
+/// Whether the file is the plan of a stored run. One that cannot be read is none.
+pub fn is_stored_plan(path: &Path) -> bool {
+    read_text(path).is_ok_and(|text| stored::is_plan(&text))
 }
 
 fn read_text(path: &Path) -> Result<String, Problem> {

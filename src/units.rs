@@ -118,6 +118,15 @@ fn scaled(value: f64, units: &[(f64, &str)]) -> String {
     }
 }
 
+/// A fault by its name, and which time it was where it came more than once: `cut (2 of 3)`.
+pub fn occurrence(name: &str, number: u32, of: u32) -> String {
+    if of > 1 {
+        format!("{name} ({number} of {of})")
+    } else {
+        name.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

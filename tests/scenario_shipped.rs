@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use squall::plan::schedule::due_times_ns;
 use squall::plan::{ArrivalProcess, Plan, Protocol, TlsPlan};
+use squall::scenario::storms::LIBRARY;
 use squall::scenario::{STARTING, load, load_text, schema};
 use squall::signal::Signal;
 
@@ -133,6 +134,12 @@ fn each_fits_the_schema_that_it_names() {
     }
     let value: serde_json::Value = serde_saphyr::from_str(STARTING).unwrap();
     assert!(validator.is_valid(&value));
+
+    let storms = jsonschema::validator_for(schema::storm().as_value()).unwrap();
+    for (name, text) in LIBRARY {
+        let value: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+        assert!(storms.is_valid(&value), "{name}");
+    }
 }
 
 #[test]
@@ -193,6 +200,7 @@ fn the_schemas_ranges_are_the_readers() {
 fn the_committed_schemas_are_current() {
     for (file, schema) in [
         ("schemas/scenario.schema.json", schema::scenario()),
+        ("schemas/storm.schema.json", schema::storm()),
         ("schemas/result.schema.json", schema::result()),
     ] {
         let committed = std::fs::read_to_string(root(file)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What the conductor knows of a run, as the live view shows it.
 
 use crate::drive::live::Live;
-use crate::plan::windows::{Segment, segment_at};
+use crate::plan::windows::segment_at;
 use crate::plan::{Plan, RoleName};
 use crate::report::live::{LiveRole, LiveSignal, LiveState};
 
@@ -9,7 +9,7 @@ use crate::report::live::{LiveRole, LiveSignal, LiveState};
 const STOPPED: &str = "stopped (Ctrl-C again: end now)";
 
 /// The state to show now.
-pub fn of(live: &Live, plan: &Plan, segments: &[Segment]) -> LiveState {
+pub fn of(live: &Live, plan: &Plan) -> LiveState {
     let value = |name: &str, signal| live.value(name, signal).unwrap_or(0.0);
     let signals = plan
         .load
@@ -36,7 +36,7 @@ pub fn of(live: &Live, plan: &Plan, segments: &[Segment]) -> LiveState {
         phase: if live.stopped {
             STOPPED.to_owned()
         } else {
-            let phase = segments[segment_at(segments, live.at_ns)].phase;
+            let phase = live.segments[segment_at(&live.segments, live.at_ns)].phase;
             phase.as_str().to_owned()
         },
         signals,

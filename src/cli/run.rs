@@ -8,14 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Outcome, live_state, print, report};
-use crate::drive::drive;
+use super::{Outcome, live_state, print, replay, report};
+use crate::drive::{Orders, drive};
 use crate::error::{CliError, Exit};
 use crate::evidence::{Evidence, Stopped};
 use crate::judge::{Circumstances, judge, live, stored_series};
 use crate::load::payload;
 use crate::plan::Plan;
-use crate::plan::windows::segments;
 use crate::record::Record;
 use crate::report::live::LiveView;
 use crate::store::{self, RunFolder, StoreError};
@@ -29,7 +28,8 @@ const EXAMPLES: &str = "\
 Examples:
   squall run scenarios/quickstart.yaml
   squall run scenario.yaml --set load.traces.rate=5k/s --set faults.0.at=3s
-  squall run results/runs/NAME/plan.json     the same run again
+  squall run results/runs/NAME/plan.json     the same run again: same seed, faults and draws
+  squall run latest                          the newest run again
 
 Ctrl-C ends the load and drains for three seconds; a second one ends the run at
 once. Either way what was measured is saved and reported.
@@ -45,7 +45,8 @@ const SIGNAL_GRACE: Duration = Duration::from_millis(50);
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// A scenario file, or the plan.json of a stored run
+    /// A scenario file, or a stored run to do again: its plan.json, folder, name, part of one, or `latest`
+    #[arg(value_name = "SCENARIO|RUN")]
     scenario: PathBuf,
     /// Override a value of the scenario, such as `load.traces.rate=5k/s`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -66,7 +67,8 @@ enum Ended {
 }
 
 pub fn run(args: Args) -> Outcome {
-    let plan = scenario::load(&args.scenario, &args.set).map_err(CliError::problems)?;
+    let source = replay::source(&args.scenario, &args.results, &args.set)?;
+    let plan = scenario::load(&source.path, &args.set).map_err(CliError::problems)?;
     // One thread for everything: roles live as long as the thread that started them.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -123,6 +125,7 @@ pub fn run(args: Args) -> Outcome {
             .chain(evidence.versions.clone())
             .collect(),
         fingerprint: fingerprint::of(&plan, payload::fingerprint(&plan.load, plan.seed)),
+        replay_of: source.replay_of,
     };
     let (result, histograms) = judge(&plan, &evidence, circumstances);
     let series = stored_series(&evidence);
@@ -181,14 +184,15 @@ async fn observe_run(
     };
     let total = Duration::from_nanos(plan.run.duration_ns);
     let mut view = (!quiet).then(|| LiveView::new(std::io::stderr().is_terminal(), total));
-    let segments = segments(plan);
     let evidence = drive(plan, topology, stop, |live| {
         if let Some(view) = &mut view {
-            view.update(&live_state::of(live, plan, &segments));
+            view.update(&live_state::of(live, plan));
         }
-        live::abort(&plan.abort_if, &|name: &str, signal| {
-            live.value(name, signal)
-        })
+        let value = |name: &str, signal| live.value(name, signal);
+        Orders {
+            stop: live::abort(&plan.abort_if, &value),
+            begin: live::due(&plan.faults, live.at_ns, &value),
+        }
     })
     .await;
     if let Some(view) = &mut view {

@@ -18,6 +18,8 @@ pub struct Args {
 enum Format {
     /// Scenario files
     Scenario,
+    /// Storm files
+    Storm,
     /// result.json
     Result,
 }
@@ -25,6 +27,7 @@ enum Format {
 pub fn run(args: Args) -> Outcome {
     let schema = match args.format {
         Format::Scenario => schema::scenario(),
+        Format::Storm => schema::storm(),
         Format::Result => schema::result(),
     };
     print(&schema::printed(&schema))?;

@@ -140,6 +140,11 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         answers,
         faults: run.faults.into_evidence(),
         packets: run.packets,
+        segments: if run.begun.is_empty() {
+            Vec::new()
+        } else {
+            live.segments
+        },
         times: Times {
             start_unix_ns: run.clock.start_unix_ns,
             load_ended_ns,

@@ -13,6 +13,7 @@ use crate::limits::{self, Limit};
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
 use crate::role::control::{Command, StressSetup};
 use crate::topology::Topology;
+use crate::units;
 
 mod restart;
 mod stress;
@@ -64,6 +65,8 @@ impl FaultLog {
                 plan: fault.clone(),
                 evidence: FaultEvidence {
                     name: fault.name.clone(),
+                    occurrence: fault.occurrence,
+                    storm: fault.storm.clone(),
                     kind: fault.kind.name(),
                     backend: match fault.kind {
                         FaultKind::Link { .. } => plan.link.via.as_str(),
@@ -98,13 +101,17 @@ impl FaultLog {
         )
     }
 
-    /// Names of the faults that are active.
+    /// Names of the faults that are active, and which time each is.
     pub fn active(&self) -> Vec<String> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.active)
-            .map(|entry| entry.evidence.name.clone())
-            .collect()
+        let active = self.entries.iter().filter(|entry| entry.active);
+        active.map(|entry| self.label(&entry.plan)).collect()
+    }
+
+    fn label(&self, fault: &FaultPlan) -> String {
+        let named = self.entries.iter().map(|entry| &entry.plan.name);
+        let of = named.filter(|name| **name == fault.name).count();
+        let of = u32::try_from(of).unwrap_or(u32::MAX);
+        units::occurrence(&fault.name, fault.occurrence, of)
     }
 
     /// Starts a fault. A role's answer comes back as [`Self::started`].

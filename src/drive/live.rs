@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{ProcessSample, Series};
-use crate::plan::RoleName;
+use crate::plan::windows::{Segment, segments};
+use crate::plan::{Plan, RoleName};
 use crate::signal::Signal;
 
 /// How far back rates look.
@@ -13,6 +14,10 @@ const RATE_WINDOW_NS: u64 = 1_000_000_000;
 #[derive(Debug, Default)]
 pub struct Live {
     pub at_ns: u64,
+    /// The timeline as it is known so far: a fault that waits for a condition has no window in it.
+    pub segments: Vec<Segment>,
+    /// Sizes of the SDK's queues, by [`Signal::index`].
+    pub queue_sizes: [Option<u64>; 3],
     /// Whether the run was stopped and only drains.
     pub stopped: bool,
     pub series: Series,
@@ -27,6 +32,15 @@ pub struct Live {
 }
 
 impl Live {
+    /// Before anything has happened.
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            segments: segments(plan),
+            queue_sizes: Signal::ALL.map(|signal| plan.client.queue_size(signal)),
+            ..Self::default()
+        }
+    }
+
     /// CPU of a role over the last second, in cores.
     pub fn cpu_cores(&self, role: &str) -> Option<f64> {
         let samples = self.processes.get(role)?;
@@ -99,6 +113,16 @@ impl Live {
                 .map(|s| s.delivery_p99_ns as f64 / 1e9),
             "lateness.max" => largest(&|s| s.lateness_max_ns).map(|ns| ns / 1e9),
             "client.queue.max" => largest(&|s| pick(&s.generated).saturating_sub(pick(&s.handed))),
+            "client.queue" => Signal::ALL
+                .into_iter()
+                .filter(|sent| signal.is_none_or(|wanted| wanted == *sent))
+                .filter_map(|sent| {
+                    let (slot, newest) = (sent.index(), newest?);
+                    let held = newest.generated[slot].saturating_sub(newest.handed[slot]);
+                    // What a full queue dropped was never handed over, and still counts as held.
+                    Some((held as f64 / self.queue_sizes[slot]? as f64).min(1.0))
+                })
+                .reduce(f64::max),
             "client.in_flight.max" => {
                 largest(&|s| pick(&s.handed).saturating_sub(pick(&s.finished)))
             }

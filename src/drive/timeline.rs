@@ -25,19 +25,36 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Every start and end of the plan's faults. At equal times ends come before starts, so that
+    /// Every start and end of the plan's faults, but for those that wait for a condition. At equal times ends come before starts, so that
     /// one fault can follow another of its kind without an overlap.
     pub fn of(plan: &Plan) -> Self {
         let mut steps = Vec::new();
         for (index, fault) in plan.faults.iter().enumerate() {
+            if fault.when.is_some() {
+                continue;
+            }
             steps.push((fault.start_ns, Step::Start(index)));
             if let Some(end_ns) = fault.end_ns {
                 steps.push((end_ns, Step::End(index)));
             }
         }
-        steps.sort_by_key(|(at_ns, step)| (*at_ns, matches!(step, Step::Start(_))));
-        steps.reverse();
-        Self { steps }
+        let mut timeline = Self { steps };
+        timeline.sort();
+        timeline
+    }
+
+    /// Adds a fault whose condition has held.
+    pub fn add(&mut self, fault: usize, start_ns: u64, end_ns: Option<u64>) {
+        self.steps.push((start_ns, Step::Start(fault)));
+        self.steps
+            .extend(end_ns.map(|end_ns| (end_ns, Step::End(fault))));
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        self.steps
+            .sort_by_key(|(at_ns, step)| (*at_ns, matches!(step, Step::Start(_))));
+        self.steps.reverse();
     }
 
     /// When the next step is due.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Batch, Evidence};
+use crate::evidence::{Batch, Evidence, FaultEvidence};
 use crate::ledger::Ledger;
 use crate::plan::expectation::{Phase, Window};
 use crate::plan::windows::{Segment, segment_at, segments};
-use crate::plan::{FaultKind, Plan, ProcessFault, RoleName};
+use crate::plan::{FaultKind, FaultPlan, Plan, ProcessFault, RoleName};
 use crate::record::Histograms;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
+use crate::units;
 
 /// The distributions that are kept by segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,12 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Arranges the evidence of a run of `plan`.
     pub fn of(plan: &'a Plan, evidence: &'a Evidence) -> Self {
-        let segments = segments(plan);
+        // Where a fault waited for a condition, only the run knows the windows.
+        let segments = if evidence.segments.is_empty() {
+            segments(plan)
+        } else {
+            evidence.segments.clone()
+        };
         let mut facts = Self {
             plan,
             evidence,
@@ -118,6 +124,23 @@ impl<'a> Facts<'a> {
             }
         }
         merged
+    }
+
+    /// How many times a fault was planned.
+    pub fn occurrences(&self, name: &str) -> u32 {
+        let named = self.plan.faults.iter().filter(|fault| fault.name == name);
+        u32::try_from(named.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The fault's name, and which time it was where it came more than once.
+    pub fn label(&self, fault: &FaultEvidence) -> String {
+        units::occurrence(&fault.name, fault.occurrence, self.occurrences(&fault.name))
+    }
+
+    /// What was planned of a fault that was observed.
+    pub fn planned(&self, fault: &FaultEvidence) -> Option<&FaultPlan> {
+        let mut planned = self.plan.faults.iter();
+        planned.find(|plan| plan.name == fault.name && plan.occurrence == fault.occurrence)
     }
 
     /// All distributions, whole, for the record.

@@ -62,6 +62,8 @@ pub fn run(plan: &Plan, delay_ns: impl Fn(u64) -> Option<u64>) -> Evidence {
             .iter()
             .map(|fault| FaultEvidence {
                 name: fault.name.clone(),
+                occurrence: fault.occurrence,
+                storm: fault.storm.clone(),
                 kind: fault.kind.name(),
                 backend: "proxy".to_owned(),
                 started_ns: Some(fault.start_ns),

@@ -311,8 +311,23 @@ fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
     let mut checks = Vec::new();
     for fault in &facts.evidence.faults {
         let never_due = facts.evidence.stopped.is_some() && fault.started_ns.is_none();
+        let name = facts.label(fault);
+        let condition = facts.planned(fault).and_then(|plan| plan.when.as_ref());
+        if let (Some(condition), false) = (condition, never_due) {
+            let started = fault.started_ns.is_some();
+            checks.push(check(
+                format!("{name}: the condition held"),
+                started,
+                if started { "it held" } else { "it never held" }.to_owned(),
+                condition.text.clone(),
+                "so the fault never started: the run shows nothing of it",
+            ));
+            if !started {
+                continue;
+            }
+        }
         checks.push(check(
-            format!("{}: the fault took effect", fault.name),
+            format!("{name}: the fault took effect"),
             fault.proof.is_some() || never_due,
             fault.proof.clone().unwrap_or_else(|| "no proof".to_owned()),
             "counted at the injector",
@@ -320,7 +335,7 @@ fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
         ));
         if let Some(healed) = fault.healed {
             checks.push(check(
-                format!("{}: the fault healed", fault.name),
+                format!("{name}: the fault healed"),
                 healed,
                 if healed { "healed" } else { "not healed" }.to_owned(),
                 "healed",

@@ -127,6 +127,7 @@ impl Facts<'_> {
             "client.queue.max" => self.client_max(window, |s| {
                 pick(&s.generated, signal).saturating_sub(pick(&s.handed, signal))
             }),
+            "client.queue" => self.fullest_queue(signal, window),
             "client.in_flight.max" => self.client_max(window, |s| {
                 pick(&s.handed, signal).saturating_sub(pick(&s.finished, signal))
             }),
@@ -183,6 +184,24 @@ impl Facts<'_> {
             length_ns as f64 / 1e9,
             "the window has no samples",
         )
+    }
+
+    /// The largest share of the SDK's queue in use, of the signal where it was largest.
+    fn fullest_queue(&self, signal: Option<Signal>, window: &Window) -> Measured {
+        let signals = self.plan.load.signals();
+        signals
+            .filter(|sent| signal.is_none_or(|wanted| wanted == *sent))
+            .filter_map(|sent| Some((sent, self.plan.client.queue_size(sent)?)))
+            .map(|(sent, size)| {
+                let most = self.client_max(window, |s| {
+                    let slot = sent.index();
+                    s.generated[slot].saturating_sub(s.handed[slot])
+                })?;
+                // What a full queue dropped was never handed over, and still counts as held.
+                Ok((most / size as f64).min(1.0))
+            })
+            .reduce(|fullest, next| Ok(f64::max(fullest?, next?)))
+            .unwrap_or_else(|| Err("no signal that is sent has a queue in the SDK".to_owned()))
     }
 
     fn client_max(&self, window: &Window, value: impl Fn(&ClientSample) -> u64) -> Measured {

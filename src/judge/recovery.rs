@@ -3,6 +3,7 @@
 use super::facts::{Distribution, Facts};
 use super::measure::{Measured, pick, within};
 use crate::evidence::FaultEvidence;
+use crate::plan::FaultPlan;
 use crate::plan::expectation::{Phase, Window};
 use crate::signal::Signal;
 
@@ -16,43 +17,85 @@ const HEALTHY_P99_FACTOR: f64 = 2.0;
 /// How far into a bin a fault's end may reach for the bin to count as after it.
 const BIN_TOLERANCE_NS: u64 = 100_000_000;
 
-/// Measures a metric that belongs to a fault; without a window, the worst over all faults.
+/// Measures a metric that belongs to a fault: after a fault, the worst over its occurrences; after a
+/// storm, from the end of all of it; without a window, the worst over all faults.
 pub(super) fn measure(
     facts: &Facts<'_>,
     name: &str,
     signal: Option<Signal>,
     window: &Window,
 ) -> Measured {
+    let faults = &facts.evidence.faults;
     match window {
-        Window::After(fault) => {
-            let fault = facts
-                .evidence
-                .faults
-                .iter()
-                .find(|evidence| evidence.name == *fault)
-                .ok_or_else(|| format!("there was no fault {fault}"))?;
-            if !ends_under_load(facts, fault) {
-                return Err(format!("{} did not end while there was load", fault.name));
+        Window::After(after) => {
+            let occurrences: Vec<&FaultEvidence> =
+                faults.iter().filter(|fault| fault.name == *after).collect();
+            if !occurrences.is_empty() {
+                return worst(facts, name, signal, &occurrences)
+                    .unwrap_or_else(|| Err(format!("{after} did not end while there was load")));
             }
-            of_fault(facts, name, signal, fault)
+            let storm = storm(facts, after).ok_or_else(|| format!("there was no fault {after}"))?;
+            of_fault(facts, name, signal, &storm)
         }
-        _ => facts
-            .evidence
-            .faults
-            .iter()
-            .filter(|fault| ends_under_load(facts, fault))
-            .map(|fault| of_fault(facts, name, signal, fault))
-            .reduce(|worst, next| Ok(worst?.max(next?)))
+        _ => worst(facts, name, signal, &faults.iter().collect::<Vec<_>>())
             .unwrap_or_else(|| Err("no fault ended while there was load".to_owned())),
     }
+}
+
+/// Measures a metric of one occurrence of a fault.
+pub(super) fn of_occurrence(facts: &Facts<'_>, name: &str, fault: &FaultEvidence) -> Measured {
+    worst(facts, name, None, &[fault])
+        .unwrap_or_else(|| Err(format!("{} did not end while there was load", fault.name)))
+}
+
+/// `None` where none of them ended while there was load.
+fn worst(
+    facts: &Facts<'_>,
+    name: &str,
+    signal: Option<Signal>,
+    faults: &[&FaultEvidence],
+) -> Option<Measured> {
+    faults
+        .iter()
+        .filter(|fault| ends_under_load(facts, fault))
+        .map(|fault| of_fault(facts, name, signal, fault))
+        .reduce(|worst, next| Ok(worst?.max(next?)))
+}
+
+/// A storm as one fault: from its first start to its last end. `None` where there is none of that
+/// name, or not all of it ended while there was load; a kill has no end to wait for.
+fn storm(facts: &Facts<'_>, name: &str) -> Option<FaultEvidence> {
+    let faults = facts.evidence.faults.iter();
+    let parts: Vec<&FaultEvidence> = faults
+        .filter(|fault| fault.storm.as_deref() == Some(name))
+        .collect();
+    let begun = parts.iter().filter(|fault| fault.started_ns.is_some());
+    let ended = parts.iter().filter(|fault| {
+        facts
+            .planned(fault)
+            .is_some_and(|plan| plan.end_ns.is_some())
+    });
+    if !ended.clone().all(|fault| ends_under_load(facts, fault)) {
+        return None;
+    }
+    Some(FaultEvidence {
+        name: name.to_owned(),
+        started_ns: begun.filter_map(|fault| fault.started_ns).min(),
+        ended_ns: ended.filter_map(|fault| fault.ended_ns).max(),
+        ..(*parts.first()?).clone()
+    })
 }
 
 /// Whether there was anything to recover: the fault was to end before the load, and did. A kill has
 /// no end, and a fault that ends with the load ends a moment before or after it by chance.
 fn ends_under_load(facts: &Facts<'_>, fault: &FaultEvidence) -> bool {
-    let planned = facts.plan.faults.iter().find(|p| p.name == fault.name);
+    let planned = facts.planned(fault);
+    let began_ns = |plan: &FaultPlan| match plan.when {
+        Some(_) => fault.started_ns,
+        None => Some(plan.start_ns),
+    };
     planned
-        .and_then(|planned| planned.end_ns)
+        .and_then(|plan| plan.end_from(began_ns(plan)?))
         .is_some_and(|end_ns| end_ns < facts.plan.run.duration_ns)
         && fault.ended_ns.is_some_and(|end| end < load_end_ns(facts))
 }

@@ -51,6 +51,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("client.cpu.per_item", Seconds, Lower, WholeRun, "CPU time of the client divided by the items generated."),
     m("client.fds.max", Count, Lower, Any, "Most open file descriptors of the client."),
     m("client.in_flight.max", Count, Lower, Any, "Most items in the exporter at once.").per_signal().live(),
+    m("client.queue", Ratio, Lower, Any, "How full the SDK's queue is (OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BLRP_MAX_QUEUE_SIZE), of the fuller signal; over a window, at its fullest. Once it has dropped something it counts as full.").per_signal().live(),
     m("client.queue.max", Count, Lower, Any, "Most items that had entered the client and not reached its exporter.").per_signal().live(),
     m("client.rss.max", Bytes, Lower, Any, "Largest resident memory of the client.").live(),
     m("client.rss.mean", Bytes, Lower, Any, "Mean resident memory of the client."),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer_fault::{AnswerFault, TlsFault};
 use super::dns::DnsFault;
+use super::expectation::Expectation;
 use super::link_fault::{LinkFault, Toxicity};
 use crate::signal::Signal;
 
@@ -11,10 +12,24 @@ use crate::signal::Signal;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
     pub name: String,
+    /// Which time it is, from 1. Occurrences of one fault share its name.
+    #[serde(default = "first")]
+    pub occurrence: u32,
+    /// The storm that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<String>,
+    /// It starts when this holds for the first time at or after `start_ns`, and then lasts as long
+    /// as from `start_ns` to `end_ns`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expectation>,
     pub start_ns: u64,
     /// `None`: it has no end (a kill), or lasts as long as the run.
     pub end_ns: Option<u64>,
     pub kind: FaultKind,
+}
+
+fn first() -> u32 {
+    1
 }
 
 impl FaultPlan {
@@ -27,7 +42,13 @@ impl FaultPlan {
                 ..
             }
         );
-        self.start_ns == 0 && self.end_ns.is_none() && lasts
+        self.start_ns == 0 && self.end_ns.is_none() && self.when.is_none() && lasts
+    }
+
+    /// Its end when it starts at `start_ns`; `None` where it has none.
+    pub fn end_from(&self, start_ns: u64) -> Option<u64> {
+        let end_ns = self.end_ns?;
+        Some(start_ns.saturating_add(end_ns.saturating_sub(self.start_ns)))
     }
 }
 

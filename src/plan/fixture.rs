@@ -104,6 +104,9 @@ fn attributes() -> AttributePlan {
 pub fn link_fault(name: &str, start_s: u64, end_s: Option<u64>, fault: LinkFault) -> FaultPlan {
     FaultPlan {
         name: name.to_owned(),
+        occurrence: 1,
+        storm: None,
+        when: None,
         start_ns: start_s * SECOND_NS,
         end_ns: end_s.map(|end_s| end_s * SECOND_NS),
         kind: FaultKind::Link {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
 use super::expectation::{Phase, Window};
+use super::{FaultPlan, Plan};
 
 /// A stretch of the run in which nothing planned changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +12,9 @@ pub struct Segment {
     /// Exclusive; the drain's is `u64::MAX`.
     pub end_ns: u64,
     pub phase: Phase,
-    /// Faults whose window covers the segment.
+    /// Storms and faults whose window covers the segment.
     pub during: Vec<String>,
-    /// Faults after whose end, and before the next fault's start, the segment lies.
+    /// Storms and faults after whose end, and before the next fault's start, the segment lies.
     pub after: Vec<String>,
 }
 
@@ -30,26 +30,54 @@ impl Segment {
     }
 }
 
+/// A fault's or a storm's window.
+struct Span<'a> {
+    name: &'a str,
+    start_ns: u64,
+    end_ns: u64,
+}
+
 /// Cuts the plan's timeline at every boundary. The segments are in order, without gap or overlap,
-/// from 0 to the end of time; the last one is the drain.
+/// from 0 to the end of time; the last one is the drain. A fault that waits for a condition has no
+/// window in them: see [`segments_with`].
 pub fn segments(plan: &Plan) -> Vec<Segment> {
+    segments_with(plan, &[])
+}
+
+/// The same with the windows of those conditional faults that have begun: their indices in the
+/// plan, each with its start.
+pub fn segments_with(plan: &Plan, begun: &[(usize, u64)]) -> Vec<Segment> {
     let run = &plan.run;
-    let faults: Vec<(&str, u64, u64)> = plan
+    let windows: Vec<(&FaultPlan, Span<'_>)> = plan
         .faults
         .iter()
-        .filter(|fault| !fault.lasts_all_run())
-        .map(|fault| {
-            let end = fault.end_ns.unwrap_or(run.duration_ns);
-            (fault.name.as_str(), fault.start_ns, end)
+        .enumerate()
+        .filter(|(_, fault)| !fault.lasts_all_run())
+        .filter_map(|(index, fault)| {
+            let began = begun.iter().find(|(begun, _)| *begun == index);
+            let start_ns = match &fault.when {
+                Some(_) => began?.1,
+                None => fault.start_ns,
+            };
+            let end_ns = fault.end_from(start_ns).unwrap_or(run.duration_ns);
+            let name = fault.name.as_str();
+            let span = Span {
+                name,
+                start_ns,
+                end_ns,
+            };
+            Some((fault, span))
         })
         .collect();
+    let storms = storms(&windows);
+    let faults: Vec<Span<'_>> = windows.into_iter().map(|(_, span)| span).collect();
     let mut cuts = vec![0, run.warmup_ns, run.duration_ns];
-    for (_, start, end) in &faults {
+    for fault in &faults {
         cuts.extend([
-            start.saturating_sub(run.onset_ns),
-            *start,
-            *end,
-            end.saturating_add(run.recovery_ns),
+            fault.start_ns.saturating_sub(run.onset_ns),
+            fault.start_ns,
+            fault.end_ns,
+            fault.end_ns.saturating_add(run.recovery_ns),
         ]);
     }
     cuts.retain(|cut| *cut <= run.duration_ns);
@@ -58,7 +86,7 @@ pub fn segments(plan: &Plan) -> Vec<Segment> {
 
     let mut segments: Vec<Segment> = cuts
         .windows(2)
-        .map(|pair| segment(plan, &faults, pair[0], pair[1]))
+        .map(|pair| segment(plan, &faults, &storms, pair[0], pair[1]))
         .collect();
     segments.push(Segment {
         start_ns: run.duration_ns,
@@ -70,33 +98,60 @@ pub fn segments(plan: &Plan) -> Vec<Segment> {
     segments
 }
 
-fn segment(plan: &Plan, faults: &[(&str, u64, u64)], start_ns: u64, end_ns: u64) -> Segment {
-    let inside = |at: &(&str, u64, u64)| at.1 <= start_ns && start_ns < at.2;
-    let during: Vec<String> = faults
-        .iter()
-        .filter(|fault| inside(fault))
-        .map(|fault| fault.0.to_owned())
+/// The segments if every condition held at once: what a scenario's windows can refer to.
+pub fn possible_segments(plan: &Plan) -> Vec<Segment> {
+    let waiting = plan.faults.iter().enumerate();
+    let begun: Vec<(usize, u64)> = waiting
+        .filter(|(_, fault)| fault.when.is_some())
+        .map(|(index, fault)| (index, fault.start_ns))
         .collect();
-    let after: Vec<String> = faults
-        .iter()
-        .filter(|(_, _, end)| {
-            let next_start = faults
-                .iter()
-                .map(|(_, start, _)| *start)
-                .filter(|start| start >= end)
-                .min()
-                .unwrap_or(u64::MAX);
-            *end <= start_ns && start_ns < next_start
-        })
-        .map(|fault| fault.0.to_owned())
-        .collect();
-    let recovering = faults
-        .iter()
-        .any(|(_, _, end)| *end <= start_ns && start_ns < end.saturating_add(plan.run.recovery_ns));
-    let near_a_fault = faults.iter().any(|(_, start, _)| {
-        start.saturating_sub(plan.run.onset_ns) <= start_ns && start_ns < *start
+    segments_with(plan, &begun)
+}
+
+/// Each storm, from the start of its first fault to the end of its last one.
+fn storms<'a>(windows: &[(&'a FaultPlan, Span<'a>)]) -> Vec<Span<'a>> {
+    let mut storms: Vec<Span<'a>> = Vec::new();
+    for (fault, span) in windows {
+        let Some(name) = fault.storm.as_deref() else {
+            continue;
+        };
+        match storms.iter_mut().find(|storm| storm.name == name) {
+            Some(storm) => {
+                storm.start_ns = storm.start_ns.min(span.start_ns);
+                storm.end_ns = storm.end_ns.max(span.end_ns);
+            }
+            None => storms.push(Span { name, ..*span }),
+        }
+    }
+    storms
+}
+
+fn segment(
+    plan: &Plan,
+    faults: &[Span<'_>],
+    storms: &[Span<'_>],
+    start_ns: u64,
+    end_ns: u64,
+) -> Segment {
+    let inside = |span: &&Span<'_>| span.start_ns <= start_ns && start_ns < span.end_ns;
+    let follows = |span: &&Span<'_>| {
+        let next_start_ns = faults
+            .iter()
+            .map(|fault| fault.start_ns)
+            .filter(|next| *next >= span.end_ns)
+            .min()
+            .unwrap_or(u64::MAX);
+        span.end_ns <= start_ns && start_ns < next_start_ns
+    };
+    let recovering = faults.iter().any(|fault| {
+        let until_ns = fault.end_ns.saturating_add(plan.run.recovery_ns);
+        fault.end_ns <= start_ns && start_ns < until_ns
     });
-    let phase = if !during.is_empty() {
+    let near_a_fault = faults.iter().any(|fault| {
+        let from_ns = fault.start_ns.saturating_sub(plan.run.onset_ns);
+        from_ns <= start_ns && start_ns < fault.start_ns
+    });
+    let phase = if faults.iter().any(|fault| inside(&fault)) {
         Phase::Fault
     } else if recovering {
         Phase::Recovery
@@ -107,13 +162,25 @@ fn segment(plan: &Plan, faults: &[(&str, u64, u64)], start_ns: u64, end_ns: u64)
     } else {
         Phase::Steady
     };
+    let all = || storms.iter().chain(faults);
     Segment {
         start_ns,
         end_ns,
         phase,
-        during,
-        after,
+        during: names(all().filter(inside)),
+        after: names(all().filter(follows)),
     }
+}
+
+/// Each name once: occurrences of a fault share theirs.
+fn names<'a>(spans: impl Iterator<Item = &'a Span<'a>>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for span in spans {
+        if names.iter().all(|name| name != span.name) {
+            names.push(span.name.to_owned());
+        }
+    }
+    names
 }
 
 /// The index of the segment in which `at_ns` lies. `segments` is what [`segments`] made.

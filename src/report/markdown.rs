@@ -171,7 +171,7 @@ fn faults(out: &mut String, view: &View) -> std::fmt::Result {
         writeln!(
             out,
             "| {} | {} on {} | {} | {} | {} | {} |",
-            plain(&fault.fault.name),
+            plain(&fault.label),
             plain(&fault.fault.kind),
             plain(&fault.fault.backend),
             fault.when,

@@ -110,11 +110,7 @@ fn shades(record: &Record) -> Vec<Shade> {
         .filter(|phase| phase.start_s < end_s)
         .map(|phase| Shade {
             name: phase.name.clone(),
-            fault: record
-                .result
-                .faults
-                .iter()
-                .any(|fault| fault.name == phase.name),
+            fault: phase.kind == "fault",
             start_s: phase.start_s,
             end_s: phase.end_s.min(end_s),
         })

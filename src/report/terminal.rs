@@ -219,12 +219,12 @@ impl Page<'_> {
         self.heading(lines, "Faults");
         for view in &self.view.faults {
             let fault = view.fault;
-            let name = self.paint.bold(&fault.name);
+            let name = self.paint.bold(&view.label);
             let text = format!(
                 "{} on {}, {}, {}",
                 fault.kind, fault.backend, view.when, view.healed
             );
-            if columns(&fault.name) + columns(&text) + 4 <= self.width {
+            if columns(&view.label) + columns(&text) + 4 <= self.width {
                 lines.push(format!("  {name}  {text}"));
             } else {
                 lines.push(format!("  {name}"));

@@ -101,6 +101,8 @@ impl Flow<'_> {
 #[derive(Debug)]
 pub struct FaultView<'a> {
     pub fault: &'a FaultResult,
+    /// Its name, and which time it was: `cut (2 of 3)`.
+    pub label: String,
     /// `8 s to 12 s`
     pub when: String,
     pub proof: &'a str,
@@ -212,7 +214,7 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
     let recoveries = record.result.faults.iter().filter_map(|fault| {
         let time = fault.metrics.get("recovery.time")?;
         let shown = units::metric("recovery.time", Some(Unit::Seconds), *time);
-        Some(format!("after {} {shown}", fault.name))
+        Some(format!("after {} {shown}", fault.label()))
     });
     vec![
         figure(
@@ -283,6 +285,7 @@ fn fault(fault: &FaultResult) -> FaultView<'_> {
     };
     FaultView {
         fault,
+        label: fault.label(),
         when,
         proof: fault
             .proof

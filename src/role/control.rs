@@ -155,6 +155,12 @@ pub enum Command {
     EndFault { fault: usize },
     /// To the sink: count and answer nothing more, and report what was counted.
     Checkpoint,
+    /// To the sink: the timeline from now on. What is new in it begins at `from_ns`, which is still
+    /// to come.
+    Segments {
+        segments: Vec<Segment>,
+        from_ns: u64,
+    },
     /// Report what is left and exit.
     Finish,
 }

@@ -136,6 +136,11 @@ async fn obey(server: &Server<Accounting>) -> Result<(), RoleError> {
                     let evidence = receiver.evidence(traffic);
                     report(&Report::SinkCheckpoint(Box::new(evidence)));
                 }
+                Some(Command::Segments { segments, from_ns }) => {
+                    if let Err(why) = receiver.split(segments, from_ns) {
+                        report(&Report::Failed { why });
+                    }
+                }
                 Some(Command::Finish) => {
                     report(&Report::SinkDone(Box::new(receiver.evidence(traffic))));
                     return Ok(());

@@ -106,21 +106,21 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 impl Document {
-    /// Reads the file's tree and puts the overrides into it. `None` where there is no tree at all.
-    pub fn read(texts: Texts, findings: &mut Vec<Finding>) -> Result<Self, Texts> {
+    /// Reads the file's tree and puts the overrides into it. The texts come back where there is no
+    /// tree at all; `help` says what would be one.
+    pub fn read(texts: Texts, help: &str, findings: &mut Vec<Finding>) -> Result<Self, Texts> {
         let mut next_id = 0;
         let before = findings.len();
         let Some(mut root) = tree::parse(&texts.raw[0], 0, &mut next_id, findings) else {
             if findings.len() == before {
-                findings.push(empty());
+                findings.push(empty(help));
             }
             return Err(texts);
         };
         if !matches!(root.kind, Kind::Mapping(_)) {
             let finding = match root.kind {
-                Kind::Null => empty(),
-                _ => Finding::new(root.span, "a scenario is a mapping of keys to values")
-                    .help("`squall init` writes one to start from"),
+                Kind::Null => empty(help),
+                _ => Finding::new(root.span, "this is no mapping of keys to values").help(help),
             };
             findings.push(finding);
             return Err(texts);
@@ -229,13 +229,13 @@ fn first_key(node: &Node) -> Span {
     }
 }
 
-fn empty() -> Finding {
+fn empty(help: &str) -> Finding {
     let start = Span {
         text: 0,
         start: 0,
         len: 0,
     };
-    Finding::new(start, "the scenario is empty").help("`squall init` writes one to start from")
+    Finding::new(start, "the file is empty").help(help)
 }
 
 /// Puts one `key=value` into the tree; steps that are not there yet are made.
@@ -388,7 +388,7 @@ mod tests {
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         let mut findings = Vec::new();
         let texts = Texts::new("x.yaml", text, &overrides);
-        let document = Document::read(texts, &mut findings).unwrap();
+        let document = Document::read(texts, "", &mut findings).unwrap();
         (document, findings)
     }
 

@@ -15,8 +15,22 @@ mod meaning;
 pub struct Scope<'a> {
     /// The plan without its expectations.
     pub plan: &'a Plan,
-    /// Names of all faults, those with problems included.
+    /// Names of all faults and storms, those with problems included.
     pub fault_names: &'a [String],
+}
+
+impl Scope<'_> {
+    /// Whether every fault could be planned, so that what is missing is missing indeed.
+    fn is_whole(&self) -> bool {
+        let faults = &self.plan.faults;
+        let planned = |name: &String| {
+            let is_it = |fault: &crate::plan::FaultPlan| {
+                fault.name == *name || fault.storm.as_ref() == Some(name)
+            };
+            faults.iter().any(is_it)
+        };
+        self.fault_names.iter().all(planned)
+    }
 }
 
 /// Where a line stands, which decides what it can name.
@@ -25,6 +39,8 @@ pub enum Section {
     Expect,
     SteadyState,
     AbortIf,
+    /// A fault's `when`.
+    When,
 }
 
 /// Something wrong at a part of the text: offset and length in bytes.

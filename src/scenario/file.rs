@@ -21,10 +21,14 @@ use crate::signal::Signal;
 mod answer;
 mod fault;
 mod link_fault;
+mod moment;
+mod storm;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
+pub use moment::Moment;
+pub use storm::{StormFile, StormUse};
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -46,6 +50,8 @@ pub struct ScenarioFile {
     pub sink: Option<SinkFile>,
     /// Weather, in any order.
     pub faults: Option<Vec<FaultFile>>,
+    /// Named weather: several faults that belong together.
+    pub storms: Option<Vec<StormUse>>,
     /// What must hold for the run to pass: `metric op value [window]`, joined by `and`.
     pub expect: Option<Vec<String>>,
     /// What must hold before the faults and after recovery.

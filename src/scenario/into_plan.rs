@@ -6,6 +6,7 @@ use super::document::Document;
 use super::expression::{self, Section};
 use super::file::{PlantFile, RunFile, ScenarioFile, SinkFile};
 use super::problem::Finding;
+use super::storms::Source;
 use super::units::show_ns;
 use crate::plan::{
     ClientPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan,
@@ -31,15 +32,13 @@ const HOUR: u64 = 3600 * SECOND;
 pub fn into_plan(
     file: &ScenarioFile,
     document: &Document,
+    storms: &mut [Source],
     source: &str,
     findings: &mut Vec<Finding>,
 ) -> Plan {
     let mut planner = Planner {
         document,
-        base: Path::new(source)
-            .parent()
-            .unwrap_or(Path::new(""))
-            .to_owned(),
+        base: folder_of(source).to_owned(),
         findings,
     };
     let mut run = planner.run(file.run.as_ref());
@@ -57,23 +56,19 @@ pub fn into_plan(
         run,
         load,
         client,
-        faults: planner.faults(file.faults.as_deref().unwrap_or_default(), &run, link.via),
         link,
         sink: planner.sink(file.sink.as_ref()),
+        faults: Vec::new(),
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
     };
+    let (faults, known) = planner.faults(file, storms, &plan);
+    plan.faults = faults;
     planner.names(file, &mut plan);
     planner.answers_fit(file.faults.as_deref().unwrap_or_default(), &plan.client);
     planner.toxiproxy_can(file.faults.as_deref().unwrap_or_default(), &plan);
     planner.restarts(&plan);
-    let known: Vec<String> = file
-        .faults
-        .iter()
-        .flatten()
-        .filter_map(|fault| fault.name.clone())
-        .collect();
     let scope = expression::Scope {
         plan: &plan,
         fault_names: &known,
@@ -100,6 +95,11 @@ pub fn into_plan(
     plan.steady_state = steady_state;
     plan.abort_if = abort_if;
     plan
+}
+
+/// The folder from which the paths of a scenario start.
+pub fn folder_of(source: &str) -> &Path {
+    Path::new(source).parent().unwrap_or(Path::new(""))
 }
 
 /// What every part of the plan needs: where things stand, and where to put what is wrong.

@@ -4,12 +4,20 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, schema_for};
 use serde_json::Value;
 
-use super::file::ScenarioFile;
+use super::file::{ScenarioFile, StormFile};
 use crate::record::RunResult;
 
 /// The schema of scenario files.
 pub fn scenario() -> Schema {
-    let mut schema = schema_for!(ScenarioFile);
+    as_it_is_read(schema_for!(ScenarioFile))
+}
+
+/// The schema of storm files.
+pub fn storm() -> Schema {
+    as_it_is_read(schema_for!(StormFile))
+}
+
+fn as_it_is_read(mut schema: Schema) -> Schema {
     RecursiveTransform(without_null).transform(&mut schema);
     schema
 }

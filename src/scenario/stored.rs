@@ -1,10 +1,12 @@
 //! A stored plan (`plan.json` of a run), read back so that the run can be done again.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::problem::{Finding, Span};
 use crate::plan::secret::REDACTED;
-use crate::plan::{PLAN_FORMAT, Plan};
+use crate::plan::{PLAN_FORMAT, Plan, TlsPlan};
 
 /// Whether the text is a stored plan and not a scenario.
 pub fn is_plan(text: &str) -> bool {
@@ -53,6 +55,12 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
         return Err(findings);
     }
     let plan: Result<Plan, _> = serde_json::from_value(value);
+    if let Ok(plan) = &plan {
+        let missing = missing_files(text, plan);
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+    }
     plan.map_err(|error| {
         // An override is the likelier culprit: the file itself was written by squall.
         let place = match overrides.last() {
@@ -61,6 +69,33 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
         };
         vec![Finding::new(place, format!("this is not a plan: {error}"))]
     })
+}
+
+/// A stored plan's paths start where its run was started.
+fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
+    let TlsPlan::Given {
+        ca,
+        cert,
+        key,
+        client,
+    } = &plan.client.tls
+    else {
+        return Vec::new();
+    };
+    let mut files = vec![("ca", ca), ("cert", cert), ("key", key)];
+    if let Some(pair) = client {
+        files.extend([("client.cert", &pair.cert), ("client.key", &pair.key)]);
+    }
+    let missing = files
+        .into_iter()
+        .filter(|(_, file)| !Path::new(file).is_file());
+    let finding = |(key, file): (&str, &String)| {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        Finding::new(key_span(text, name), format!("{file} is not there")).help(format!(
+            "paths of a plan start at the folder in which its run was started: go there, or give it again: --set client.tls.given.{key}=..."
+        ))
+    };
+    missing.map(finding).collect()
 }
 
 fn set(root: &mut Value, text: &str) -> Result<(), String> {

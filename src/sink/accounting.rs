@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::plant::{Fate, Key, Plants, Reply, Verdict};
 use super::traffic::{Traffic, lock};
@@ -36,7 +36,8 @@ const RECENT_SAMPLES: usize = 10;
 #[derive(Debug)]
 pub struct Accounting {
     clock: OnceLock<RunClock>,
-    segments: Vec<Segment>,
+    /// Changes only when a fault begins that waited for a condition.
+    segments: RwLock<Arc<[Segment]>>,
     shelves: Shelves,
     books: [Mutex<Book>; 3],
     points: Journal,
@@ -82,7 +83,7 @@ impl Accounting {
             clock: OnceLock::new(),
             shelves: Shelves::open(expected, evidence)?,
             books,
-            segments,
+            segments: RwLock::new(segments.into()),
             points,
             oracle: oracle.transpose()?,
             recent: Mutex::new(VecDeque::new()),
@@ -100,6 +101,35 @@ impl Accounting {
         for book in &self.books {
             lock(book).frozen = true;
         }
+    }
+
+    /// The timeline from now on, of which what is new begins at `from_ns`.
+    ///
+    /// # Errors
+    /// When that has passed: then something may have been recorded in the wrong window.
+    pub fn split(&self, segments: Vec<Segment>, from_ns: u64) -> Result<(), String> {
+        let segments: Arc<[Segment]> = segments.into();
+        let mut books = self.books.each_ref().map(lock);
+        let old = self.timeline();
+        for book in &mut books {
+            book.latency.split(&old, &segments);
+        }
+        *self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = segments;
+        let now_ns = self.clock.get().map_or(0, RunClock::now_ns);
+        if now_ns < from_ns {
+            return Ok(());
+        }
+        let late_ms = (now_ns - from_ns) / 1_000_000;
+        Err(format!("a fault's window was heard of {late_ms} ms late"))
+    }
+
+    /// To be read with a book locked, so that the two belong together.
+    fn timeline(&self) -> Arc<[Segment]> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&segments)
     }
 
     /// Why evidence can no longer be written, if it cannot: then nothing more is accepted.
@@ -174,6 +204,7 @@ impl Accounting {
         if book.frozen {
             return Ok(Reply::Unavailable);
         }
+        let timeline = self.timeline();
         let verdict = self.judge(&mut book, signal, items.len(), |index| {
             let (identity, _) = self.shelves.find(signal, &items[index])?;
             Some(((0, items[index].span_id), identity.to_string()))
@@ -186,7 +217,7 @@ impl Accounting {
                     book.copies += copies as u64;
                     for _ in 0..copies {
                         if marks.mark(identity.sequence) {
-                            book.first_copy(&self.segments, item.time_unix_ns, arrival);
+                            book.first_copy(&timeline, item.time_unix_ns, arrival);
                         }
                     }
                 }
@@ -200,6 +231,7 @@ impl Accounting {
         if book.frozen {
             return Ok(Reply::Unavailable);
         }
+        let timeline = self.timeline();
         let verdict = self.judge(&mut book, Signal::Metrics, points.len(), |index| {
             let PointKey {
                 series,
@@ -223,7 +255,7 @@ impl Accounting {
         book.copies += line.points.len() as u64;
         for point in &line.points {
             if book.points.insert(point.key) {
-                book.first_copy(&self.segments, point.key.time_unix_ns, arrival);
+                book.first_copy(&timeline, point.key.time_unix_ns, arrival);
             }
         }
         Ok(reply(verdict))

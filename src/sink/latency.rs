@@ -25,6 +25,20 @@ impl DeliveryLatency {
         }
     }
 
+    /// Takes over a new timeline, in which segments were split: the first part of each keeps what was
+    /// recorded in it. To be called before anything is due in the other parts.
+    pub fn split(&mut self, old: &[Segment], new: &[Segment]) {
+        let mut kept: Vec<Latencies> = std::mem::take(&mut self.by_segment);
+        self.by_segment = new
+            .iter()
+            .map(|segment| {
+                let index = old.iter().position(|o| o.start_ns == segment.start_ns);
+                let histogram = index.and_then(|index| kept.get_mut(index));
+                histogram.map(std::mem::take).unwrap_or_default()
+            })
+            .collect();
+    }
+
     /// Records a first copy. An item that was due before the run's start counts as due at it.
     pub fn record(&mut self, segments: &[Segment], due_ns: i64, arrival_ns: u64) {
         let due_ns = u64::try_from(due_ns).unwrap_or(0);
@@ -75,6 +89,24 @@ mod tests {
         assert_eq!(counts(&latency.by_due_bin), [0, 1]);
         let max_ns = latency.by_segment[0].max_ns().unwrap();
         assert!((2_000_000_000..2_010_000_000).contains(&max_ns), "{max_ns}");
+    }
+
+    #[test]
+    fn a_split_segment_keeps_in_its_first_part_what_it_has() {
+        let mut latency = DeliveryLatency::new(2);
+        latency.record(&segments(), 0, 1);
+        latency.record(&segments(), 2_500_000_000, 2_600_000_000);
+        let mut new = segments();
+        new[1].end_ns = 3 * BIN_NS;
+        new.push(Segment {
+            start_ns: 3 * BIN_NS,
+            end_ns: u64::MAX,
+            ..new[1].clone()
+        });
+        latency.split(&segments(), &new);
+        assert_eq!(counts(&latency.by_segment), [1, 1, 0]);
+        latency.record(&new, 3_500_000_000, 3_600_000_000);
+        assert_eq!(counts(&latency.by_segment), [1, 1, 1]);
     }
 
     #[test]

@@ -205,6 +205,9 @@ fn result() -> RunResult {
         checks: checks(),
         faults: vec![FaultResult {
             name: "cut".to_owned(),
+            occurrence: 1,
+            occurrences: 1,
+            storm: None,
             kind: "partition.reset".to_owned(),
             backend: "proxy".to_owned(),
             started_s: Some(8.001),
@@ -250,6 +253,7 @@ fn result() -> RunResult {
             ("squall", "0.1.0 <&> \"quoted\""),
         ]),
         fingerprint: pairs(&[("client", "opentelemetry_sdk 0.33.1"), ("protocol", "grpc")]),
+        replay_of: None,
     }
 }
 
@@ -615,6 +619,9 @@ fn plan() -> Plan {
         },
         faults: vec![FaultPlan {
             name: "cut".to_owned(),
+            occurrence: 1,
+            storm: None,
+            when: None,
             start_ns: 8 * SECOND,
             end_ns: Some(12 * SECOND),
             kind: FaultKind::Link {

@@ -10,4 +10,5 @@ mod packets;
 mod planted;
 mod processes;
 mod quickstart;
+mod timeline;
 mod weather;

@@ -8,11 +8,13 @@ use super::{Fault, Scope, Section};
 use crate::metric::{METRICS, Metric, Unit, Windows, find};
 use crate::plan::FaultPlan;
 use crate::plan::expectation::{Comparison, MetricRef, Phase, Window};
-use crate::plan::windows::segments;
+use crate::plan::windows::possible_segments;
 use crate::signal::Signal;
 
 /// Live metrics that the roles sample for all signals together.
 const LIVE_OF_ALL_SIGNALS: &[&str] = &["delivery.latency.p99", "lateness.max"];
+/// How full the SDK's queue is.
+const QUEUE: &str = "client.queue";
 /// Recovery is seen in three bins of one second.
 const RECOVERY_NS: u64 = 3_000_000_000;
 
@@ -32,8 +34,12 @@ pub fn comparison(
         }
     };
     match section {
-        Section::AbortIf if !metric.live => faults.push(not_live(&term.metric)),
-        Section::AbortIf if signal.is_some() && LIVE_OF_ALL_SIGNALS.contains(&metric.name) => {
+        Section::AbortIf | Section::When if !metric.live => {
+            faults.push(not_live(&term.metric, section));
+        }
+        Section::AbortIf | Section::When
+            if signal.is_some() && LIVE_OF_ALL_SIGNALS.contains(&metric.name) =>
+        {
             faults.push(fault(
                 term.metric.place.clone(),
                 format!(
@@ -51,6 +57,13 @@ pub fn comparison(
             ));
         }
         _ => {}
+    }
+    if let (Section::When, Some(window)) = (section, &term.window) {
+        faults.push(fault(
+            window.name.place.clone(),
+            "a condition has no window",
+            "it looks at the value of the moment: leave the window out",
+        ));
     }
     let limit = match limit(term, metric) {
         Ok(limit) => Some(limit),
@@ -73,7 +86,12 @@ pub fn comparison(
         };
         faults.push(fault(term.place(), message, help));
     }
-    let window = match window(term, metric, scope) {
+    let window = match term.window.as_ref().filter(|_| section == Section::When) {
+        // Said above.
+        Some(_) => Ok(Window::Whole),
+        None => window(term, metric, scope),
+    };
+    let window = match window {
         Ok(window) => Some(window),
         Err(fault) => {
             faults.push(fault);
@@ -136,6 +154,13 @@ fn metric(
                 format!("write `{name}`"),
             ));
         }
+        if name == QUEUE && signal == Signal::Metrics {
+            return Err(fault(
+                word.place.clone(),
+                "the SDK keeps no queue of metrics",
+                format!("write `traces.{QUEUE}`, `logs.{QUEUE}`, or `{QUEUE}` for the fuller one"),
+            ));
+        }
         if scope.plan.load.arrivals(signal).is_none() {
             return Err(fault(
                 word.place.clone(),
@@ -147,7 +172,11 @@ fn metric(
     Ok((signal, metric))
 }
 
-fn not_live(word: &Word<&str>) -> Fault {
+fn not_live(word: &Word<&str>, section: Section) -> Fault {
+    let key = match section {
+        Section::When => "when",
+        _ => "abort_if",
+    };
     let live: Vec<&str> = METRICS
         .iter()
         .filter(|metric| metric.live)
@@ -156,7 +185,7 @@ fn not_live(word: &Word<&str>) -> Fault {
     fault(
         word.place.clone(),
         format!("`{}` is not known while the run goes on", word.value),
-        format!("`abort_if` can use {}", quoted(&live)),
+        format!("`{key}` can use {}", quoted(&live)),
     )
 }
 
@@ -165,7 +194,7 @@ fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window,
         let recovers = metric.windows == Windows::AfterFault;
         if recovers && scope.plan.faults.iter().all(|fault| fault.end_ns.is_none()) {
             // Where a fault has problems of its own, those come first.
-            if scope.fault_names.len() == scope.plan.faults.len() {
+            if scope.is_whole() {
                 return Err(fault(
                     term.metric.place.clone(),
                     format!("no fault ends here, so there is no `{}`", metric.name),
@@ -184,16 +213,18 @@ fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window,
     match text.relation {
         Relation::In => phase(&text.name, metric, scope),
         Relation::During => {
-            windowed_fault(&text.name, scope)?;
+            windowed_faults(&text.name, scope)?;
             Ok(Window::During(text.name.value.to_owned()))
         }
         Relation::After => {
             let name = &text.name;
-            if let Some(cause) = windowed_fault(name, scope)? {
-                if cause
-                    .end_ns
-                    .is_none_or(|end| end >= scope.plan.run.duration_ns)
-                {
+            let causes = windowed_faults(name, scope)?;
+            let ends = |cause: &&FaultPlan| {
+                let end_ns = cause.end_ns.unwrap_or(u64::MAX);
+                end_ns < scope.plan.run.duration_ns
+            };
+            if !causes.is_empty() {
+                if !causes.iter().any(ends) {
                     return Err(fault(
                         name.place.clone(),
                         format!(
@@ -204,7 +235,12 @@ fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window,
                     ));
                 }
                 if metric.name == "recovery.time" {
-                    time_to_recover(cause, scope, &name.place)?;
+                    // After a storm, recovery begins when all of it is over.
+                    let is_storm = causes.iter().all(|cause| cause.name != name.value);
+                    let last = causes.iter().max_by_key(|cause| cause.end_ns);
+                    for cause in causes.iter().filter(|_| !is_storm).chain(last) {
+                        time_to_recover(cause, scope, &name.place)?;
+                    }
                 }
             }
             Ok(Window::After(name.value.to_owned()))
@@ -255,10 +291,10 @@ fn phase(name: &Word<&str>, metric: &Metric, scope: &Scope<'_>) -> Result<Window
             "rates and resources are known there; for what came too late there is `late`",
         ));
     }
-    let empty = !segments(scope.plan)
+    let empty = !possible_segments(scope.plan)
         .iter()
         .any(|segment| segment.phase == phase);
-    if empty && scope.fault_names.len() == scope.plan.faults.len() {
+    if empty && scope.is_whole() {
         return Err(fault(
             name.place.clone(),
             format!("this scenario has no {} phase", phase.as_str()),
@@ -268,20 +304,17 @@ fn phase(name: &Word<&str>, metric: &Metric, scope: &Scope<'_>) -> Result<Window
     Ok(Window::In(phase))
 }
 
-/// The fault of that name; `None` where it exists and has problems of its own.
-fn windowed_fault<'a>(
-    name: &Word<&str>,
-    scope: &Scope<'a>,
-) -> Result<Option<&'a FaultPlan>, Fault> {
-    let found = scope
-        .plan
-        .faults
-        .iter()
-        .find(|fault| fault.name == name.value);
-    let Some(cause) = found else {
+/// Every occurrence of the fault of that name, or every fault of the storm; none where it exists
+/// and has problems of its own.
+fn windowed_faults<'a>(name: &Word<&str>, scope: &Scope<'a>) -> Result<Vec<&'a FaultPlan>, Fault> {
+    let faults = scope.plan.faults.iter();
+    let causes: Vec<&FaultPlan> = faults
+        .filter(|fault| fault.name == name.value || fault.storm.as_deref() == Some(name.value))
+        .collect();
+    if causes.is_empty() {
         let names: Vec<&str> = scope.fault_names.iter().map(String::as_str).collect();
         if names.contains(&name.value) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let help = if Phase::ALL.iter().any(|phase| phase.as_str() == name.value) {
             format!("write `in {}` for the phase", name.value)
@@ -292,15 +325,15 @@ fn windowed_fault<'a>(
         };
         let message = format!("there is no fault `{}`", name.value);
         return Err(fault(name.place.clone(), message, help));
-    };
-    if cause.lasts_all_run() {
+    }
+    if causes.iter().any(|cause| cause.lasts_all_run()) {
         return Err(fault(
             name.place.clone(),
             format!("`{}` lasts all the run and is no window", name.value),
             "leave the window out",
         ));
     }
-    Ok(Some(cause))
+    Ok(causes)
 }
 
 fn time_to_recover(

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::answer::AnswerFile;
 use super::link_fault::{BandwidthFile, CorruptFile, LatencyFile, PartFile, SlicerFile};
+use super::moment::Moment;
 use crate::plan::{Direction, DnsFault, Per, RoleName, TlsFault};
 use crate::scenario::units::{Bytes, Share, Time};
 use crate::signal::Signal;
@@ -20,11 +21,20 @@ pub struct FaultFile {
     /// By which expectations know it.
     #[schemars(required, regex(pattern = "^[a-z0-9][a-z0-9_-]*$"))]
     pub name: Option<String>,
-    /// Start, from the run's start. Default 0s.
-    pub at: Option<Time>,
+    /// Start, from the run's start; within a storm, from the storm's. Default 0s; with `when`, the
+    /// end of the warm-up.
+    pub at: Option<Moment>,
     /// Length. Left out: until the end of the run.
     #[serde(rename = "for")]
-    pub length: Option<Time>,
+    pub length: Option<Moment>,
+    /// From one start to the next: the fault comes again until the run ends, or so many `times`.
+    pub every: Option<Moment>,
+    /// How often it comes in all, with `every`.
+    #[schemars(range(min = 1))]
+    pub times: Option<u32>,
+    /// It starts when this holds for the first time at or after `at`: `client.queue > 50%`. Only
+    /// metrics that are live.
+    pub when: Option<String>,
     /// Of a link fault; `up` is towards the sink. Default both.
     pub direction: Option<Direction>,
     /// Of a link fault: the share of connections or requests that it strikes. Default 100%.

@@ -1,89 +1,199 @@
 //! Faults: one kind each, within the run, and no two of a kind at once in one place.
 
-use super::super::file::FaultFile;
+use super::super::expression::{self, Section};
+use super::super::file::{FaultFile, ScenarioFile};
 use super::super::problem::{Finding, quoted};
+use super::super::storms::Source;
 use super::super::units::show_ns;
 use super::{Planner, is_name};
-use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, RunPlan, Toxicity};
+use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, Plan, RunPlan, Toxicity};
 
 mod answers;
 mod delays;
 mod dns;
+mod draw;
 mod link;
 mod packets;
 mod process;
+mod storms;
 mod times;
 
 /// The kinds that an entry gives: the path of what makes it, and the kind where that is there.
 type Kinds = Vec<(&'static str, Option<FaultKind>)>;
 
+const NAME_HELP: &str = "a name of lower-case letters, digits, hyphens and underscores";
+
+/// What entries of faults belong to: the scenario itself, or a storm that it uses.
+struct Setting<'a> {
+    /// The plan without its faults.
+    plan: &'a Plan,
+    /// The storm's name.
+    storm: Option<&'a str>,
+    /// When the storm starts; 0 in the scenario itself.
+    start_ns: u64,
+}
+
+impl Setting<'_> {
+    fn run(&self) -> &RunPlan {
+        &self.plan.run
+    }
+
+    /// The name by which expectations know a fault. No fault of the scenario's own has a dot in it.
+    fn full_name(&self, name: &str) -> String {
+        match self.storm {
+            Some(storm) => format!("{storm}.{name}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+/// A fault, and the entry that it comes from.
+struct Entry {
+    fault: FaultPlan,
+    path: String,
+    /// Which of the scenario's storms it is a part of.
+    storm: Option<usize>,
+}
+
 impl Planner<'_> {
+    /// The faults, and the names of all faults and storms, those with problems included.
     pub(super) fn faults(
         &mut self,
-        files: &[FaultFile],
-        run: &RunPlan,
-        via: LinkBackend,
-    ) -> Vec<FaultPlan> {
-        let paths = self.document.elements("faults");
-        let mut faults: Vec<(String, FaultPlan)> = Vec::new();
-        for (path, file) in paths.iter().zip(files) {
-            let name = self.fault_name(path, file, &faults);
-            let kind = self.fault_kind(path, file, via);
-            let (start_ns, end_ns) = self.fault_times(path, file, kind.as_ref(), run);
-            let Some(kind) = kind else { continue };
-            let fault = FaultPlan {
-                name,
-                start_ns,
-                end_ns,
-                kind,
-            };
-            let mut others = faults.iter().map(|(_, other)| other);
-            let clash = others.find_map(|other| Some((other, collision(other, &fault)?)));
-            if let Some((other, family)) = clash {
-                let message = format!(
-                    "`{}` and `{}` are both {family} at once in one place",
-                    other.name, fault.name,
-                );
-                let help = format!(
-                    "`{}` lasts {}; move one of them, or give them different directions",
-                    other.name,
-                    lasts(other)
-                );
-                let at = format!("{path}.at");
-                let place = if self.document.has(&at) {
-                    at
-                } else {
-                    path.clone()
-                };
-                self.problem(&place, message, help);
-            }
-            faults.push((path.clone(), fault));
+        file: &ScenarioFile,
+        storms: &mut [Source],
+        plan: &Plan,
+    ) -> (Vec<FaultPlan>, Vec<String>) {
+        let own = Setting {
+            plan,
+            storm: None,
+            start_ns: 0,
+        };
+        let mut entries = self.entries(file.faults.as_deref().unwrap_or_default(), &own);
+        let mut names: Vec<String> = file
+            .faults
+            .iter()
+            .flatten()
+            .filter_map(|fault| fault.name.clone())
+            .collect();
+        for (index, source) in storms.iter_mut().enumerate() {
+            let found = self.storm(source, plan, &mut names);
+            entries.extend(found.into_iter().map(|entry| Entry {
+                storm: Some(index),
+                ..entry
+            }));
         }
-        faults.into_iter().map(|(_, fault)| fault).collect()
+        self.collisions(&entries, storms, plan);
+        let faults = entries.into_iter().map(|entry| entry.fault).collect();
+        (faults, names)
+    }
+
+    /// The faults of the document's own `faults`.
+    fn entries(&mut self, files: &[FaultFile], setting: &Setting<'_>) -> Vec<Entry> {
+        let paths = self.document.elements("faults");
+        let mut entries: Vec<Entry> = Vec::new();
+        for (path, file) in paths.iter().zip(files) {
+            let name = self.fault_name(path, file, setting, &entries);
+            let kind = self.fault_kind(path, file, setting.plan.link.via);
+            let when = self.condition(path, file, setting);
+            let times = self.fault_times(path, file, &name, kind.as_ref(), setting);
+            let Some(kind) = kind else { continue };
+            for (occurrence, (start_ns, end_ns)) in (1..).zip(times) {
+                let fault = FaultPlan {
+                    name: name.clone(),
+                    occurrence,
+                    storm: setting.storm.map(str::to_owned),
+                    when: when.clone(),
+                    start_ns,
+                    end_ns,
+                    kind: kind.clone(),
+                };
+                entries.push(Entry {
+                    fault,
+                    path: path.clone(),
+                    storm: None,
+                });
+            }
+        }
+        entries
+    }
+
+    fn condition(
+        &mut self,
+        path: &str,
+        file: &FaultFile,
+        setting: &Setting<'_>,
+    ) -> Option<crate::plan::expectation::Expectation> {
+        let scope = expression::Scope {
+            plan: setting.plan,
+            fault_names: &[],
+        };
+        let path = format!("{path}.when");
+        let (text, document) = (file.when.as_deref()?, self.document);
+        expression::read(text, &path, &scope, Section::When, document, self.findings)
+    }
+
+    /// Says which faults of one kind meet in one place.
+    fn collisions(&mut self, entries: &[Entry], storms: &mut [Source], plan: &Plan) {
+        let mut told: Vec<(&str, &str)> = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let fault = &entry.fault;
+            let met = entries[..index].iter().map(|other| &other.fault);
+            let clash = met
+                .filter(|other| other.name != fault.name)
+                .filter(|other| !told.contains(&(&other.name, &fault.name)))
+                .find_map(|other| Some((other, collision(other, fault, &plan.run)?)));
+            let Some((other, family)) = clash else {
+                continue;
+            };
+            told.push((&other.name, &fault.name));
+            let message = format!(
+                "`{}` and `{}` are both {family} at once in one place",
+                other.name, fault.name,
+            );
+            let help = format!(
+                "`{}` lasts {}; move one of them, or give them different directions",
+                other.name,
+                lasts(other)
+            );
+            match entry.storm {
+                // Within one storm it is the storm's file that has to change.
+                Some(index) if other.storm == fault.storm => {
+                    let source = &mut storms[index];
+                    let at = format!("{}.at", entry.path);
+                    let span = source.document.span_of(&at);
+                    source.findings.push(Finding::new(span, message).help(help));
+                }
+                Some(index) => {
+                    let at = format!("{}.at", storms[index].path);
+                    self.problem(&at, message, help);
+                }
+                None => self.problem(&format!("{}.at", entry.path), message, help),
+            }
+        }
     }
 
     fn fault_name(
         &mut self,
         path: &str,
         file: &FaultFile,
-        faults: &[(String, FaultPlan)],
+        setting: &Setting<'_>,
+        entries: &[Entry],
     ) -> String {
-        const HELP: &str = "a name of lower-case letters, digits, hyphens and underscores";
         let key = format!("{path}.name");
-        let name = self.required(&key, file.name.clone(), HELP);
-        let Some(name) = name else {
+        let Some(name) = self.required(&key, file.name.clone(), NAME_HELP) else {
             return path.to_owned();
         };
+        let full = setting.full_name(&name);
         if !is_name(&name, "-_") {
-            self.problem(&key, format!("`{name}` cannot be a name"), HELP);
-        } else if faults.iter().any(|(_, fault)| fault.name == name) {
+            self.problem(&key, format!("`{name}` cannot be a name"), NAME_HELP);
+        } else if entries.iter().any(|entry| entry.fault.name == full) {
             self.problem(
                 &key,
                 format!("a second fault is called `{name}`"),
                 "expectations know faults by their names: give it another",
             );
         }
-        name
+        full
     }
 
     fn fault_kind(&mut self, path: &str, file: &FaultFile, via: LinkBackend) -> Option<FaultKind> {
@@ -166,9 +276,13 @@ fn families(kind: &FaultKind) -> Vec<&'static str> {
     }
 }
 
-/// What both are, where they are at once and in one place.
-fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
-    let end = |fault: &FaultPlan| fault.end_ns.unwrap_or(u64::MAX);
+/// What both are, where they can be at once and in one place. A fault that waits for a condition may
+/// begin at any time from its start on.
+fn collision(a: &FaultPlan, b: &FaultPlan, run: &RunPlan) -> Option<&'static str> {
+    let end = |fault: &FaultPlan| match fault.when {
+        Some(_) => run.duration_ns,
+        None => fault.end_ns.unwrap_or(u64::MAX),
+    };
     let at_once = a.start_ns < end(b) && b.start_ns < end(a);
     let one_place = match (&a.kind, &b.kind) {
         (FaultKind::Link { direction: a, .. }, FaultKind::Link { direction: b, .. }) => {
@@ -190,8 +304,9 @@ fn collision(a: &FaultPlan, b: &FaultPlan) -> Option<&'static str> {
 
 fn lasts(fault: &FaultPlan) -> String {
     let start = show_ns(fault.start_ns);
-    match fault.end_ns {
-        Some(end) => format!("from {start} to {}", show_ns(end)),
-        None => format!("from {start} to the end"),
+    match (&fault.when, fault.end_ns) {
+        (Some(_), _) => format!("for some time after {start}"),
+        (None, Some(end)) => format!("from {start} to {}", show_ns(end)),
+        (None, None) => format!("from {start} to the end"),
     }
 }

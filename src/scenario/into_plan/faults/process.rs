@@ -181,6 +181,15 @@ impl Planner<'_> {
                 "end it before, or begin it after the restart",
             );
         }
+        let waits = plan.faults.iter().find(|fault| fault.when.is_some());
+        if let Some(fault) = waits.filter(|_| of_sink) {
+            let message = format!(
+                "`{}` waits for a condition, and the sink is restarted",
+                fault.name
+            );
+            let help = "windows that are cut during the run are not known to a new sink: use one or the other";
+            self.problem("faults", message, help);
+        }
         if of_sink && !plan.sink.plant.is_empty() {
             self.problem(
                 "sink.plant",
