@@ -8,7 +8,7 @@ use squall::plan::LinkFault;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::paths::through_link;
+use super::paths::link;
 use super::{median, peers};
 
 const ROUNDS: usize = 5;
@@ -19,14 +19,12 @@ const MEASURED: Duration = Duration::from_millis(700);
 /// Streams through an idle link and through a late one in turn, and prints both.
 pub fn compare() {
     let (peer, count) = peers::drain();
-    let idle = through_link(peer, None);
-    let late = through_link(
-        peer,
-        Some(LinkFault::Latency {
-            delay_ns: 50_000_000,
-            jitter_ns: 0,
-        }),
-    );
+    let idle = link(peer, None).address;
+    let latency = LinkFault::Latency {
+        delay_ns: 50_000_000,
+        jitter_ns: 0,
+    };
+    let late = link(peer, Some(latency)).address;
     let rounds: Vec<(f64, f64)> = (0..ROUNDS)
         .map(|_| (stream(idle, &count), stream(late, &count)))
         .collect();

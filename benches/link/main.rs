@@ -17,7 +17,8 @@ mod load;
 mod paths;
 mod peers;
 
-use load::{Load, Work};
+use load::{Load, Pass, Work};
+use paths::Path;
 
 const PING_BYTES: usize = 1 << 10;
 const BULK_BYTES: usize = 4 << 20;
@@ -31,9 +32,9 @@ struct Row {
     work: Work,
     /// Of one pass, which takes some 200 ms.
     operations: u64,
-    paths: Arc<Vec<paths::Path>>,
-    /// Least share of the direct throughput that this project aims at.
-    aim: Option<f64>,
+    paths: Arc<Vec<Path>>,
+    /// What this project aims at, in words.
+    aim: &'static str,
 }
 
 fn rows() -> Vec<Row> {
@@ -60,17 +61,24 @@ fn rows() -> Vec<Row> {
         aim,
     };
     vec![
-        row("ping 1 KiB, 1", 1, &ping, 3_000, &pinged, None),
-        row("ping 1 KiB, 64", 64, &ping, 20_000, &pinged, None),
-        row("bulk, 1", 1, &bulk, 80, &filled, None),
-        row("bulk, 64", 64, &bulk, 128, &filled, None),
+        row(
+            "ping 1 KiB, 1",
+            1,
+            &ping,
+            3_000,
+            &pinged,
+            "; aim: the link adds at most 1.5 times what HAProxy adds",
+        ),
+        row("ping 1 KiB, 64", 64, &ping, 20_000, &pinged, ""),
+        row("bulk, 1", 1, &bulk, 80, &filled, ""),
+        row("bulk, 64", 64, &bulk, 128, &filled, ""),
         row(
             "gRPC full rate, 1",
             1,
             &prepared,
             1_200,
             &called,
-            Some(0.68),
+            "; aim: 0.68 of direct",
         ),
         row(
             "gRPC full rate, 64",
@@ -78,7 +86,7 @@ fn rows() -> Vec<Row> {
             &prepared,
             1_200,
             &called,
-            Some(0.68),
+            "; aim: 0.68 of direct",
         ),
         row(
             "gRPC, prost client, 1",
@@ -86,7 +94,7 @@ fn rows() -> Vec<Row> {
             &encoded,
             150,
             &called,
-            Some(0.92),
+            "; aim: 0.92 of direct",
         ),
     ]
 }
@@ -102,48 +110,45 @@ fn measure(c: &mut Criterion, row: &Row) {
     group.finish();
 }
 
+/// One path in one round of the table.
+struct Cell {
+    pass: Pass,
+    /// What the proxy used.
+    cpu: Option<Duration>,
+}
+
 /// Takes the paths of a row in turn and prints what each made of it.
 fn print(row: &Row) {
-    let mut loads: Vec<Load> = row
-        .paths
-        .iter()
-        .map(|path| Load::new(path.address, row.connections, &row.work))
-        .collect();
-    let rounds: Vec<Vec<load::Pass>> = (0..ROUNDS)
-        .map(|_| {
-            loads
-                .iter_mut()
-                .map(|load| load.pass(row.operations))
-                .collect()
+    let connect = |path: &Path| Load::new(path.address, row.connections, &row.work);
+    let mut loads: Vec<Load> = row.paths.iter().map(connect).collect();
+    let round = || {
+        let each = row.paths.iter().zip(&mut loads);
+        each.map(|(path, load)| {
+            let before = path.cpu();
+            let pass = load.pass(row.operations);
+            let cpu = path.cpu().zip(before).map(|(after, before)| after - before);
+            Cell { pass, cpu }
         })
-        .collect();
-    print!("{:<22}", row.name);
-    for index in 0..row.paths.len() {
-        let rates = rounds
-            .iter()
-            .map(|round| row.operations as f64 / round[index].elapsed.as_secs_f64());
-        let shares = rounds
-            .iter()
-            .map(|round| round[0].elapsed.as_secs_f64() / round[index].elapsed.as_secs_f64());
-        let medians = rounds.iter().map(|round| micros(round[index].median));
-        print!(
-            " {:>9.0}/s {:>4.2} {:>7.0} µs",
-            median(rates),
-            median(shares),
-            median(medians)
+        .collect()
+    };
+    let rounds: Vec<Vec<Cell>> = std::iter::repeat_with(round).take(ROUNDS).collect();
+    println!("{}{}", row.name, row.aim);
+    for (index, path) in row.paths.iter().enumerate() {
+        let of = |value: &dyn Fn(&Cell, &Cell) -> f64| {
+            median(rounds.iter().map(|cells| value(&cells[index], &cells[0])))
+        };
+        let operations = row.operations as f64;
+        println!(
+            "  {:<12} {:>9.0} {:>8.2} {:>10.1} {:>10.1} {:>10.2}",
+            path.name,
+            of(&|cell, _| operations / cell.pass.elapsed.as_secs_f64()),
+            of(&|cell, direct| {
+                direct.pass.elapsed.as_secs_f64() / cell.pass.elapsed.as_secs_f64()
+            }),
+            of(&|cell, _| micros(cell.pass.median)),
+            of(&|cell, direct| micros(cell.pass.median) - micros(direct.pass.median)),
+            of(&|cell, _| micros(cell.cpu.unwrap_or_default()) / operations),
         );
-    }
-    let aim = row.aim.map_or(String::new(), |aim| format!("  aim {aim}"));
-    println!("{aim}");
-    if row.connections == 1 && matches!(row.work, Work::Bytes { awaited: 2.., .. }) {
-        print!("{:<22}", "  added to a ping");
-        for index in 0..row.paths.len() {
-            let added = rounds
-                .iter()
-                .map(|round| micros(round[index].median) - micros(round[0].median));
-            print!(" {:>24.1} µs", median(added));
-        }
-        println!("  aim: link at most 1.5 x HAProxy");
     }
 }
 
@@ -164,22 +169,19 @@ fn main() {
         .measurement_time(Duration::from_millis(800))
         .configure_from_args();
     let rows = rows();
-    // `SQUALL_TABLE=1` leaves out criterion's part.
-    for row in rows
-        .iter()
-        .filter(|_| std::env::var_os("SQUALL_TABLE").is_none())
-    {
+    // `SQUALL_TABLE=ping` leaves out criterion's part and all rows but those of this name.
+    let only = std::env::var("SQUALL_TABLE").ok();
+    for row in rows.iter().filter(|_| only.is_none()) {
         measure(&mut c, row);
     }
     c.final_summary();
 
-    println!("\noperations per second, share of direct, median of one operation");
-    print!("{:<22}", "connections last");
-    for path in rows[0].paths.iter() {
-        print!(" {:>27}", path.name);
-    }
-    println!();
-    for row in &rows {
+    println!(
+        "\n  {:<12} {:>9} {:>8} {:>10} {:>10} {:>10}",
+        "", "per s", "direct", "median µs", "added µs", "CPU µs"
+    );
+    let only = only.unwrap_or_default();
+    for row in rows.iter().filter(|row| row.name.contains(&only)) {
         print(row);
     }
     latency::compare();

@@ -1,7 +1,8 @@
 //! The ways to a peer: none between, a plain copy, the link, HAProxy.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ use squall::link::Link;
 use squall::plan::{Direction, LinkFault};
 use tempfile::TempDir;
 use tokio::io::copy_bidirectional_with_sizes;
+use tokio::net::TcpStream;
 
-use super::peers::{listen, runtime};
+use super::peers::{Server, listen, on_thread};
 
 /// What `squall run` gives a link by default.
 const LINK_BUFFER_BYTES: usize = 1 << 20;
@@ -23,37 +25,54 @@ const START: Duration = Duration::from_secs(5);
 pub struct Path {
     pub name: &'static str,
     pub address: SocketAddr,
+    /// Where the kernel counts the CPU time of what is on the way.
+    schedstat: Option<PathBuf>,
     _process: Option<HaProxy>,
+}
+
+impl Path {
+    /// CPU time that what is on the way has used so far; `None` where nothing is, and where the
+    /// kernel does not tell.
+    pub fn cpu(&self) -> Option<Duration> {
+        let text = std::fs::read_to_string(self.schedstat.as_ref()?).ok()?;
+        let nanos = text.split_whitespace().next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanos))
+    }
 }
 
 /// Every way to `upstream`; HAProxy's only where it is installed.
 pub fn all(upstream: SocketAddr) -> Vec<Path> {
-    let mut paths = vec![
-        path("direct", upstream),
-        path("tokio copy", through_copy(upstream)),
-        path("link", through_link(upstream, None)),
-    ];
+    let direct = Path {
+        name: "direct",
+        address: upstream,
+        schedstat: None,
+        _process: None,
+    };
+    let copy = path("tokio copy", copy(upstream));
+    let mut paths = vec![direct, copy, path("link", link(upstream, None))];
     if let Some(process) = HaProxy::start(upstream) {
         paths.push(Path {
             name: "HAProxy",
             address: process.address,
+            schedstat: Some(format!("/proc/{}/schedstat", process.child.id()).into()),
             _process: Some(process),
         });
     }
     paths
 }
 
-const fn path(name: &'static str, address: SocketAddr) -> Path {
+fn path(name: &'static str, proxy: Server) -> Path {
     Path {
         name,
-        address,
+        address: proxy.address,
+        schedstat: Some(proxy.schedstat),
         _process: None,
     }
 }
 
-fn through_copy(upstream: SocketAddr) -> SocketAddr {
+fn copy(upstream: SocketAddr) -> Server {
     listen(move |mut client| async move {
-        let connected = tokio::net::TcpStream::connect(upstream).await;
+        let connected = TcpStream::connect(upstream).await;
         let mut server = connected.expect("the peer listens");
         server.set_nodelay(true).expect("a live socket");
         let bytes = COPY_BUFFER_BYTES;
@@ -63,21 +82,22 @@ fn through_copy(upstream: SocketAddr) -> SocketAddr {
 }
 
 /// A link on a runtime as its role has it, under `fault` in both directions.
-pub fn through_link(upstream: SocketAddr, fault: Option<LinkFault>) -> SocketAddr {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        runtime().block_on(async {
-            let link = Link::bind(upstream, 1, LINK_BUFFER_BYTES).await;
-            let link = link.expect("a free port");
-            if let Some(fault) = fault {
-                let begun = link.start_fault(0, Direction::Both, fault);
-                begun.expect("the first fault");
-            }
-            sender.send(link.local_addr()).expect("the bench waits");
+pub fn link(upstream: SocketAddr, fault: Option<LinkFault>) -> Server {
+    on_thread(move || async move {
+        let link = Link::bind(upstream, 1, LINK_BUFFER_BYTES).await;
+        let link = link.expect("a free port");
+        let address = link.local_addr();
+        if let Some(fault) = fault {
+            let begun = link.start_fault(0, Direction::Both, fault);
+            begun.expect("the first fault");
+        }
+        // A link that is dropped stops.
+        tokio::spawn(async move {
             std::future::pending::<()>().await;
+            drop(link);
         });
-    });
-    receiver.recv().expect("the link binds")
+        address
+    })
 }
 
 /// A HAProxy of one thread. It is killed when it is dropped.
@@ -121,7 +141,7 @@ impl HaProxy {
             _folder: folder,
         };
         let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        while std::net::TcpStream::connect(address).is_err() {
             assert!(begun.elapsed() < START, "haproxy does not listen");
             thread::sleep(Duration::from_millis(5));
         }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -23,28 +24,53 @@ pub fn runtime() -> Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
+/// What runs on a thread of its own, as long as the bench.
+pub struct Server {
+    pub address: SocketAddr,
+    /// Where the kernel counts the thread's CPU time.
+    pub schedstat: PathBuf,
+}
+
+/// Runs what `start` starts on a thread of its own.
+pub fn on_thread<F, S>(start: S) -> Server
+where
+    F: Future<Output = SocketAddr>,
+    S: FnOnce() -> F + Send + 'static,
+{
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let thread = rustix::thread::gettid().as_raw_nonzero();
+        let schedstat = format!("/proc/self/task/{thread}/schedstat").into();
+        runtime().block_on(async {
+            let address = start().await;
+            let server = Server { address, schedstat };
+            sender.send(server).expect("the bench waits");
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().expect("it starts")
+}
+
 /// Serves each connection to a free port with `serve`, on a thread of its own.
 pub fn listen<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(TcpStream) -> F + Send + 'static,
-) -> SocketAddr {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        runtime().block_on(async move {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            let address = listener.local_addr().expect("an address");
-            sender.send(address).expect("the bench waits");
+) -> Server {
+    on_thread(|| async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).expect("a live socket");
                 tokio::spawn(serve(stream));
             }
         });
-    });
-    receiver.recv().expect("it binds")
+        address
+    })
 }
 
 /// Answers each message of `message_bytes` with `answer_bytes`.
 pub fn echo(message_bytes: usize, answer_bytes: usize) -> SocketAddr {
-    listen(move |mut stream| async move {
+    let server = listen(move |mut stream| async move {
         let mut buffer = vec![0; 256 << 10];
         let mut left = message_bytes;
         while let Ok(bytes @ 1..) = stream.read(&mut buffer).await {
@@ -56,14 +82,15 @@ pub fn echo(message_bytes: usize, answer_bytes: usize) -> SocketAddr {
                 }
             }
         }
-    })
+    });
+    server.address
 }
 
 /// Reads, and counts what it read.
 pub fn drain() -> (SocketAddr, Arc<AtomicU64>) {
     let count = Arc::new(AtomicU64::new(0));
     let counting = Arc::clone(&count);
-    let address = listen(move |mut stream| {
+    let server = listen(move |mut stream| {
         let counting = Arc::clone(&counting);
         async move {
             let mut buffer = vec![0; 256 << 10];
@@ -72,17 +99,18 @@ pub fn drain() -> (SocketAddr, Arc<AtomicU64>) {
             }
         }
     });
-    (address, count)
+    (server.address, count)
 }
 
 /// A gRPC service that reads each request and answers with an empty message.
 pub fn grpc() -> SocketAddr {
-    listen(|stream| async {
+    let server = listen(|stream| async {
         let serving = http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service_fn(accept));
         // A client that goes away is not the peer's matter.
         let _ = serving.await;
-    })
+    });
+    server.address
 }
 
 type Body = http_body_util::combinators::WithTrailers<
