@@ -21,6 +21,7 @@ pub mod counters;
 pub mod fault;
 mod lane;
 mod pump;
+mod ring;
 pub mod rules;
 mod tally;
 pub mod toxic;

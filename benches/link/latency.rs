@@ -1,4 +1,5 @@
-//! What 50 ms of latency cost a stream once its window is full.
+//! What 50 ms of latency each way cost once the window is full: to a client with as many requests
+//! in flight as that takes, and to a stream that goes as fast as two cores let it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use squall::plan::LinkFault;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::load::{Load, Work};
 use super::paths::link;
 use super::{median, peers};
 
@@ -16,24 +18,44 @@ const ROUNDS: usize = 5;
 const FILLS: Duration = Duration::from_millis(500);
 const MEASURED: Duration = Duration::from_millis(700);
 
-/// Streams through an idle link and through a late one in turn, and prints both.
-pub fn compare() {
+/// Connections of the client, one request in flight on each.
+const CONNECTIONS: usize = 64;
+/// Requests of one pass, which takes about a second.
+const REQUESTS: u64 = 500;
+
+/// Goes through an idle link and through a late one in turn, and prints both.
+pub fn compare(work: &Work) {
+    println!("50 ms of latency each way; aim: 0.95 of without");
+    let (idle, late) = both(peers::grpc());
+    let mut loads = [idle, late].map(|to| Load::new(to, CONNECTIONS, work));
+    print("gRPC, prost client, 64, per s", || {
+        loads.each_mut().map(|load| load.pass(REQUESTS).steady)
+    });
     let (peer, count) = peers::drain();
-    let idle = link(peer, None).address;
+    let (idle, late) = both(peer);
+    print("stream, 1, GiB/s", || {
+        [idle, late].map(|to| stream(to, &count))
+    });
+}
+
+/// An idle link and a late one.
+fn both(upstream: SocketAddr) -> (SocketAddr, SocketAddr) {
     let latency = LinkFault::Latency {
         delay_ns: 50_000_000,
         jitter_ns: 0,
     };
-    let late = link(peer, Some(latency)).address;
-    let rounds: Vec<(f64, f64)> = (0..ROUNDS)
-        .map(|_| (stream(idle, &count), stream(late, &count)))
-        .collect();
-    let of = |pick: fn(&(f64, f64)) -> f64| median(rounds.iter().map(pick));
+    let late = link(upstream, Some(latency));
+    (link(upstream, None).address, late.address)
+}
+
+fn print(name: &str, round: impl FnMut() -> [f64; 2]) {
+    let rounds: Vec<[f64; 2]> = std::iter::repeat_with(round).take(ROUNDS).collect();
+    let of = |pick: fn(&[f64; 2]) -> f64| median(rounds.iter().map(pick));
     println!(
-        "\n50 ms of latency, one connection: {:.2} GiB/s against {:.2} GiB/s without, {:.2} of it (aim: 0.95)",
-        of(|round| round.1),
-        of(|round| round.0),
-        of(|round| round.1 / round.0),
+        "  {name:<30} without {:>8.2}, with {:>8.2}: {:.2}",
+        of(|[without, _]| *without),
+        of(|[_, with]| *with),
+        of(|[without, with]| with / without),
     );
 }
 

@@ -44,6 +44,8 @@ pub struct Pass {
     pub elapsed: Duration,
     /// The median of its operations.
     pub median: Duration,
+    /// Operations per second between its first and its last quarter: once it flows.
+    pub steady: f64,
 }
 
 enum Worker {
@@ -101,7 +103,7 @@ impl Load {
     pub fn pass(&mut self, operations: u64) -> Pass {
         let workers = std::mem::take(&mut self.workers);
         let begun = Instant::now();
-        let (workers, mut times) = self.runtime.block_on(async {
+        let (workers, times) = self.runtime.block_on(async {
             let taken = Arc::new(AtomicU64::new(0));
             let mut working = JoinSet::new();
             for mut worker in workers {
@@ -111,7 +113,7 @@ impl Load {
                     while taken.fetch_add(1, Ordering::Relaxed) < operations {
                         let begun = Instant::now();
                         worker.operate().await;
-                        times.push(begun.elapsed());
+                        times.push((begun, Instant::now()));
                     }
                     (worker, times)
                 });
@@ -126,10 +128,15 @@ impl Load {
         });
         let elapsed = begun.elapsed();
         self.workers = workers;
-        times.sort_unstable();
+        let mut took: Vec<Duration> = times.iter().map(|(from, to)| *to - *from).collect();
+        took.sort_unstable();
+        let mut ends: Vec<Instant> = times.iter().map(|(_, to)| *to).collect();
+        ends.sort_unstable();
+        let (from, to) = (ends.len() / 4, ends.len() * 3 / 4);
         Pass {
             elapsed,
-            median: times[times.len() / 2],
+            median: took[took.len() / 2],
+            steady: (to - from) as f64 / (ends[to] - ends[from]).as_secs_f64(),
         }
     }
 }

@@ -184,5 +184,5 @@ fn main() {
     for row in rows.iter().filter(|row| row.name.contains(&only)) {
         print(row);
     }
-    latency::compare();
+    latency::compare(&Work::Encoded(Arc::new(common::request())));
 }

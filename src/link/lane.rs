@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use super::counters::Counters;
 use super::fault::{Cut, End, Fault};
+use super::ring::Ring;
 use super::rules::{Active, Hold, Rules};
 use super::tally::Tally;
 use crate::clock::monotonic_ns;
 use crate::plan::Direction;
 
-/// What an idle lane's ring keeps of the memory that a fault made it take.
-const KEPT_BYTES: usize = 256 << 10;
+/// The largest read under a fault: what it holds or passes as one.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// One read of the source, or what is left of it.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,7 @@ pub struct Lane {
     separate: bool,
     /// How the connection ends because of a fault that has been removed.
     cut: Option<(Cut, u64)>,
-    ring: VecDeque<u8>,
+    ring: Ring,
     /// Bytes at the front of the ring that the faults have let go.
     released: usize,
     /// The rest of the ring.
@@ -77,7 +78,7 @@ impl Lane {
             silent: false,
             separate: false,
             cut: None,
-            ring: VecDeque::new(),
+            ring: Ring::default(),
             released: 0,
             chunks: VecDeque::new(),
             left_ns: 0,
@@ -193,14 +194,33 @@ impl Lane {
         self.counters.received(self.direction, bytes);
     }
 
-    /// Appends one chunk.
-    pub fn push(&mut self, bytes: &[u8], arrived_ns: u64) {
-        self.ring.extend(bytes);
-        self.chunks.push_back(Chunk {
-            arrived_ns,
-            bytes: bytes.len(),
-        });
-        self.counters.hold(bytes.len());
+    /// Where the source is read into; never empty.
+    pub fn room(&mut self) -> &mut [u8] {
+        let most = if self.is_straight() {
+            self.buffer_bytes.max(CHUNK_BYTES)
+        } else {
+            CHUNK_BYTES
+        };
+        let room = self.ring.room();
+        let bytes = room.len().min(most);
+        &mut room[..bytes]
+    }
+
+    /// The first `bytes` that were read into the room.
+    pub fn read(&self, bytes: usize) -> &[u8] {
+        self.ring.peek(bytes)
+    }
+
+    /// Of the first `bytes` that were read into the room, all but those that have `passed` straight
+    /// are to be kept, as one chunk.
+    pub fn keep(&mut self, passed: usize, bytes: usize, arrived_ns: u64) {
+        self.ring.take(bytes);
+        if passed > 0 {
+            self.ring.drop_front(passed);
+        }
+        let bytes = bytes - passed;
+        self.chunks.push_back(Chunk { arrived_ns, bytes });
+        self.counters.hold(bytes);
     }
 
     /// The source has ended. A reset overrules an end that has not been passed on yet.
@@ -258,11 +278,13 @@ impl Lane {
         let seen = swallowing.map_or(self.attached.len(), |index| index + 1);
         for one in &mut self.attached[..seen] {
             let coming = self.released..self.released + slice;
-            one.fault.alter(self.ring.range_mut(coming));
+            for part in self.ring.parts_mut(coming) {
+                one.fault.alter(part);
+            }
             one.slice_left(chunk.arrived_ns, slice, whole, now_ns);
         }
         if swallowing.is_some() {
-            self.ring.drain(self.released..self.released + slice);
+            self.ring.drop_range(self.released..self.released + slice);
             self.counters.let_go(slice);
         } else {
             self.released += slice;
@@ -279,18 +301,18 @@ impl Lane {
         if self.silent {
             return &[];
         }
-        let front = self.ring.as_slices().0;
+        let front = self.ring.front();
         &front[..self.released.min(front.len())]
     }
 
     /// The first `bytes` of [`Self::writable`] were written, in a call that began at `began_ns`.
     pub fn written(&mut self, bytes: usize, began_ns: u64) {
-        self.ring.drain(..bytes);
+        self.ring.drop_front(bytes);
         self.released -= bytes;
         self.counters.let_go(bytes);
         self.passed(bytes, began_ns);
-        if self.is_straight() && self.ring.capacity() > KEPT_BYTES {
-            self.ring = VecDeque::new();
+        if self.is_straight() {
+            self.ring.shrink();
         }
     }
 
