@@ -14,9 +14,6 @@ use super::tally::Tally;
 use crate::clock::monotonic_ns;
 use crate::plan::Direction;
 
-/// The largest read under a fault: what it holds or passes as one.
-const CHUNK_BYTES: usize = 64 << 10;
-
 /// One read of the source, or what is left of it.
 #[derive(Debug, Clone, Copy)]
 struct Chunk {
@@ -196,14 +193,7 @@ impl Lane {
 
     /// Where the source is read into; never empty.
     pub fn room(&mut self) -> &mut [u8] {
-        let most = if self.is_straight() {
-            self.buffer_bytes.max(CHUNK_BYTES)
-        } else {
-            CHUNK_BYTES
-        };
-        let room = self.ring.room();
-        let bytes = room.len().min(most);
-        &mut room[..bytes]
+        self.ring.room()
     }
 
     /// The first `bytes` that were read into the room.
