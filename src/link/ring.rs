@@ -159,8 +159,11 @@ mod tests {
     }
 
     proptest! {
+        // Each goes through megabytes, byte by byte.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
-        fn it_is_a_queue(steps in prop::collection::vec((0_u8..4, 0_usize..200_000), 1..60)) {
+        fn it_is_a_queue(steps in prop::collection::vec((0_u8..4, 0_usize..200_000), 1..20)) {
             let (mut ring, mut model) = (Ring::default(), VecDeque::<u8>::new());
             let mut next = 0_u64;
             for (kind, bytes) in steps {
@@ -191,13 +194,13 @@ mod tests {
                 }
                 prop_assert_eq!(ring.len(), model.len());
                 prop_assert_eq!(ring.is_empty(), model.is_empty());
-                prop_assert!(model.iter().copied().eq(contents(&mut ring)));
+                prop_assert!(model.make_contiguous() == contents(&mut ring).as_slice());
                 prop_assert!(model.iter().copied().take(ring.front().len()).eq(ring.front().iter().copied()));
             }
             let half = model.len() / 2;
             ring.truncate(half);
             model.truncate(half);
-            prop_assert!(model.iter().copied().eq(contents(&mut ring)));
+            prop_assert!(model.make_contiguous() == contents(&mut ring).as_slice());
         }
     }
 }
