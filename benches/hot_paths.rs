@@ -2,10 +2,9 @@
 
 use std::hint::black_box;
 
+use common::{SPANS, request};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use squall::ids::Identity;
 use squall::mapped::Bitmap;
@@ -17,8 +16,8 @@ use squall::plan::{ArrivalPlan, ArrivalProcess, RateProfile};
 use squall::signal::Signal;
 use squall::stats::histogram::Latencies;
 
-/// Spans of the request that is decoded.
-const SPANS: u64 = 512;
+mod common;
+
 /// Arrivals, marks or values of one measured pass.
 const ITEMS: u64 = 100_000;
 
@@ -92,41 +91,8 @@ fn histogram(c: &mut Criterion) {
     group.finish();
 }
 
-fn request() -> Vec<u8> {
-    let attributes: Vec<KeyValue> = (0..10)
-        .map(|index| KeyValue {
-            key: format!("attribute.{index}"),
-            value: Some(AnyValue {
-                value: Some(Value::StringValue("a value of twenty b".to_owned())),
-            }),
-            ..KeyValue::default()
-        })
-        .collect();
-    let spans = (1..=SPANS)
-        .map(|sequence| Span {
-            trace_id: vec![7; 16],
-            span_id: sequence.to_be_bytes().to_vec(),
-            name: "GET /checkout/{id}".to_owned(),
-            start_time_unix_nano: 1_700_000_000_000_000_000,
-            end_time_unix_nano: 1_700_000_000_000_100_000,
-            attributes: attributes.clone(),
-            ..Span::default()
-        })
-        .collect();
-    ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans {
-            scope_spans: vec![ScopeSpans {
-                spans,
-                ..ScopeSpans::default()
-            }],
-            ..ResourceSpans::default()
-        }],
-    }
-    .encode_to_vec()
-}
-
 fn decode(c: &mut Criterion) {
-    let bytes = request();
+    let bytes = request().encode_to_vec();
     let mut group = c.benchmark_group("sink decode");
     group.throughput(Throughput::Elements(SPANS));
     group.bench_function("walk, validate and read ids", |b| {

@@ -22,6 +22,7 @@ pub mod counters;
 pub mod fault;
 mod lane;
 mod pump;
+mod ring;
 pub mod rules;
 mod tally;
 mod timer;

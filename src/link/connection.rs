@@ -122,6 +122,7 @@ impl Connection {
                     Arc::clone(rules),
                     down,
                 )),
+                down_first: false,
             };
             loop {
                 if self.admit() == Admission::Reset {
@@ -209,19 +210,27 @@ enum Ended {
 struct Pair<'a> {
     up: Option<Pump<'a>>,
     down: Option<Pump<'a>>,
+    /// They take turns: one that never rests, until the runtime stops the task, starves the other.
+    down_first: bool,
 }
 
 impl Pair<'_> {
     /// Ready with how the connection is to be ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let up = poll_one(&mut self.up, &mut self.down, cx);
-        let down = poll_one(&mut self.down, &mut self.up, cx);
-        let last = match down {
-            // The other pump has been told, and must look at it now.
-            Moved::SinkBroke => poll_one(&mut self.up, &mut self.down, cx),
-            Moved::Well | Moved::Closed | Moved::Reset => down,
+        let (one, other) = if self.down_first {
+            (&mut self.down, &mut self.up)
+        } else {
+            (&mut self.up, &mut self.down)
         };
-        let either = |moved| up == moved || last == moved;
+        self.down_first = !self.down_first;
+        let first = poll_one(one, other, cx);
+        let second = poll_one(other, one, cx);
+        let last = match second {
+            // The other pump has been told, and must look at it now.
+            Moved::SinkBroke => poll_one(one, other, cx),
+            Moved::Well | Moved::Closed | Moved::Reset => second,
+        };
+        let either = |moved| first == moved || last == moved;
         if either(Moved::Reset) {
             Poll::Ready(Ended::Reset)
         } else if either(Moved::Closed) {

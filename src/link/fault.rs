@@ -4,8 +4,6 @@
 //! A lane first asks every fault when its next chunk may leave ([`Fault::due_ns`]), then how much
 //! of it at once ([`Fault::slice_bytes`]) and when that much ([`Fault::slice_due_ns`]).
 
-use std::collections::vec_deque::IterMut;
-
 pub mod bandwidth;
 pub mod connect_latency;
 pub mod corrupt;
@@ -69,8 +67,8 @@ pub trait Fault: Send {
         false
     }
 
-    /// Changes the slice that is about to leave.
-    fn alter(&mut self, _slice: IterMut<'_, u8>) {}
+    /// Changes the slice that is about to leave, or a part of it: the parts come in order.
+    fn alter(&mut self, _part: &mut [u8]) {}
 
     /// The slice that was asked about has left, `bytes` of it.
     fn slice_left(&mut self, _bytes: usize, _now_ns: u64) {}

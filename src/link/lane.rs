@@ -10,14 +10,12 @@ use super::active::{Active, Hold, Strikes};
 use super::counters::Counters;
 use super::fault::noop::Noop;
 use super::fault::{Cut, End, Fault};
+use super::ring::Ring;
 use super::rules::Rules;
 use super::tally::Tally;
 use super::turns::Turns;
 use crate::clock::monotonic_ns;
 use crate::plan::Direction;
-
-/// What an idle lane's ring keeps of the memory that a fault made it take.
-const KEPT_BYTES: usize = 256 << 10;
 
 /// One read of the source, or what is left of it.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +57,7 @@ pub struct Lane {
     separate: bool,
     /// How the connection ends because of a fault that has been removed.
     cut: Option<(Cut, u64)>,
-    ring: VecDeque<u8>,
+    ring: Ring,
     /// Bytes at the front of the ring that the faults have let go.
     released: usize,
     /// The rest of the ring.
@@ -90,7 +88,7 @@ impl Lane {
             silent: false,
             separate: false,
             cut: None,
-            ring: VecDeque::new(),
+            ring: Ring::default(),
             released: 0,
             chunks: VecDeque::new(),
             left_ns: 0,
@@ -216,15 +214,30 @@ impl Lane {
         self.counters.received(self.direction, bytes);
     }
 
-    /// Appends one chunk.
-    pub fn push(&mut self, bytes: &[u8], arrived_ns: u64) {
-        self.ring.extend(bytes);
+    /// Where the source is read into; never empty.
+    pub fn room(&mut self) -> &mut [u8] {
+        self.ring.room()
+    }
+
+    /// The first `bytes` that were read into the room.
+    pub fn read(&self, bytes: usize) -> &[u8] {
+        self.ring.peek(bytes)
+    }
+
+    /// Of the first `bytes` that were read into the room, all but those that have `passed` straight
+    /// are to be kept, as one chunk.
+    pub fn keep(&mut self, passed: usize, bytes: usize, arrived_ns: u64) {
+        self.ring.take(bytes);
+        if passed > 0 {
+            self.ring.drop_front(passed);
+        }
+        let bytes = bytes - passed;
         self.chunks.push_back(Chunk {
             arrived_ns,
-            bytes: bytes.len(),
+            bytes,
             turn: self.turns.number(),
         });
-        self.counters.hold(bytes.len());
+        self.counters.hold(bytes);
     }
 
     /// The source has ended. A reset overrules an end that has not been passed on yet.
@@ -300,11 +313,13 @@ impl Lane {
         let seen = swallowing.map_or(self.attached.len(), |index| index + 1);
         for one in struck(&mut self.attached[..seen]) {
             let coming = self.released..self.released + slice;
-            one.fault.alter(self.ring.range_mut(coming));
+            for part in self.ring.parts_mut(coming) {
+                one.fault.alter(part);
+            }
             one.slice_left(chunk.arrived_ns, slice, whole, now_ns);
         }
         if swallowing.is_some() {
-            self.ring.drain(self.released..self.released + slice);
+            self.ring.drop_range(self.released..self.released + slice);
             self.counters.let_go(slice);
         } else {
             self.released += slice;
@@ -321,18 +336,18 @@ impl Lane {
         if self.silent {
             return &[];
         }
-        let front = self.ring.as_slices().0;
+        let front = self.ring.front();
         &front[..self.released.min(front.len())]
     }
 
     /// The first `bytes` of [`Self::writable`] were written, in a call that began at `began_ns`.
     pub fn written(&mut self, bytes: usize, began_ns: u64) {
-        self.ring.drain(..bytes);
+        self.ring.drop_front(bytes);
         self.released -= bytes;
         self.counters.let_go(bytes);
         self.passed(bytes, began_ns);
-        if self.is_straight() && self.ring.capacity() > KEPT_BYTES {
-            self.ring = VecDeque::new();
+        if self.is_straight() {
+            self.ring.shrink();
         }
     }
 

@@ -13,9 +13,6 @@ use super::rules::Rules;
 use super::timer::Timer;
 use crate::clock::monotonic_ns;
 
-/// The largest chunk: one read.
-const CHUNK_BYTES: usize = 64 << 10;
-
 /// How a pump ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Over {
@@ -35,7 +32,6 @@ pub struct Pump<'a> {
     sink: WriteHalf<'a>,
     rules: Arc<Rules>,
     lane: Lane,
-    chunk: Box<[u8]>,
     timer: Timer,
 }
 
@@ -47,7 +43,6 @@ impl<'a> Pump<'a> {
             sink,
             rules,
             lane,
-            chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
             timer: Timer::default(),
         }
     }
@@ -131,7 +126,7 @@ impl<'a> Pump<'a> {
         if !self.lane.wants_more() {
             return Step::Idle;
         }
-        let mut buffer = ReadBuf::new(&mut self.chunk);
+        let mut buffer = ReadBuf::new(self.lane.room());
         let Poll::Ready(read) = Pin::new(&mut self.source).poll_read(cx, &mut buffer) else {
             return Step::Waiting;
         };
@@ -148,11 +143,11 @@ impl<'a> Pump<'a> {
         Step::Moved
     }
 
-    /// Takes the first `bytes` of the chunk that was read.
+    /// Takes the `bytes` that were read.
     fn take(&mut self, cx: &mut Context<'_>, bytes: usize, now_ns: u64) -> Step {
         let mut passed = 0;
         if self.lane.is_straight() && !self.lane.is_stale(&self.rules) {
-            match Pin::new(&mut self.sink).poll_write(cx, &self.chunk[..bytes]) {
+            match Pin::new(&mut self.sink).poll_write(cx, self.lane.read(bytes)) {
                 Poll::Ready(Ok(written)) => {
                     passed = written;
                     self.refresh();
@@ -163,7 +158,7 @@ impl<'a> Pump<'a> {
             }
         }
         if passed < bytes {
-            self.lane.push(&self.chunk[passed..bytes], now_ns);
+            self.lane.keep(passed, bytes, now_ns);
         }
         Step::Moved
     }

@@ -9,6 +9,7 @@ pub mod python;
 pub mod role;
 pub mod sender;
 pub mod sink;
+pub mod starved;
 
 /// A test that could not be run on this machine.
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! One bit is flipped in so many bytes on average.
 
-use std::collections::vec_deque::IterMut;
-
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -40,12 +38,13 @@ impl Corrupt {
 }
 
 impl Fault for Corrupt {
-    fn alter(&mut self, mut slice: IterMut<'_, u8>) {
+    fn alter(&mut self, part: &mut [u8]) {
+        let mut bytes = part.iter_mut();
         loop {
-            let left = slice.len() as u64;
+            let left = bytes.len() as u64;
             // It fits: it is less than what is left.
             let hit = usize::try_from(self.spared_bytes).ok();
-            match hit.and_then(|hit| slice.nth(hit)) {
+            match hit.and_then(|hit| bytes.nth(hit)) {
                 Some(byte) => {
                     *byte ^= 1 << self.rng.random_range(0..8);
                     self.flips += 1;
@@ -67,18 +66,17 @@ impl Fault for Corrupt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::VecDeque;
 
     /// What becomes of 200,000 zeros that pass in slices of `slice_bytes`.
     fn damaged(every_bytes: u64, slice_bytes: usize) -> Vec<u8> {
         let mut corrupt = Corrupt::new(every_bytes, 1);
-        let mut ring = VecDeque::from(vec![0; 200_000]);
-        for from in (0..ring.len()).step_by(slice_bytes) {
-            corrupt.alter(ring.range_mut(from..from + slice_bytes));
+        let mut bytes = vec![0; 200_000];
+        for slice in bytes.chunks_mut(slice_bytes) {
+            corrupt.alter(slice);
         }
-        let hit = ring.iter().filter(|byte| **byte != 0).count();
+        let hit = bytes.iter().filter(|byte| **byte != 0).count();
         assert_eq!(corrupt.acts(0), hit as u64);
-        ring.into()
+        bytes
     }
 
     #[test]

@@ -58,6 +58,14 @@ impl Bench {
     }
 }
 
+impl Lane {
+    /// Appends one chunk, as if it had been read.
+    fn push(&mut self, bytes: &[u8], arrived_ns: u64) {
+        self.room()[..bytes.len()].copy_from_slice(bytes);
+        self.keep(0, bytes.len(), arrived_ns);
+    }
+}
+
 /// Ends a fault while the lane lives on, as its task would.
 async fn end(bench: &mut Bench, id: usize, now_ns: u64) -> crate::evidence::FaultProof {
     let Bench { rules, lane, .. } = bench;
