@@ -12,6 +12,7 @@
 //! | [`load`], [`sdk`] | when and what is sent; the official SDK, watched |
 //! | [`link`] | the proxy between client and sink, and its faults |
 //! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
+//! | [`relay`] | a small forwarder with planted bugs, to judge squall by |
 //! | [`observe`] | samples of processes and of the machine |
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
 //! | [`ledger`], [`judge`] | where every item went; the verdict |
@@ -41,6 +42,7 @@ pub mod observe;
 pub mod otlp;
 pub mod plan;
 pub mod record;
+pub mod relay;
 pub mod report;
 pub mod role;
 pub mod scenario;

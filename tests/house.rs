@@ -30,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sink",
             "observe",
             "toxiproxy",
+            "relay",
         ],
     ),
     ("roles", &["role"]),
@@ -67,6 +68,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "link",
         "Toxiproxy's API is another way to command links",
     ),
+    ("machinery", "sink", "the relay receives as the sink does"),
     (
         "conductor",
         "observe",
