@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
             Report::Failed { why } => {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }
-            Report::Ready(_) => {}
+            Report::Ready(_) | Report::ProgramStarted { .. } | Report::ProgramEnded { .. } => {}
         }
     }
 

@@ -12,6 +12,7 @@
 //! | [`load`], [`sdk`] | when and what is sent; the official SDK, watched |
 //! | [`link`] | the proxy between client and sink, and its faults |
 //! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
+//! | [`target`] | a program under test, run from outside |
 //! | [`relay`] | a small forwarder with planted bugs, to judge squall by |
 //! | [`observe`] | samples of processes and of the machine |
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
@@ -51,6 +52,7 @@ pub mod signal;
 pub mod sink;
 pub mod stats;
 pub mod store;
+pub mod target;
 pub mod topology;
 pub mod toxiproxy;
 pub mod units;

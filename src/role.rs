@@ -9,3 +9,4 @@ pub mod control;
 pub mod link;
 pub mod sink;
 pub mod stdio;
+pub mod target;

@@ -31,6 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "observe",
             "toxiproxy",
             "relay",
+            "target",
         ],
     ),
     ("roles", &["role"]),

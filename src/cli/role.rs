@@ -1,5 +1,7 @@
 //! `squall role NAME`: a child process of a run.
 
+use std::ffi::OsString;
+
 use clap::ValueEnum;
 
 use super::Outcome;
@@ -11,6 +13,9 @@ use crate::role;
 pub struct Args {
     /// Which role to play
     role: Role,
+    /// The program that `exec` becomes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -18,6 +23,8 @@ enum Role {
     Client,
     Link,
     Sink,
+    Target,
+    Exec,
 }
 
 pub fn run(args: Args) -> Outcome {
@@ -25,6 +32,8 @@ pub fn run(args: Args) -> Outcome {
         Role::Client => role::client::run(),
         Role::Link => role::link::run(),
         Role::Sink => role::sink::run(),
+        Role::Target => role::target::run(),
+        Role::Exec => role::target::exec(&args.command),
     };
     result.map(|()| Exit::Pass).map_err(CliError::internal)
 }

@@ -39,6 +39,7 @@ pub fn run() -> Result<(), RoleError> {
         Setup::Client(setup) => *setup,
         Setup::Link(_) => return Err(RoleError::Setup("link".into())),
         Setup::Sink(_) => return Err(RoleError::Setup("sink".into())),
+        Setup::Target(_) => return Err(RoleError::Setup("target".into())),
     };
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()
