@@ -9,6 +9,7 @@ use miette::miette;
 
 use crate::error::{CliError, Exit};
 
+mod amount;
 mod check;
 mod doctor;
 mod explain;
@@ -17,6 +18,7 @@ mod live_state;
 mod metrics;
 mod plan;
 mod proxy;
+mod relay;
 mod replay;
 mod report;
 mod role;
@@ -64,6 +66,9 @@ enum Command {
     Schema(schema::Args),
     /// Tell what this machine allows, and what to allow where it does not
     Doctor(doctor::Args),
+    /// Forward OTLP; the target of shipped scenarios, which can be told to misbehave
+    #[command(hide = true)]
+    Relay(relay::Args),
     /// A child process of a run; not for people
     #[command(hide = true)]
     Role(role::Args),
@@ -105,6 +110,7 @@ fn run(command: Command) -> Outcome {
         Command::Metrics(args) => metrics::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Relay(args) => relay::run(args),
         Command::Role(args) => role::run(args),
     }
 }

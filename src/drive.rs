@@ -222,6 +222,7 @@ impl<'a> Run<'a> {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }
             Report::Ready(_) => self.is_ready_again(role),
+            Report::ProgramStarted { .. } | Report::ProgramEnded { .. } => {}
         }
     }
 

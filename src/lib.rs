@@ -12,6 +12,8 @@
 //! | [`load`], [`sdk`] | when and what is sent; the official SDK, watched |
 //! | [`link`] | the proxy between client and sink, and its faults |
 //! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
+//! | [`target`] | a program under test, run from outside |
+//! | [`relay`] | a small forwarder with planted bugs, to judge squall by |
 //! | [`observe`] | samples of processes and of the machine |
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
 //! | [`ledger`], [`judge`] | where every item went; the verdict |
@@ -43,6 +45,7 @@ pub mod observe;
 pub mod otlp;
 pub mod plan;
 pub mod record;
+pub mod relay;
 pub mod report;
 pub mod role;
 pub mod scenario;
@@ -51,6 +54,7 @@ pub mod signal;
 pub mod sink;
 pub mod stats;
 pub mod store;
+pub mod target;
 pub mod topology;
 pub mod toxiproxy;
 #[cfg(feature = "toxiproxy")]

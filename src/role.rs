@@ -12,5 +12,6 @@ pub mod link;
 pub mod sink;
 pub mod stdio;
 pub mod stress;
+pub mod target;
 #[cfg(feature = "toxiproxy")]
 pub mod toxiproxy_keeper;

@@ -33,6 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "observe",
             "toxiproxy",
             "toxiproxy_client",
+            "relay",
+            "target",
         ],
     ),
     ("roles", &["role"]),
@@ -75,6 +77,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "link",
         "Toxiproxy's API is another way to command links",
     ),
+    ("machinery", "sink", "the relay receives as the sink does"),
     (
         "conductor",
         "observe",

@@ -1,5 +1,7 @@
 //! `squall role NAME`: a child process of a run.
 
+use std::ffi::OsString;
+
 use clap::ValueEnum;
 
 use super::Outcome;
@@ -11,6 +13,9 @@ use crate::role;
 pub struct Args {
     /// Which role to play
     role: Role,
+    /// The program that `exec` becomes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -23,6 +28,8 @@ enum Role {
     #[cfg(feature = "toxiproxy")]
     ToxiproxyKeeper,
     Stress,
+    Target,
+    Exec,
 }
 
 pub fn run(args: Args) -> Outcome {
@@ -34,6 +41,8 @@ pub fn run(args: Args) -> Outcome {
         #[cfg(feature = "toxiproxy")]
         Role::ToxiproxyKeeper => role::toxiproxy_keeper::run(),
         Role::Stress => role::stress::run(),
+        Role::Target => role::target::run(),
+        Role::Exec => role::target::exec(&args.command),
     };
     result.map(|()| Exit::Pass).map_err(CliError::internal)
 }

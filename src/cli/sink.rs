@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::amount::{parse_bytes, parse_duration};
 use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::sink::counts::Counts;
@@ -14,10 +15,8 @@ use crate::sink::server::{Door, Limits, Server};
 use crate::sink::traffic::Traffic;
 use crate::sink::weather::Weather;
 
-mod amount;
 mod shown;
 
-use amount::{parse_bytes, parse_duration};
 use shown::{Shown, Tally};
 
 const TICK: Duration = Duration::from_secs(1);

@@ -13,6 +13,7 @@ use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
+pub use crate::target::supervised::Ready as ProgramReady;
 
 /// First line to a role: everything that it needs to get ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub enum Setup {
     Client(Box<ClientSetup>),
     Link(LinkSetup),
     Sink(Box<SinkSetup>),
+    Target(Box<TargetSetup>),
     Stress(StressSetup),
 }
 
@@ -135,10 +137,49 @@ impl Setup {
                 let listen = ready.clone();
                 sink.resumes = Some(SinkResumes { listen, clock });
             }
-            Setup::Link(_) | Setup::Stress(_) => {}
+            Setup::Link(_) | Setup::Target(_) | Setup::Stress(_) => {}
         }
         setup
     }
+}
+
+/// A program that the target role looks after.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetSetup {
+    pub command: String,
+    pub args: Vec<String>,
+    /// Added to squall's own environment.
+    pub env: BTreeMap<String, String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// Where its output goes, and how much of it.
+    pub log: PathBuf,
+    pub log_limit_bytes: u64,
+    /// What shows that it is ready, and how long that may take.
+    pub ready: ProgramReady,
+    pub ready_deadline_ns: u64,
+    /// What asks it to end, and how long it may take before it is killed.
+    pub stop_signal: i32,
+    pub grace_ns: u64,
+    /// Where it receives, as it was told to.
+    pub grpc: String,
+    pub http: String,
+}
+
+/// What the target role does with its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramCommand {
+    /// SIGKILL.
+    Kill,
+    /// The stop signal, and SIGKILL after the grace.
+    Stop,
+    /// Again, after it has ended.
+    Start,
+    /// SIGSTOP.
+    Pause,
+    /// SIGCONT.
+    Resume,
 }
 
 /// Every further line to a role.
@@ -161,6 +202,8 @@ pub enum Command {
         segments: Vec<Segment>,
         from_ns: u64,
     },
+    /// To the target role.
+    Program(ProgramCommand),
     /// Report what is left and exit.
     Finish,
 }
@@ -211,6 +254,17 @@ pub enum Report {
     Packets(Box<PacketEvidence>),
     /// From the link, as the answer to [`Command::Finish`].
     LinkDone(LinkSample),
+    /// From the target role: its program is ready.
+    ProgramStarted {
+        pid: u32,
+        at_ns: u64,
+    },
+    /// From the target role: its program has ended, because it was `asked` to or of itself.
+    ProgramEnded {
+        exit: String,
+        asked: bool,
+        at_ns: u64,
+    },
     /// The role cannot go on, or not do all of its work: the run cannot be judged.
     Failed {
         why: String,

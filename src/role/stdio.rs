@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::process;
 
+use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::control::{Command, Report, Setup};
@@ -27,6 +28,7 @@ impl RoleError {
             Setup::Link(_) => "link",
             Setup::Sink(_) => "sink",
             Setup::Stress(_) => "stress",
+            Setup::Target(_) => "target",
         };
         Self::Setup(whose.to_owned())
     }
@@ -43,9 +45,17 @@ const COMMANDS_WAITING: usize = 64;
 /// # Errors
 /// When the first line is missing or is not a set-up.
 pub fn set_up() -> Result<Setup, RoleError> {
+    set_up_with(Signal::KILL)
+}
+
+/// The same for a role that has something to put away first: the kernel sends it `death` when its
+/// controller dies.
+///
+/// # Errors
+/// When the first line is missing or is not a set-up.
+pub fn set_up_with(death: Signal) -> Result<Setup, RoleError> {
     #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(io::Error::from)?;
+    rustix::process::set_parent_process_death_signal(Some(death)).map_err(io::Error::from)?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     serde_json::from_str(&line).map_err(|error| RoleError::Setup(error.to_string()))
@@ -53,6 +63,16 @@ pub fn set_up() -> Result<Setup, RoleError> {
 
 /// Every further command, read by a thread of its own. The end of the input exits the process.
 pub fn commands() -> mpsc::Receiver<Command> {
+    read_commands(|| process::exit(0))
+}
+
+/// The same for a role that has something to put away first: at the end of the input, the receiver
+/// ends.
+pub fn commands_until_end() -> mpsc::Receiver<Command> {
+    read_commands(|| {})
+}
+
+fn read_commands(at_end: impl FnOnce() + Send + 'static) -> mpsc::Receiver<Command> {
     let (sender, receiver) = mpsc::channel(COMMANDS_WAITING);
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines() {
@@ -65,7 +85,8 @@ pub fn commands() -> mpsc::Receiver<Command> {
                 }),
             }
         }
-        process::exit(0);
+        drop(sender);
+        at_end();
     });
     receiver
 }

@@ -1,0 +1,209 @@
+//! What goes out: gRPC, tried again where that may help.
+//!
+//! Source of what may be retried: the OTLP specification, section OTLP/gRPC, failures.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, sleep_until};
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status};
+
+use super::bug::Bug;
+use super::counters::Counters;
+use super::oracle::Oracle;
+use super::queue::{Message, Queue};
+use super::{RelayError, Settings};
+use crate::signal::Signal;
+
+/// Pause before the first retry; it doubles up to the longest.
+const BACKOFF: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// Sends messages on.
+#[derive(Debug)]
+pub struct Exporter {
+    channel: Channel,
+    timeout: Duration,
+    retry_for: Duration,
+    duplicates: bool,
+    /// Until when the line is taken by what was sent, and its items per second.
+    throttle: Option<(Mutex<Instant>, f64)>,
+    queue: Arc<Queue>,
+    counters: Arc<Counters>,
+    oracle: Arc<Oracle>,
+}
+
+impl Exporter {
+    /// An exporter that connects when there is something to send.
+    ///
+    /// # Errors
+    /// When the endpoint makes no sense.
+    pub fn new(
+        settings: &Settings,
+        queue: Arc<Queue>,
+        counters: Arc<Counters>,
+        oracle: Arc<Oracle>,
+    ) -> Result<Self, RelayError> {
+        let wrong = |why: String| RelayError::Endpoint {
+            endpoint: settings.export.clone(),
+            why,
+        };
+        if !settings.export.starts_with("http://") && !settings.export.starts_with("https://") {
+            return Err(wrong("it must begin with http:// or https://".to_owned()));
+        }
+        let mut endpoint = Endpoint::from_shared(settings.export.clone())
+            .map_err(|error| wrong(error.to_string()))?
+            .connect_timeout(settings.timeout);
+        if let Some(ca) = &settings.export_ca {
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
+            endpoint = endpoint
+                .tls_config(tls)
+                .map_err(|error| wrong(error.to_string()))?;
+        }
+        Ok(Self {
+            channel: endpoint.connect_lazy(),
+            timeout: settings.timeout,
+            retry_for: settings.retry_for,
+            duplicates: settings.bugs.contains(&Bug::DuplicateOnRetry),
+            throttle: settings
+                .throttle
+                .map(|rate| (Mutex::new(Instant::now()), rate)),
+            queue,
+            counters,
+            oracle,
+        })
+    }
+
+    /// Sends until the queue is closed and empty.
+    pub async fn work(self: Arc<Self>) {
+        while let Some(message) = self.queue.next().await {
+            self.deliver(&message).await;
+            // A file that stays behind is sent twice by the next start, which is better than never.
+            let _ = self.queue.done(&message);
+        }
+    }
+
+    async fn deliver(&self, message: &Message) {
+        let give_up = Instant::now() + self.retry_for;
+        let mut pause = BACKOFF;
+        let mut attempts = 0;
+        loop {
+            self.pace(message.items).await;
+            attempts += 1;
+            match self.send(message).await {
+                Ok(()) => break,
+                Err(status) if !may_retry(status.code()) || Instant::now() + pause >= give_up => {
+                    self.counters.add_send_failed(message.signal, message.items);
+                    return;
+                }
+                Err(_) => sleep(pause).await,
+            }
+            pause = (pause * 2).min(BACKOFF_MAX);
+        }
+        self.counters.add_sent(message.signal, message.items);
+        if self.duplicates && attempts > 1 {
+            // Written down once it is certain, and before the sink's ledger is asked.
+            if self.send(message).await.is_ok() {
+                let _ = self.oracle.note_all("duplicated", message);
+            }
+        }
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), Status> {
+        self.counters.add_attempt();
+        let call = async {
+            let mut grpc = Grpc::new(self.channel.clone());
+            grpc.ready()
+                .await
+                .map_err(|error| Status::unavailable(error.to_string()))?;
+            let request = tonic::Request::new(message.body.clone());
+            grpc.unary(request, path(message.signal), RawCodec).await
+        };
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(answer) => answer.map(|_| ()),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        }
+    }
+
+    /// Waits until the throttle lets so many items pass.
+    async fn pace(&self, items: u64) {
+        let Some((free_at, rate)) = &self.throttle else {
+            return;
+        };
+        let due = {
+            let mut free_at = free_at.lock().await;
+            let due = (*free_at).max(Instant::now());
+            *free_at = due + Duration::from_secs_f64(items as f64 / rate);
+            due
+        };
+        sleep_until(due).await;
+    }
+}
+
+fn path(signal: Signal) -> PathAndQuery {
+    PathAndQuery::from_static(match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    })
+}
+
+/// A connection that cannot be made, or breaks, is `Unknown` or `Unavailable` to tonic.
+const fn may_retry(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unavailable
+            | Code::DataLoss
+            | Code::ResourceExhausted
+            | Code::Unknown
+    )
+}
+
+/// Sends and receives messages as the bytes that they are.
+#[derive(Debug, Clone, Copy, Default)]
+struct RawCodec;
+
+impl Codec for RawCodec {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for RawCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, message: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for RawCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let bytes = from.remaining();
+        Ok(Some(from.copy_to_bytes(bytes)))
+    }
+}
