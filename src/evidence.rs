@@ -8,7 +8,6 @@ use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
-use crate::stats::histogram::Latencies;
 
 mod packets;
 mod sink;
