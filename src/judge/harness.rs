@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{facts::Facts, packets};
+use crate::evidence::FaultEvidence;
 use crate::metric;
 use crate::plan::expectation::Window;
 use crate::plan::windows::segment_at;
@@ -331,7 +332,11 @@ fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
             fault.proof.is_some() || never_due,
             fault.proof.clone().unwrap_or_else(|| "no proof".to_owned()),
             "counted at the injector",
-            format!("{} was not seen to do anything", fault.kind),
+            format!(
+                "{} was not seen to do anything{}",
+                fault.kind,
+                why_unseen(facts, fault)
+            ),
         ));
         if let Some(healed) = fault.healed {
             checks.push(check(
@@ -344,4 +349,20 @@ fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
         }
     }
     checks
+}
+
+/// Most faults are met by requests alone, and an SDK that flushes every few seconds may send none.
+fn why_unseen(facts: &Facts<'_>, fault: &FaultEvidence) -> &'static str {
+    let (Some(start_ns), end_ns) = (fault.started_ns, fault.ended_ns.unwrap_or(u64::MAX)) else {
+        return "";
+    };
+    let mut attempts = facts.batches(None).flat_map(|batch| &batch.attempts);
+    let met = attempts.any(|attempt| {
+        let answered_ns = attempt.answer.as_ref().map_or(u64::MAX, |a| a.at_ns);
+        attempt.sent_ns < end_ns && answered_ns > start_ns
+    });
+    if met {
+        return "";
+    }
+    ": the client sent nothing while it lasted; make it longer, or the SDK's flush intervals shorter (for spans, OTEL_BSP_SCHEDULE_DELAY)"
 }

@@ -1,18 +1,18 @@
-//! Faults: one kind each, within the run, and no two of a kind at once in one place.
+//! Faults: one kind each, within the run, and none that another makes impossible.
 
 use super::super::expression::{self, Section};
 use super::super::file::{FaultFile, ScenarioFile};
 use super::super::problem::{Finding, quoted};
 use super::super::storms::Source;
-use super::super::units::show_ns;
 use super::{Planner, is_name};
-use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, Plan, RunPlan, Toxicity};
+use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, Plan, RunPlan};
 
 mod answers;
 mod delays;
 mod dns;
 mod draw;
 mod link;
+mod meeting;
 mod packets;
 mod process;
 mod storms;
@@ -82,7 +82,7 @@ impl Planner<'_> {
                 ..entry
             }));
         }
-        self.collisions(&entries, storms, plan);
+        self.meetings(&entries, storms, plan);
         let faults = entries.into_iter().map(|entry| entry.fault).collect();
         (faults, names)
     }
@@ -93,7 +93,7 @@ impl Planner<'_> {
         let mut entries: Vec<Entry> = Vec::new();
         for (path, file) in paths.iter().zip(files) {
             let name = self.fault_name(path, file, setting, &entries);
-            let kind = self.fault_kind(path, file, setting.plan.link.via);
+            let kind = self.fault_kind(path, file, setting.plan);
             let when = self.condition(path, file, setting);
             let times = self.fault_times(path, file, &name, kind.as_ref(), setting);
             let Some(kind) = kind else { continue };
@@ -132,46 +132,6 @@ impl Planner<'_> {
         expression::read(text, &path, &scope, Section::When, document, self.findings)
     }
 
-    /// Says which faults of one kind meet in one place.
-    fn collisions(&mut self, entries: &[Entry], storms: &mut [Source], plan: &Plan) {
-        let mut told: Vec<(&str, &str)> = Vec::new();
-        for (index, entry) in entries.iter().enumerate() {
-            let fault = &entry.fault;
-            let met = entries[..index].iter().map(|other| &other.fault);
-            let clash = met
-                .filter(|other| other.name != fault.name)
-                .filter(|other| !told.contains(&(&other.name, &fault.name)))
-                .find_map(|other| Some((other, collision(other, fault, &plan.run)?)));
-            let Some((other, family)) = clash else {
-                continue;
-            };
-            told.push((&other.name, &fault.name));
-            let message = format!(
-                "`{}` and `{}` are both {family} at once in one place",
-                other.name, fault.name,
-            );
-            let help = format!(
-                "`{}` lasts {}; move one of them, or give them different directions",
-                other.name,
-                lasts(other)
-            );
-            match entry.storm {
-                // Within one storm it is the storm's file that has to change.
-                Some(index) if other.storm == fault.storm => {
-                    let source = &mut storms[index];
-                    let at = format!("{}.at", entry.path);
-                    let span = source.document.span_of(&at);
-                    source.findings.push(Finding::new(span, message).help(help));
-                }
-                Some(index) => {
-                    let at = format!("{}.at", storms[index].path);
-                    self.problem(&at, message, help);
-                }
-                None => self.problem(&format!("{}.at", entry.path), message, help),
-            }
-        }
-    }
-
     fn fault_name(
         &mut self,
         path: &str,
@@ -196,13 +156,15 @@ impl Planner<'_> {
         full
     }
 
-    fn fault_kind(&mut self, path: &str, file: &FaultFile, via: LinkBackend) -> Option<FaultKind> {
+    fn fault_kind(&mut self, path: &str, file: &FaultFile, plan: &Plan) -> Option<FaultKind> {
+        let via = plan.link.via;
         let mut kinds = Kinds::new();
         self.link_kinds(path, file, via, &mut kinds);
-        self.packet_kinds(path, file, via, &mut kinds);
+        self.packet_kinds(path, file, &plan.link, &mut kinds);
         self.process_kinds(path, file, &mut kinds);
         self.dns_kinds(file, &mut kinds);
         self.answer_kinds(path, file, &mut kinds);
+        self.answers_fit(path, file, plan);
         let of_link = [&link::KINDS[..], &packets::KINDS[..]].concat();
         let names = [
             &of_link[..],
@@ -227,14 +189,16 @@ impl Planner<'_> {
             }
         }
         if let FaultKind::Link {
-            fault, toxicity, ..
+            direction, fault, ..
         } = &kind
         {
             let key = names
                 .iter()
                 .find(|name| self.document.has(&format!("{path}.{name}")));
-            self.check_backend(&format!("{path}.{}", key.unwrap_or(&"name")), fault, via);
-            if via != LinkBackend::Proxy && *toxicity != Toxicity::default() {
+            let key = format!("{path}.{}", key.unwrap_or(&"name"));
+            self.check_backend(&key, fault, via);
+            self.toxiproxy_can(&key, fault, *direction, via);
+            if via != LinkBackend::Proxy && file.toxicity.is_some_and(|share| share.0 < 1.0) {
                 let finding = Finding::new(
                     self.document.key_span(&format!("{path}.toxicity")),
                     format!("a link `via: {}` strikes everything", via.as_str()),
@@ -261,52 +225,5 @@ impl Planner<'_> {
         let help = format!("set `link.via: {}`", able.join("` or `link.via: "));
         let finding = Finding::new(self.document.key_span(key), message).help(help);
         self.findings.push(finding);
-    }
-}
-
-/// What kinds of fault it is where overlaps count.
-fn families(kind: &FaultKind) -> Vec<&'static str> {
-    match kind {
-        FaultKind::Link { fault, .. } => fault.parts().iter().map(link::family).collect(),
-        FaultKind::Process { .. } => vec!["a fault of one process"],
-        FaultKind::Stress { .. } => vec!["stress"],
-        FaultKind::Answer { fault, .. } => vec![fault.kind()],
-        FaultKind::Tls(_) => vec!["a fault of TLS"],
-        FaultKind::Dns(_) => vec!["a fault of names"],
-    }
-}
-
-/// What both are, where they can be at once and in one place. A fault that waits for a condition may
-/// begin at any time from its start on.
-fn collision(a: &FaultPlan, b: &FaultPlan, run: &RunPlan) -> Option<&'static str> {
-    let end = |fault: &FaultPlan| match fault.when {
-        Some(_) => run.duration_ns,
-        None => fault.end_ns.unwrap_or(u64::MAX),
-    };
-    let at_once = a.start_ns < end(b) && b.start_ns < end(a);
-    let one_place = match (&a.kind, &b.kind) {
-        (FaultKind::Link { direction: a, .. }, FaultKind::Link { direction: b, .. }) => {
-            (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down())
-        }
-        (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
-        (FaultKind::Stress { .. }, FaultKind::Stress { .. }) => true,
-        (FaultKind::Answer { signal: a, .. }, FaultKind::Answer { signal: b, .. }) => {
-            a.is_none() || b.is_none() || a == b
-        }
-        (FaultKind::Tls(_), FaultKind::Tls(_)) => true,
-        (FaultKind::Dns(_), FaultKind::Dns(_)) => true,
-        _ => false,
-    };
-    let others = families(&b.kind);
-    let mut own = families(&a.kind).into_iter();
-    own.find(|family| at_once && one_place && others.contains(family))
-}
-
-fn lasts(fault: &FaultPlan) -> String {
-    let start = show_ns(fault.start_ns);
-    match (&fault.when, fault.end_ns) {
-        (Some(_), _) => format!("for some time after {start}"),
-        (None, Some(end)) => format!("from {start} to {}", show_ns(end)),
-        (None, None) => format!("from {start} to the end"),
     }
 }

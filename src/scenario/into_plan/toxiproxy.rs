@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use super::Planner;
 use crate::plan::toxiproxy::{DEFAULT_IMAGE, DEFAULT_SERVER, ToxiproxyServer, toxics};
-use crate::plan::{FaultKind, LinkBackend, Plan};
-use crate::scenario::file::{FaultFile, ToxiproxyFile};
+use crate::plan::{Direction, LinkBackend, LinkFault};
+use crate::scenario::file::ToxiproxyFile;
 use crate::scenario::problem::Finding;
 
 /// Whether this executable can drive a Toxiproxy.
@@ -79,35 +79,21 @@ impl Planner<'_> {
         }
     }
 
-    /// Says which faults Toxiproxy cannot make.
-    pub(super) fn toxiproxy_can(&mut self, files: &[FaultFile], plan: &Plan) {
-        if plan.link.via != LinkBackend::Toxiproxy {
+    /// Says what of a fault Toxiproxy cannot make.
+    pub(super) fn toxiproxy_can(
+        &mut self,
+        key: &str,
+        fault: &LinkFault,
+        direction: Direction,
+        via: LinkBackend,
+    ) {
+        // What it cannot do at all has been told of already.
+        if via != LinkBackend::Toxiproxy || !fault.backends().contains(&via) {
             return;
         }
-        let paths = self.document.elements("faults");
-        for (path, file) in paths.iter().zip(files) {
-            // By name, for a fault that is wrong in itself is not in the plan.
-            let mut planned = plan.faults.iter();
-            let Some(FaultKind::Link {
-                direction, fault, ..
-            }) = planned
-                .find(|fault| file.name.as_ref() == Some(&fault.name))
-                .map(|fault| &fault.kind)
-            else {
-                continue;
-            };
-            // The others have been told of already.
-            let able = fault.backends().contains(&LinkBackend::Toxiproxy);
-            if let Err(why) = toxics(fault, *direction)
-                && able
-            {
-                let key = fault.kind().split('.').next().unwrap_or_default();
-                self.problem(
-                    &format!("{path}.{key}"),
-                    format!("Toxiproxy cannot do this: {why}"),
-                    "`link: { via: proxy }` can",
-                );
-            }
+        if let Err(why) = toxics(fault, direction) {
+            let message = format!("Toxiproxy cannot do this: {why}");
+            self.problem(key, message, "`link: { via: proxy }` can");
         }
     }
 }

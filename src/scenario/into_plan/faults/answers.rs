@@ -1,7 +1,7 @@
 //! Faults of the sink's answers and of its TLS.
 
 use super::Kinds;
-use crate::plan::{AnswerFault, AnswerStatus, ClientPlan, FaultKind, Protocol, TlsFault, TlsPlan};
+use crate::plan::{AnswerFault, AnswerStatus, FaultKind, Plan, Protocol, TlsFault, TlsPlan};
 use crate::scenario::file::{AnswerFile, CloseAtFile, FaultFile, StatusFile};
 use crate::scenario::into_plan::{HOUR, MS, Planner, SECOND};
 use crate::scenario::problem::Finding;
@@ -120,20 +120,20 @@ impl Planner<'_> {
         })
     }
 
-    /// Whether each fault of answers can be met by a client that speaks so.
-    pub(in crate::scenario::into_plan) fn answers_fit(
-        &mut self,
-        files: &[FaultFile],
-        client: &ClientPlan,
-    ) {
-        let paths = self.document.elements("faults");
-        for (path, file) in paths.iter().zip(files) {
-            if let Some(answer) = &file.answer {
-                self.answer_fits(&format!("{path}.answer"), answer, client.protocol);
+    /// Whether a fault of answers can be met by a client that speaks so and sends that.
+    pub(super) fn answers_fit(&mut self, path: &str, file: &FaultFile, plan: &Plan) {
+        if let Some(answer) = &file.answer {
+            self.answer_fits(&format!("{path}.answer"), answer, plan.client.protocol);
+            if let Some(signal) = file.signal.filter(|signal| plan.load.arrivals(*signal).is_none()) {
+                self.problem(
+                    &format!("{path}.signal"),
+                    format!("no {signal} are sent, so nothing would be struck"),
+                    format!("add `load.{signal}`, or leave `signal` out"),
+                );
             }
-            if let Some(fault) = file.tls_fault {
-                self.tls_fault_fits(&format!("{path}.tls_fault"), fault, &client.tls);
-            }
+        }
+        if let Some(fault) = file.tls_fault {
+            self.tls_fault_fits(&format!("{path}.tls_fault"), fault, &plan.client.tls);
         }
     }
 

@@ -4,6 +4,7 @@ use super::Kinds;
 use crate::plan::{FaultKind, LinkBackend, Plan, Resolve, TlsPlan};
 use crate::scenario::file::{FaultFile, ScenarioFile};
 use crate::scenario::into_plan::Planner;
+use crate::scenario::storms::Source;
 
 /// Their key.
 pub(super) const KINDS: [&str; 1] = ["dns"];
@@ -18,21 +19,32 @@ impl Planner<'_> {
     }
 
     /// A fault of names needs a client that looks one up; `client.resolve` says so, or follows.
-    pub(in super::super) fn names(&mut self, file: &ScenarioFile, plan: &mut Plan) {
+    pub(in super::super) fn names(
+        &mut self,
+        file: &ScenarioFile,
+        storms: &[Source],
+        plan: &mut Plan,
+    ) {
         let paths = self.document.elements("faults");
-        let mut faults = paths.iter().zip(file.faults.iter().flatten());
-        let fault = faults.find(|(_, fault)| fault.dns.is_some());
+        let mut own = paths.iter().zip(file.faults.iter().flatten());
+        let own = own.find(|(_, fault)| fault.dns.is_some());
+        let of_names = |storm: &&Source| {
+            let mut faults = storm.file.faults.iter().flatten();
+            faults.any(|fault| fault.dns.is_some())
+        };
+        let of_storm = storms.iter().find(of_names);
+        let fault = own
+            .map(|(path, _)| format!("{path}.dns"))
+            .or_else(|| of_storm.map(|storm| format!("{}.use", storm.path)));
         let wanted = file.client.as_ref().and_then(|client| client.resolve);
-        plan.client.resolve = match (wanted, fault) {
+        plan.client.resolve = match (wanted, &fault) {
             (Some(wanted), _) => wanted,
             (None, Some(_)) => Resolve::Dns,
             (None, None) => Resolve::Address,
         };
-        let place = match fault {
-            Some((path, _)) => format!("{path}.dns"),
-            None => "client.resolve".to_owned(),
-        };
-        if fault.is_some() && plan.client.resolve == Resolve::Address {
+        let is_fault = fault.is_some();
+        let place = fault.unwrap_or_else(|| "client.resolve".to_owned());
+        if is_fault && plan.client.resolve == Resolve::Address {
             self.problem(
                 &place,
                 "the client looks no name up, so nothing would happen",

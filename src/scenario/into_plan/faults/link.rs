@@ -292,6 +292,9 @@ impl Planner<'_> {
             );
         }
         let scatters = jitter_ns > 0 || empirical;
+        if file.delay.is_some_and(|delay| delay.0 == 0) && !scatters {
+            self.problem(&delay_key, "nothing would be late", "more than 0s");
+        }
         if !scatters && !self.document.has(&jitter_key) {
             for (key, is_there) in [
                 ("distribution", file.distribution.is_some()),

@@ -2,7 +2,7 @@
 
 use super::Kinds;
 use crate::plan::{
-    Direction, FaultKind, LinkBackend, LinkFault, Loss, PacketFault, Queue, Toxicity,
+    Direction, FaultKind, LinkBackend, LinkFault, LinkPlan, Loss, PacketFault, Queue, Toxicity,
 };
 use crate::scenario::file::{BurstsFile, CorruptFile, FaultFile, LossFile, LossWaysFile, RateFile};
 use crate::scenario::into_plan::{HOUR, Planner};
@@ -20,9 +20,10 @@ impl Planner<'_> {
         &mut self,
         path: &str,
         file: &FaultFile,
-        via: LinkBackend,
+        plan: &LinkPlan,
         kinds: &mut Kinds,
     ) {
+        let via = plan.via;
         let direction = file.direction.unwrap_or(Direction::Both);
         let link = |fault: PacketFault| FaultKind::Link {
             direction,
@@ -67,9 +68,16 @@ impl Planner<'_> {
             kinds.push((missing, fault.map(link)));
         }
         if let Some(mtu) = file.mtu {
-            let bytes = self.count(&format!("{path}.mtu"), Some(mtu.0), *MTU.start(), MTU);
+            let key = format!("{path}.mtu");
+            let bytes = self.count(&key, Some(mtu.0), *MTU.start(), MTU);
             // Within the range of `MTU`.
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let packets = plan.packets.as_ref();
+            if let Some(link) = packets.filter(|link| bytes >= link.mtu_bytes) {
+                let message = format!("no packet is larger than {} bytes anyway", link.mtu_bytes);
+                let help = "less than `link.mtu`, which is 1500B where it is not set";
+                self.problem(&key, message, help);
+            }
             kinds.push(("mtu", Some(link(PacketFault::Mtu { bytes }))));
         }
         if let Some(flap) = file.flap {
