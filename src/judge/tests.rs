@@ -171,6 +171,33 @@ fn every_check_of_the_harness_can_fail() {
 }
 
 #[test]
+fn a_fault_that_no_request_met_says_so() {
+    let why = |evidence: &Evidence| {
+        let result = judged(&full().0, evidence);
+        let checks = harness(&result);
+        let check = checks
+            .iter()
+            .find(|check| check.name == "cut: the fault took effect");
+        check.unwrap().why.clone()
+    };
+    let (_, mut evidence) = full();
+    evidence.faults[0].proof = None;
+    assert!(
+        !why(&evidence).contains("sent nothing"),
+        "{}",
+        why(&evidence)
+    );
+    for batch in &mut evidence.batches {
+        batch.attempts.clear();
+    }
+    assert!(
+        why(&evidence).contains("sent nothing"),
+        "{}",
+        why(&evidence)
+    );
+}
+
+#[test]
 fn what_was_not_sampled_is_not_judged() {
     let (plan, mut evidence) = full();
     evidence.roles.clear();

@@ -4,6 +4,7 @@ mod answers;
 mod conformance;
 mod harness;
 mod interrupts;
+mod left_behind;
 mod names;
 #[cfg(target_os = "linux")]
 mod packets;

@@ -124,7 +124,10 @@ impl Planner<'_> {
     pub(super) fn answers_fit(&mut self, path: &str, file: &FaultFile, plan: &Plan) {
         if let Some(answer) = &file.answer {
             self.answer_fits(&format!("{path}.answer"), answer, plan.client.protocol);
-            if let Some(signal) = file.signal.filter(|signal| plan.load.arrivals(*signal).is_none()) {
+            if let Some(signal) = file
+                .signal
+                .filter(|signal| plan.load.arrivals(*signal).is_none())
+            {
                 self.problem(
                     &format!("{path}.signal"),
                     format!("no {signal} are sent, so nothing would be struck"),

@@ -105,7 +105,8 @@ fn of_new_sink(restart: &FaultPlan, fault: &FaultPlan, run: &RunPlan) -> Option<
             "`{}` waits for a condition, and `{}` restarts the sink",
             fault.name, restart.name
         );
-        let help = "windows that are cut during the run are not known to a new sink: use one or the other";
+        let help =
+            "windows that are cut during the run are not known to a new sink: use one or the other";
         return Some((message, help.to_owned()));
     }
     let of_sink = matches!(fault.kind, FaultKind::Answer { .. } | FaultKind::Tls(_));
