@@ -97,6 +97,9 @@ impl Flow<'_> {
     }
 }
 
+/// Most faults whose recovery stands among the key figures.
+const RECOVERIES_SHOWN: usize = 4;
+
 /// A fault with its figures in words.
 #[derive(Debug)]
 pub struct FaultView<'a> {
@@ -128,7 +131,7 @@ impl<'a> View<'a> {
             figures: figures(record, &flows),
             flows,
             groups: groups(&result.checks),
-            faults: result.faults.iter().map(fault).collect(),
+            faults: in_time(&result.faults).into_iter().map(fault).collect(),
             own_cost: own_cost(record),
             sums: (result.sums.series > 0).then(|| sums(record)),
         }
@@ -188,6 +191,48 @@ fn metric_text(record: &Record, name: &str) -> String {
     })
 }
 
+/// In the order in which they started; what never did comes last.
+fn in_time(faults: &[FaultResult]) -> Vec<&FaultResult> {
+    let mut faults: Vec<&FaultResult> = faults.iter().collect();
+    let start = |fault: &FaultResult| fault.started_s.unwrap_or(f64::INFINITY);
+    faults.sort_by(|a, b| start(a).total_cmp(&start(b)));
+    faults
+}
+
+/// The longest recoveries, a fault's occurrences being one; the table of faults has all.
+fn recoveries(faults: &[FaultResult]) -> Vec<String> {
+    let mut worst: Vec<(&FaultResult, f64)> = Vec::new();
+    for fault in faults {
+        let Some(time) = fault.metrics.get("recovery.time") else {
+            continue;
+        };
+        match worst.iter_mut().find(|(other, _)| other.name == fault.name) {
+            Some((_, longest)) => *longest = longest.max(*time),
+            None => worst.push((fault, *time)),
+        }
+    }
+    if worst.len() > RECOVERIES_SHOWN {
+        worst.sort_by(|a, b| b.1.total_cmp(&a.1));
+    }
+    let mut shown: Vec<String> = worst
+        .iter()
+        .take(RECOVERIES_SHOWN)
+        .map(|(fault, time)| {
+            let time = units::metric("recovery.time", Some(Unit::Seconds), *time);
+            let of = match fault.occurrences {
+                1 => String::new(),
+                occurrences => format!(" (worst of {occurrences})"),
+            };
+            format!("after {} {time}{of}", fault.name)
+        })
+        .collect();
+    let more = worst.len() - shown.len();
+    if more > 0 {
+        shown.push(format!("and less after {more} more"));
+    }
+    shown
+}
+
 fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
     let per_signal = |name: &str| -> Vec<String> {
         flows
@@ -211,11 +256,6 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
         Some(_) => Tone::Good,
         None => Tone::Plain,
     };
-    let recoveries = record.result.faults.iter().filter_map(|fault| {
-        let time = fault.metrics.get("recovery.time")?;
-        let shown = units::metric("recovery.time", Some(Unit::Seconds), *time);
-        Some(format!("after {} {shown}", fault.label()))
-    });
     vec![
         figure(
             "Delivered",
@@ -239,7 +279,7 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
         figure(
             "Recovery",
             "recovery.time",
-            recoveries.collect(),
+            recoveries(&record.result.faults),
             Tone::Plain,
         ),
         figure(
@@ -332,4 +372,50 @@ fn sums(record: &Record) -> String {
         units::number(sums.recorded_total),
         units::number(sums.received_total),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(
+        name: &str,
+        (occurrence, occurrences): (u32, u32),
+        start: f64,
+        recovery: f64,
+    ) -> FaultResult {
+        FaultResult {
+            name: name.to_owned(),
+            occurrence,
+            occurrences,
+            storm: None,
+            kind: "partition.silence".to_owned(),
+            backend: "proxy".to_owned(),
+            started_s: Some(start),
+            ended_s: Some(start + 1.0),
+            proof: None,
+            healed: None,
+            metrics: [("recovery.time".to_owned(), recovery)].into(),
+        }
+    }
+
+    #[test]
+    fn occurrences_are_one_recovery_and_only_the_longest_are_told() {
+        let mut faults = vec![
+            fault("cut", (1, 2), 1.0, 2.0),
+            fault("cut", (2, 2), 9.0, 4.0),
+        ];
+        assert_eq!(recoveries(&faults), ["after cut 4 s (worst of 2)"]);
+        for (index, name) in ["b", "c", "d", "e"].into_iter().enumerate() {
+            faults.push(fault(name, (1, 1), 5.0, index as f64));
+        }
+        let shown = recoveries(&faults);
+        assert_eq!(
+            shown[..2],
+            ["after cut 4 s (worst of 2)", "after e 3 s"]
+        );
+        assert_eq!(shown[4..], ["and less after 1 more"]);
+        let order: Vec<&str> = in_time(&faults).iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(order, ["cut", "b", "c", "d", "e", "cut"]);
+    }
 }
