@@ -66,9 +66,6 @@ pub fn into_plan(
     let (faults, known) = planner.faults(file, storms, &plan);
     plan.faults = faults;
     planner.names(file, &mut plan);
-    planner.answers_fit(file.faults.as_deref().unwrap_or_default(), &plan.client);
-    planner.toxiproxy_can(file.faults.as_deref().unwrap_or_default(), &plan);
-    planner.restarts(&plan);
     let scope = expression::Scope {
         plan: &plan,
         fault_names: &known,

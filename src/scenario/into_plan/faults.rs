@@ -4,11 +4,11 @@ use super::super::expression::{self, Section};
 use super::super::file::{FaultFile, ScenarioFile};
 use super::super::problem::{Finding, quoted};
 use super::super::storms::Source;
-use super::super::units::show_ns;
 use super::{Planner, is_name};
 use crate::plan::{FaultKind, FaultPlan, LinkBackend, LinkFault, Plan, RunPlan, Toxicity};
 
 mod answers;
+mod collisions;
 mod delays;
 mod dns;
 mod draw;
@@ -83,6 +83,7 @@ impl Planner<'_> {
             }));
         }
         self.collisions(&entries, storms, plan);
+        self.restarts(&entries, storms, plan);
         let faults = entries.into_iter().map(|entry| entry.fault).collect();
         (faults, names)
     }
@@ -96,7 +97,9 @@ impl Planner<'_> {
             let kind = self.fault_kind(path, file, setting.plan.link.via);
             let when = self.condition(path, file, setting);
             let times = self.fault_times(path, file, &name, kind.as_ref(), setting);
+            self.answer_fits(path, file, &setting.plan.client);
             let Some(kind) = kind else { continue };
+            self.toxiproxy_can(path, &kind, setting.plan);
             for (occurrence, (start_ns, end_ns)) in (1..).zip(times) {
                 let fault = FaultPlan {
                     name: name.clone(),
@@ -130,46 +133,6 @@ impl Planner<'_> {
         let path = format!("{path}.when");
         let (text, document) = (file.when.as_deref()?, self.document);
         expression::read(text, &path, &scope, Section::When, document, self.findings)
-    }
-
-    /// Says which faults of one kind meet in one place.
-    fn collisions(&mut self, entries: &[Entry], storms: &mut [Source], plan: &Plan) {
-        let mut told: Vec<(&str, &str)> = Vec::new();
-        for (index, entry) in entries.iter().enumerate() {
-            let fault = &entry.fault;
-            let met = entries[..index].iter().map(|other| &other.fault);
-            let clash = met
-                .filter(|other| other.name != fault.name)
-                .filter(|other| !told.contains(&(&other.name, &fault.name)))
-                .find_map(|other| Some((other, collision(other, fault, &plan.run)?)));
-            let Some((other, family)) = clash else {
-                continue;
-            };
-            told.push((&other.name, &fault.name));
-            let message = format!(
-                "`{}` and `{}` are both {family} at once in one place",
-                other.name, fault.name,
-            );
-            let help = format!(
-                "`{}` lasts {}; move one of them, or give them different directions",
-                other.name,
-                lasts(other)
-            );
-            match entry.storm {
-                // Within one storm it is the storm's file that has to change.
-                Some(index) if other.storm == fault.storm => {
-                    let source = &mut storms[index];
-                    let at = format!("{}.at", entry.path);
-                    let span = source.document.span_of(&at);
-                    source.findings.push(Finding::new(span, message).help(help));
-                }
-                Some(index) => {
-                    let at = format!("{}.at", storms[index].path);
-                    self.problem(&at, message, help);
-                }
-                None => self.problem(&format!("{}.at", entry.path), message, help),
-            }
-        }
     }
 
     fn fault_name(
@@ -261,52 +224,5 @@ impl Planner<'_> {
         let help = format!("set `link.via: {}`", able.join("` or `link.via: "));
         let finding = Finding::new(self.document.key_span(key), message).help(help);
         self.findings.push(finding);
-    }
-}
-
-/// What kinds of fault it is where overlaps count.
-fn families(kind: &FaultKind) -> Vec<&'static str> {
-    match kind {
-        FaultKind::Link { fault, .. } => fault.parts().iter().map(link::family).collect(),
-        FaultKind::Process { .. } => vec!["a fault of one process"],
-        FaultKind::Stress { .. } => vec!["stress"],
-        FaultKind::Answer { fault, .. } => vec![fault.kind()],
-        FaultKind::Tls(_) => vec!["a fault of TLS"],
-        FaultKind::Dns(_) => vec!["a fault of names"],
-    }
-}
-
-/// What both are, where they can be at once and in one place. A fault that waits for a condition may
-/// begin at any time from its start on.
-fn collision(a: &FaultPlan, b: &FaultPlan, run: &RunPlan) -> Option<&'static str> {
-    let end = |fault: &FaultPlan| match fault.when {
-        Some(_) => run.duration_ns,
-        None => fault.end_ns.unwrap_or(u64::MAX),
-    };
-    let at_once = a.start_ns < end(b) && b.start_ns < end(a);
-    let one_place = match (&a.kind, &b.kind) {
-        (FaultKind::Link { direction: a, .. }, FaultKind::Link { direction: b, .. }) => {
-            (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down())
-        }
-        (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
-        (FaultKind::Stress { .. }, FaultKind::Stress { .. }) => true,
-        (FaultKind::Answer { signal: a, .. }, FaultKind::Answer { signal: b, .. }) => {
-            a.is_none() || b.is_none() || a == b
-        }
-        (FaultKind::Tls(_), FaultKind::Tls(_)) => true,
-        (FaultKind::Dns(_), FaultKind::Dns(_)) => true,
-        _ => false,
-    };
-    let others = families(&b.kind);
-    let mut own = families(&a.kind).into_iter();
-    own.find(|family| at_once && one_place && others.contains(family))
-}
-
-fn lasts(fault: &FaultPlan) -> String {
-    let start = show_ns(fault.start_ns);
-    match (&fault.when, fault.end_ns) {
-        (Some(_), _) => format!("for some time after {start}"),
-        (None, Some(end)) => format!("from {start} to {}", show_ns(end)),
-        (None, None) => format!("from {start} to the end"),
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Planner;
 use crate::plan::toxiproxy::{DEFAULT_IMAGE, DEFAULT_SERVER, ToxiproxyServer, toxics};
 use crate::plan::{FaultKind, LinkBackend, Plan};
-use crate::scenario::file::{FaultFile, ToxiproxyFile};
+use crate::scenario::file::ToxiproxyFile;
 use crate::scenario::problem::Finding;
 
 /// Whether this executable can drive a Toxiproxy.
@@ -80,34 +80,25 @@ impl Planner<'_> {
     }
 
     /// Says which faults Toxiproxy cannot make.
-    pub(super) fn toxiproxy_can(&mut self, files: &[FaultFile], plan: &Plan) {
-        if plan.link.via != LinkBackend::Toxiproxy {
+    pub(super) fn toxiproxy_can(&mut self, path: &str, kind: &FaultKind, plan: &Plan) {
+        let FaultKind::Link {
+            direction, fault, ..
+        } = kind
+        else {
+            return;
+        };
+        // What it cannot do at all has been told of already.
+        let able = fault.backends().contains(&LinkBackend::Toxiproxy);
+        if plan.link.via != LinkBackend::Toxiproxy || !able {
             return;
         }
-        let paths = self.document.elements("faults");
-        for (path, file) in paths.iter().zip(files) {
-            // By name, for a fault that is wrong in itself is not in the plan.
-            let mut planned = plan.faults.iter();
-            let Some(FaultKind::Link {
-                direction, fault, ..
-            }) = planned
-                .find(|fault| file.name.as_ref() == Some(&fault.name))
-                .map(|fault| &fault.kind)
-            else {
-                continue;
-            };
-            // The others have been told of already.
-            let able = fault.backends().contains(&LinkBackend::Toxiproxy);
-            if let Err(why) = toxics(fault, *direction)
-                && able
-            {
-                let key = fault.kind().split('.').next().unwrap_or_default();
-                self.problem(
-                    &format!("{path}.{key}"),
-                    format!("Toxiproxy cannot do this: {why}"),
-                    "`link: { via: proxy }` can",
-                );
-            }
+        if let Err(why) = toxics(fault, *direction) {
+            let key = fault.kind().split('.').next().unwrap_or_default();
+            self.problem(
+                &format!("{path}.{key}"),
+                format!("Toxiproxy cannot do this: {why}"),
+                "`link: { via: proxy }` can",
+            );
         }
     }
 }

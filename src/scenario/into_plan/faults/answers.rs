@@ -120,24 +120,17 @@ impl Planner<'_> {
         })
     }
 
-    /// Whether each fault of answers can be met by a client that speaks so.
-    pub(in crate::scenario::into_plan) fn answers_fit(
-        &mut self,
-        files: &[FaultFile],
-        client: &ClientPlan,
-    ) {
-        let paths = self.document.elements("faults");
-        for (path, file) in paths.iter().zip(files) {
-            if let Some(answer) = &file.answer {
-                self.answer_fits(&format!("{path}.answer"), answer, client.protocol);
-            }
-            if let Some(fault) = file.tls_fault {
-                self.tls_fault_fits(&format!("{path}.tls_fault"), fault, &client.tls);
-            }
+    /// Whether a fault of answers, or of TLS, can be met by a client that speaks so.
+    pub(super) fn answer_fits(&mut self, path: &str, file: &FaultFile, client: &ClientPlan) {
+        if let Some(answer) = &file.answer {
+            self.protocol_fits(&format!("{path}.answer"), answer, client.protocol);
+        }
+        if let Some(fault) = file.tls_fault {
+            self.tls_fault_fits(&format!("{path}.tls_fault"), fault, &client.tls);
         }
     }
 
-    fn answer_fits(&mut self, path: &str, answer: &AnswerFile, protocol: Protocol) {
+    fn protocol_fits(&mut self, path: &str, answer: &AnswerFile, protocol: Protocol) {
         let grpc = protocol == Protocol::Grpc;
         let spoken = format!("the client speaks {}", protocol.as_str());
         match answer {

@@ -21,18 +21,22 @@ impl Planner<'_> {
     pub(in super::super) fn names(&mut self, file: &ScenarioFile, plan: &mut Plan) {
         let paths = self.document.elements("faults");
         let mut faults = paths.iter().zip(file.faults.iter().flatten());
-        let fault = faults.find(|(_, fault)| fault.dns.is_some());
+        let own = faults.find(|(_, fault)| fault.dns.is_some());
+        let mut planned = plan.faults.iter().map(|fault| &fault.kind);
+        let mut of_storm = || planned.any(|kind| matches!(kind, FaultKind::Dns(_)));
+        let fault = match own {
+            Some((path, _)) => Some(format!("{path}.dns")),
+            None => of_storm().then(|| "storms".to_owned()),
+        };
         let wanted = file.client.as_ref().and_then(|client| client.resolve);
-        plan.client.resolve = match (wanted, fault) {
+        plan.client.resolve = match (wanted, &fault) {
             (Some(wanted), _) => wanted,
             (None, Some(_)) => Resolve::Dns,
             (None, None) => Resolve::Address,
         };
-        let place = match fault {
-            Some((path, _)) => format!("{path}.dns"),
-            None => "client.resolve".to_owned(),
-        };
-        if fault.is_some() && plan.client.resolve == Resolve::Address {
+        let is_there = fault.is_some();
+        let place = fault.unwrap_or_else(|| "client.resolve".to_owned());
+        if is_there && plan.client.resolve == Resolve::Address {
             self.problem(
                 &place,
                 "the client looks no name up, so nothing would happen",

@@ -1,7 +1,7 @@
 //! Faults of processes, and of the machine on which they run.
 
 use super::Kinds;
-use crate::plan::{FaultKind, Plan, ProcessFault, RoleName};
+use crate::plan::{FaultKind, ProcessFault, RoleName};
 use crate::scenario::file::FaultFile;
 use crate::scenario::into_plan::{HOUR, MS, Planner};
 
@@ -156,45 +156,6 @@ impl Planner<'_> {
                 path,
                 "the link cannot be restarted",
                 "`client` or `sink`; `partition: reset` is what a restart of the link would show",
-            );
-        }
-    }
-
-    /// What a restart cannot be combined with.
-    pub(in crate::scenario::into_plan) fn restarts(&mut self, plan: &Plan) {
-        let of_sink = plan.faults.iter().any(|fault| {
-            matches!(fault.kind, FaultKind::Process { role: RoleName::Sink, fault } if fault.restarts())
-        });
-        let at_once = plan.faults.iter().find(|fault| {
-            matches!(fault.kind, FaultKind::Answer { .. } | FaultKind::Tls(_))
-                && plan.faults.iter().any(|other| {
-                    matches!(other.kind, FaultKind::Process { role: RoleName::Sink, fault } if fault.restarts())
-                        && other.start_ns < fault.end_ns.unwrap_or(u64::MAX)
-                        && fault.start_ns < other.end_ns.unwrap_or(u64::MAX)
-                })
-        });
-        if let Some(fault) = at_once {
-            let message = format!("`{}` would not outlive a restart of the sink", fault.name);
-            self.problem(
-                "faults",
-                message,
-                "end it before, or begin it after the restart",
-            );
-        }
-        let waits = plan.faults.iter().find(|fault| fault.when.is_some());
-        if let Some(fault) = waits.filter(|_| of_sink) {
-            let message = format!(
-                "`{}` waits for a condition, and the sink is restarted",
-                fault.name
-            );
-            let help = "windows that are cut during the run are not known to a new sink: use one or the other";
-            self.problem("faults", message, help);
-        }
-        if of_sink && !plan.sink.plant.is_empty() {
-            self.problem(
-                "sink.plant",
-                "plants do not outlive a restart of the sink",
-                "a plant counts from the sink's start: use one or the other",
             );
         }
     }
