@@ -46,9 +46,8 @@ impl Planner<'_> {
         let Some(restart) = faults().find(|fault| restarts_sink(fault)) else {
             return;
         };
-        let of_sink = |fault: &FaultPlan| {
-            matches!(fault.kind, FaultKind::Answer { .. } | FaultKind::Tls(_))
-        };
+        let of_sink =
+            |fault: &FaultPlan| matches!(fault.kind, FaultKind::Answer { .. } | FaultKind::Tls(_));
         let lost = entries.iter().filter(|entry| of_sink(&entry.fault));
         let lost = lost.filter_map(|entry| {
             let mut met = faults().filter(|other| restarts_sink(other));
@@ -62,7 +61,10 @@ impl Planner<'_> {
                 continue;
             }
             told.push(name);
-            let message = format!("`{name}` would not outlive `{}`, a restart of the sink", met.name);
+            let message = format!(
+                "`{name}` would not outlive `{}`, a restart of the sink",
+                met.name
+            );
             let help = format!(
                 "`{}` lasts {}; end `{name}` before, or begin it after",
                 met.name,
