@@ -18,5 +18,5 @@ pub mod live;
 pub mod markdown;
 mod plot;
 pub mod terminal;
-mod text;
+pub mod text;
 mod view;

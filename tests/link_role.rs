@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use std::time::Duration;
 
 use squall::clock::RunClock;
-use squall::plan::{Direction, FaultKind, LinkFault};
+use squall::plan::{Direction, FaultKind, LinkFault, Plan};
 use squall::role::control::{Command, LinkSetup, Ready, Report, Setup};
 
 struct Role {
@@ -35,10 +35,10 @@ impl Role {
     }
 
     /// A role in front of `upstream`, and where it listens.
-    fn ready(upstream: &TcpListener) -> (Self, String) {
+    fn ready(upstream: &TcpListener, seed: u64) -> (Self, String) {
         let setup = Setup::Link(LinkSetup {
             upstream: upstream.local_addr().unwrap().to_string(),
-            seed: 1,
+            seed,
             buffer_bytes: 1 << 20,
             packets: None,
             toxiproxy: None,
@@ -75,7 +75,7 @@ impl Drop for Role {
 #[test]
 fn the_role_starts_and_ends_faults_samples_and_finishes() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (mut role, address) = Role::ready(&upstream);
+    let (mut role, address) = Role::ready(&upstream, 1);
     role.tell(&Command::Start(RunClock::starting_in(Duration::ZERO)));
 
     let mut client = TcpStream::connect(&address).unwrap();
@@ -130,7 +130,7 @@ fn the_role_starts_and_ends_faults_samples_and_finishes() {
 #[test]
 fn the_end_of_its_input_ends_the_role() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (mut role, address) = Role::ready(&upstream);
+    let (mut role, address) = Role::ready(&upstream, 1);
     let _client = TcpStream::connect(&address).unwrap();
     drop(role.stdin.take());
     assert!(role.child.wait().unwrap().success());
@@ -153,4 +153,61 @@ fn a_set_up_of_another_kind_is_refused() {
     });
     let mut role = Role::start(&serde_json::to_string(&setup).unwrap());
     assert_eq!(role.child.wait().unwrap().code(), Some(70));
+}
+
+/// The plan of a storm that flips bits and resets half of the connections, after other faults.
+fn stormy(seed: u64, others: &str) -> Plan {
+    let folder = tempfile::tempdir().unwrap();
+    let storm = "storm: gale
+description: Flipped bits, and a reset for one connection in two.
+faults:
+  - { name: noise, for: 5s, direction: up, corrupt: { every: 200B } }
+  - { name: gust, for: 5s, direction: up, toxicity: 50%, reset_peer: 0s }
+";
+    std::fs::write(folder.path().join("gale.yaml"), storm).unwrap();
+    let text = format!(
+        "scenario: x\nseed: {seed}\nload: {{ logs: {{ rate: 1/s }} }}\n{others}\nstorms: [ {{ use: ./gale.yaml, at: 3s }} ]\n"
+    );
+    let file = folder.path().join("x.yaml");
+    std::fs::write(&file, text).unwrap();
+    squall::scenario::load(&file, &[]).unwrap()
+}
+
+/// What arrives of each of twelve connections through a live link under the plan's storm; `None` of
+/// one that was reset.
+fn arrives(plan: &Plan) -> Vec<Option<Vec<u8>>> {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut role, address) = Role::ready(&upstream, plan.seed);
+    for fault in plan.faults.iter().filter(|fault| fault.storm.is_some()) {
+        role.tell(&Command::StartFault {
+            fault: fault.number(),
+            kind: fault.kind.clone(),
+        });
+        assert!(matches!(role.answer(), Report::FaultStarted { .. }));
+    }
+    let one = |_| {
+        let mut client = TcpStream::connect(&address).unwrap();
+        let (mut server, _) = upstream.accept().unwrap();
+        // One that is reset may be so before all is written.
+        let _ = client.write_all(&[0; 4096]);
+        let _ = client.shutdown(std::net::Shutdown::Write);
+        let mut got = Vec::new();
+        server.read_to_end(&mut got).is_ok().then_some(got)
+    };
+    (0..12).map(one).collect()
+}
+
+#[test]
+fn two_links_of_one_seed_draw_the_same_in_a_storm_whatever_else_is_planned() {
+    let first = arrives(&stormy(7, ""));
+    let reset = first.iter().filter(|one| one.is_none()).count();
+    assert!((1..12).contains(&reset), "{reset} of 12 were reset");
+    let flipped = first.iter().flatten();
+    assert!(flipped.clone().all(|bytes| bytes.len() == 4096));
+    assert!(flipped.clone().all(|bytes| bytes.iter().any(|b| *b != 0)));
+
+    assert!(first == arrives(&stormy(7, "")));
+    let before = "faults: [ { name: rain, at: 1s, for: 1s, latency: { delay: 1ms } } ]";
+    assert!(first == arrives(&stormy(7, before)), "a fault before it");
+    assert!(first != arrives(&stormy(8, "")), "another seed");
 }

@@ -20,7 +20,7 @@ fn each_row_has_a_scenario_that_has_its_keys_and_plans() {
         let text = std::fs::read_to_string(&path).unwrap();
         for word in row
             .injected_by
-            .split([':', '.', ' '])
+            .split([':', '.', ',', ' '])
             .filter(|word| !word.is_empty())
         {
             assert!(
@@ -31,6 +31,31 @@ fn each_row_has_a_scenario_that_has_its_keys_and_plans() {
             );
         }
         assert!(!plan.expect.is_empty(), "{}", row.name);
+    }
+}
+
+#[test]
+fn what_users_call_trouble_has_a_row() {
+    let names: Vec<&str> = TAXONOMY.iter().map(|row| row.name).collect();
+    for name in [
+        "connection timeout",
+        "connection refused",
+        "network unreachable",
+        "DNS failure",
+        "TLS handshake failure",
+        "high latency",
+        "low throughput",
+        "memory leak",
+        "CPU overload",
+        "corruption",
+        "packet loss",
+        "serialisation error",
+        "validation error",
+        "format error",
+        "wrong configuration",
+        "resources exhausted",
+    ] {
+        assert!(names.contains(&name), "{name}");
     }
 }
 

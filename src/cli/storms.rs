@@ -6,12 +6,16 @@ use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::plan::taxonomy::{TAXONOMY, Trouble};
 use crate::plan::{FaultPlan, Plan};
+use crate::report::text::{Align, table, wrap};
 use crate::scenario::problem::did_you_mean;
 use crate::scenario::{self, storms::LIBRARY};
 use crate::units;
 
 /// A scenario with nothing in it but one storm, to see what it draws.
 const ALONE: &str = "scenario: alone\nrun: { duration: 1h }\nload: { traces: { rate: 1/s } }\n";
+
+/// Columns of a description.
+const WIDTH: usize = 96;
 
 /// Arguments of `squall storms`.
 #[derive(Debug, clap::Args)]
@@ -48,18 +52,21 @@ fn list() -> Result<String, CliError> {
     for (name, _) in LIBRARY {
         let plan = alone(name, 1)?;
         let storm = scenario::storms::description(name).unwrap_or_default();
-        text.push_str(&format!("{name}\n  {storm}\n"));
-        let mut told: Vec<&str> = Vec::new();
+        text.push_str(&format!("{name}\n  {}\n", wrap(&storm, WIDTH, "  ")));
+        let mut rows: Vec<Vec<String>> = Vec::new();
         for fault in &plan.faults {
-            if told.contains(&fault.name.as_str()) {
+            let own = format!("    {}", fault.name);
+            if rows.iter().any(|row| row[0] == own) {
                 continue;
             }
-            told.push(&fault.name);
             let times = match occurrences(&plan, fault) {
                 1 => String::new(),
-                times => format!(", {times} times"),
+                times => format!("{times} times"),
             };
-            text.push_str(&format!("  {}: {}{times}\n", fault.name, fault.kind.name()));
+            rows.push(vec![own, fault.kind.name(), times]);
+        }
+        for line in table(&rows, &[Align::Left; 3]) {
+            text.push_str(&format!("{}\n", line.trim_end()));
         }
         text.push('\n');
     }
@@ -123,4 +130,15 @@ fn alone(name: &str, seed: u64) -> Result<Plan, CliError> {
     let quoted = serde_json::Value::from(name);
     let text = format!("{ALONE}seed: {seed}\nstorms: [ {{ use: {quoted} }} ]\n");
     scenario::load_text("", &text, &[]).map_err(CliError::problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_and_a_timeline_read_well() {
+        let timeline = timeline("rolling-restart", 42).unwrap();
+        insta::assert_snapshot!(format!("{}\n---\n{timeline}", list().unwrap()));
+    }
 }

@@ -125,6 +125,7 @@ impl FaultLog {
         if let Injector::Role(role) = entry.plan.kind.injector() {
             entry.active = true;
             let kind = entry.plan.kind.clone();
+            let fault = entry.plan.number();
             let command = Command::StartFault { fault, kind };
             return topology.role_mut(role).send_line(&command).await;
         }
@@ -263,6 +264,7 @@ impl FaultLog {
         if let Injector::Role(role) = entry.plan.kind.injector() {
             // Once: a role takes it amiss to be told to end what it has ended.
             entry.ending = true;
+            let fault = entry.plan.number();
             let command = Command::EndFault { fault };
             return topology.role_mut(role).send_line(&command).await;
         }
@@ -305,16 +307,21 @@ impl FaultLog {
         }
     }
 
-    /// A role has started a fault.
-    pub fn started(&mut self, fault: usize, at_ns: u64) {
-        if let Some(entry) = self.entries.get_mut(fault) {
+    fn numbered(&mut self, number: usize) -> Option<&mut Entry> {
+        let mut entries = self.entries.iter_mut();
+        entries.find(|entry| entry.plan.number() == number)
+    }
+
+    /// A role has started the fault of this number.
+    pub fn started(&mut self, number: usize, at_ns: u64) {
+        if let Some(entry) = self.numbered(number) {
             entry.evidence.started_ns = Some(at_ns);
         }
     }
 
-    /// A role has ended a fault, and says what proves it.
-    pub fn ended(&mut self, fault: usize, at_ns: u64, proof: Option<String>) {
-        let Some(entry) = self.entries.get_mut(fault) else {
+    /// A role has ended the fault of this number, and says what proves it.
+    pub fn ended(&mut self, number: usize, at_ns: u64, proof: Option<String>) {
+        let Some(entry) = self.numbered(number) else {
             return;
         };
         entry.active = false;

@@ -46,7 +46,7 @@ impl Lane {
 
     /// Begins an impairment at `now_ns`. One of the same number must not be active.
     pub fn start(&mut self, id: usize, impairment: &Impairment, now_ns: u64) {
-        // Numbers are small, so each gets a seed of its own.
+        // An odd factor, so each number gets a seed of its own.
         let seed = self
             .seed
             .wrapping_add((id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));

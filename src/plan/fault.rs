@@ -1,6 +1,7 @@
 //! A fault: when, where, and what.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::answer_fault::{AnswerFault, TlsFault};
 use super::dns::DnsFault;
@@ -32,7 +33,23 @@ fn first() -> u32 {
     1
 }
 
+/// Bits of [`FaultPlan::number`]: enough that no two faults meet, and room for the parts of each.
+const NUMBER_BITS: u32 = 48;
+
 impl FaultPlan {
+    /// The number under which the role that injects it knows it, and from which, with the seed, its
+    /// draws there begin: the first 48 bits of the SHA-256 of the name, a zero byte, and the occurrence
+    /// (four bytes, little endian). So other faults of the plan do not change what this one draws.
+    pub fn number(&self) -> usize {
+        let mut hash = Sha256::new();
+        hash.update(&self.name);
+        hash.update([0]);
+        hash.update(self.occurrence.to_le_bytes());
+        let first = hash.finalize().into_iter().take(8);
+        let number = first.fold(0_u64, |number, byte| number << 8 | u64::from(byte));
+        (number >> (u64::BITS - NUMBER_BITS)) as usize
+    }
+
     /// Weather of the whole run: it opens no window of its own and has no recovery.
     pub fn lasts_all_run(&self) -> bool {
         let lasts = !matches!(
@@ -192,5 +209,32 @@ impl FaultKind {
             FaultKind::Stress { .. } => "machine.stress".to_owned(),
             FaultKind::Dns(fault) => format!("dns.{}", fault.as_str()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_has_its_number_from_its_name_and_occurrence() {
+        let number = |name: &str, occurrence, start_ns| {
+            let fault = FaultPlan {
+                name: name.to_owned(),
+                occurrence,
+                storm: None,
+                when: None,
+                start_ns,
+                end_ns: None,
+                kind: FaultKind::Tls(TlsFault::Expired),
+            };
+            fault.number()
+        };
+        assert_eq!(number("cut", 1, 0), number("cut", 1, 5));
+        let names = ["cut", "cut2", "flaky-wifi.dropout"];
+        let numbers = names.map(|name| [1, 2, 3].map(|time| number(name, time, 0)));
+        let all: std::collections::HashSet<usize> = numbers.into_iter().flatten().collect();
+        assert_eq!(all.len(), 9);
+        assert!(all.iter().all(|number| *number < 1 << NUMBER_BITS));
     }
 }

@@ -190,7 +190,8 @@ pub enum Command {
     Start(RunClock),
     /// To the client: no further arrival, flush and shut down as at the planned end.
     StopLoad,
-    /// To the role that injects this kind of fault ([`FaultKind::injector`]).
+    /// To the role that injects this kind of fault ([`FaultKind::injector`]), which draws from the
+    /// number and the seed ([`crate::plan::FaultPlan::number`]).
     StartFault { fault: usize, kind: FaultKind },
     /// To the same role: end the fault that was started under this number.
     EndFault { fault: usize },

@@ -35,7 +35,7 @@ fn healed(direction: Direction, samples: &[(u64, u64, u64)]) -> Option<bool> {
         *d = direction;
     }
     let mut log = log(vec![fault]);
-    log.ended(0, SECOND_NS * 3 / 2, None);
+    log.ended(log.entries[0].plan.number(), SECOND_NS * 3 / 2, None);
     log.judge_healing(&series(samples));
     log.into_evidence()[0].healed
 }
@@ -66,8 +66,8 @@ fn where_nothing_more_was_sent_there_is_nothing_to_tell() {
 #[test]
 fn a_fault_is_not_blamed_for_what_another_one_still_holds() {
     let mut log = log(vec![cut("a", 1, 2), cut("b", 1, 3)]);
-    log.ended(0, SECOND_NS, None);
-    log.ended(1, 3 * SECOND_NS, None);
+    log.ended(log.entries[0].plan.number(), SECOND_NS, None);
+    log.ended(log.entries[1].plan.number(), 3 * SECOND_NS, None);
     log.judge_healing(&series(&[
         (1, 5, 5),
         (2, 5, 5),
