@@ -223,7 +223,8 @@ fn recovery_of_signal(facts: &Facts<'_>, signal: Signal, end_ns: u64) -> Measure
 fn backlog_drain_time(facts: &Facts<'_>, start_ns: u64, end_ns: u64) -> Measured {
     let samples = &facts.evidence.series.client;
     let backlog = |sample: &crate::evidence::ClientSample| {
-        pick(&sample.generated, None).saturating_sub(pick(&sample.finished, None))
+        let in_flight = pick(&sample.handed, None).saturating_sub(pick(&sample.finished, None));
+        pick(&sample.queued, None) + in_flight
     };
     let steady: Vec<(u64, u64)> = facts
         .intervals(&Window::In(Phase::Steady))

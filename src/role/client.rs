@@ -170,6 +170,7 @@ fn sample(client: &Client, clock: RunClock) -> ClientSample {
         let record = client.recorder.signal(signal);
         let offered = &client.offered[slot];
         sample.handed[slot] = record.handed.load(Ordering::Relaxed);
+        sample.queued[slot] = record.queued();
         sample.acknowledged[slot] = record.acknowledged.load(Ordering::Relaxed);
         sample.finished[slot] = record.finished.load(Ordering::Relaxed);
         sample.missed[slot] = offered.missed.load(Ordering::Relaxed);

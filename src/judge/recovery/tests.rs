@@ -1,3 +1,5 @@
+//! Recovery of made-up runs: over one fault, over occurrences, over a storm.
+
 use super::super::facts::Facts;
 use super::super::fixture::{healthy, held_between, run};
 use super::*;
