@@ -363,6 +363,10 @@ pub struct ClientSample {
     pub offered: [u64; 3],
     pub generated: [u64; 3],
     pub handed: [u64; 3],
+    /// Items in the SDK's queue at this moment: entered, not handed over, and not dropped from
+    /// before what was. A counter of now, not since the start.
+    #[serde(default)]
+    pub queued: [u64; 3],
     pub acknowledged: [u64; 3],
     /// Items of batches whose export has ended, whatever the outcome.
     pub finished: [u64; 3],

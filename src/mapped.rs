@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -178,6 +179,25 @@ impl Bitmap {
         Some(before & bit != 0)
     }
 
+    /// How many of these sequences are marked.
+    pub fn count(&self, sequences: Range<u64>) -> u64 {
+        let words = self.words.as_slice();
+        let (mut at, mut marked) = (sequences.start, 0);
+        while at < sequences.end {
+            let word = usize::try_from(at / 64)
+                .ok()
+                .and_then(|index| words.get(index));
+            let Some(word) = word else { break };
+            let bits = 64 - at % 64;
+            let wanted = bits.min(sequences.end - at);
+            let shifted = word.load(Ordering::Relaxed) >> (at % 64);
+            let unwanted = 64 - wanted;
+            marked += u64::from((shifted << unwanted).count_ones());
+            at += wanted;
+        }
+        marked
+    }
+
     /// All marked sequences.
     pub fn to_set(&self) -> RoaringTreemap {
         let mut set = RoaringTreemap::new();
@@ -290,6 +310,25 @@ mod tests {
         assert_eq!(writer.mark(200), Some(true));
         assert_eq!(writer.mark(100_000), None);
         assert_eq!(reader.to_set().iter().collect::<Vec<_>>(), vec![1, 200]);
+    }
+
+    #[test]
+    fn a_count_is_that_of_the_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let bitmap = Bitmap::create(&folder.path().join("b"), 200).unwrap();
+        for sequence in [1, 2, 63, 64, 65, 127, 128, 200] {
+            bitmap.mark(sequence);
+        }
+        let set = bitmap.to_set();
+        for start in 0..=200 {
+            for end in start..=210 {
+                assert_eq!(
+                    bitmap.count(start..end),
+                    set.iter().filter(|s| (start..end).contains(s)).count() as u64,
+                    "{start}..{end}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn accounts_for_every_item(protocol: Protocol, compression: Compression) {
         assert!(last.handed[slot] > 0, "{signal}");
         assert_eq!(last.handed[slot], last.acknowledged[slot], "{signal}");
         assert_eq!(last.handed[slot], last.finished[slot], "{signal}");
+        assert_eq!(last.queued[slot], 0, "{signal}");
     }
     assert_eq!(last.requests, run.batches().len() as u64);
     assert!(server.accepted().secrets.iter().all(|s| s == "hush"));
@@ -136,6 +137,12 @@ fn a_full_queue_drops_exactly_what_was_never_handed_over() {
     assert_eq!(entered, run.released(Signal::Traces));
     assert!(handed.is_subset(&entered) && handed.len() < entered.len());
     assert_eq!(handed, received);
+    // What was dropped is not in the queue for ever.
+    let (last, slot) = (told.samples.last().unwrap(), Signal::Traces.index());
+    assert!(
+        last.queued[slot] + last.handed[slot] < last.generated[slot],
+        "{last:?}"
+    );
     assert!(
         told.errors.iter().any(|error| error.contains("dropped")),
         "{:?}",

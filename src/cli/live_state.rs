@@ -58,6 +58,6 @@ pub fn of(live: &Live, plan: &Plan) -> LiveState {
             .collect(),
         active_faults: live.active_faults.clone(),
         in_flight: newest.map_or(0, |s| total(&s.handed).saturating_sub(total(&s.finished))),
-        queue: newest.map_or(0, |s| total(&s.generated).saturating_sub(total(&s.handed))),
+        queue: newest.map_or(0, |s| total(&s.queued)),
     }
 }

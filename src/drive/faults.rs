@@ -266,7 +266,10 @@ impl FaultLog {
             entry.ending = true;
             let fault = entry.plan.number();
             let command = Command::EndFault { fault };
-            return topology.role_mut(role).send_line(&command).await;
+            let told = topology.role_mut(role).send_line(&command).await;
+            // A role that cannot be told has ended, and its faults with it: nobody is to wait for them.
+            entry.active = told.is_ok();
+            return told;
         }
         match std::mem::take(&mut entry.work) {
             Work::Restart(mut restart) => {
@@ -302,7 +305,7 @@ impl FaultLog {
     /// Ends everything that is active.
     pub async fn end_all(&mut self, topology: &mut Topology, clock: RunClock) {
         for fault in 0..self.entries.len() {
-            // A link that cannot be told has ended, and its faults with it.
+            // What could not be ended has no proof.
             let _ = self.end(fault, topology, clock).await;
         }
     }

@@ -112,15 +112,14 @@ impl Live {
                 .filter(|s| s.delivery_p99_ns > 0)
                 .map(|s| s.delivery_p99_ns as f64 / 1e9),
             "lateness.max" => largest(&|s| s.lateness_max_ns).map(|ns| ns / 1e9),
-            "client.queue.max" => largest(&|s| pick(&s.generated).saturating_sub(pick(&s.handed))),
+            "client.queue.max" => largest(&|s| pick(&s.queued)),
             "client.queue" => Signal::ALL
                 .into_iter()
                 .filter(|sent| signal.is_none_or(|wanted| wanted == *sent))
                 .filter_map(|sent| {
                     let (slot, newest) = (sent.index(), newest?);
-                    let held = newest.generated[slot].saturating_sub(newest.handed[slot]);
-                    // What a full queue dropped was never handed over, and still counts as held.
-                    Some((held as f64 / self.queue_sizes[slot]? as f64).min(1.0))
+                    // What a full queue has just dropped counts until something behind it is handed over.
+                    Some((newest.queued[slot] as f64 / self.queue_sizes[slot]? as f64).min(1.0))
                 })
                 .reduce(f64::max),
             "client.in_flight.max" => {

@@ -124,9 +124,7 @@ impl Facts<'_> {
             "delivery.gap" => recovery::longest_gap_ns(self, signal, &self.intervals(window))
                 .map(|gap_ns| gap_ns as f64 / 1e9)
                 .ok_or_else(|| "nothing was received, or the window has no load".to_owned()),
-            "client.queue.max" => self.client_max(window, |s| {
-                pick(&s.generated, signal).saturating_sub(pick(&s.handed, signal))
-            }),
+            "client.queue.max" => self.client_max(window, |s| pick(&s.queued, signal)),
             "client.queue" => self.fullest_queue(signal, window),
             "client.in_flight.max" => self.client_max(window, |s| {
                 pick(&s.handed, signal).saturating_sub(pick(&s.finished, signal))
@@ -193,11 +191,8 @@ impl Facts<'_> {
             .filter(|sent| signal.is_none_or(|wanted| wanted == *sent))
             .filter_map(|sent| Some((sent, self.plan.client.queue_size(sent)?)))
             .map(|(sent, size)| {
-                let most = self.client_max(window, |s| {
-                    let slot = sent.index();
-                    s.generated[slot].saturating_sub(s.handed[slot])
-                })?;
-                // What a full queue dropped was never handed over, and still counts as held.
+                let most = self.client_max(window, |s| s.queued[sent.index()])?;
+                // What a full queue has just dropped counts until something behind it is handed over.
                 Ok((most / size as f64).min(1.0))
             })
             .reduce(|fullest, next| Ok(f64::max(fullest?, next?)))

@@ -34,8 +34,7 @@ pub(super) fn measure(
                 return worst(facts, name, signal, &occurrences)
                     .unwrap_or_else(|| Err(format!("{after} did not end while there was load")));
             }
-            let storm = storm(facts, after).ok_or_else(|| format!("there was no fault {after}"))?;
-            of_fault(facts, name, signal, &storm)
+            of_fault(facts, name, signal, &storm(facts, after)?)
         }
         _ => worst(facts, name, signal, &faults.iter().collect::<Vec<_>>())
             .unwrap_or_else(|| Err("no fault ended while there was load".to_owned())),
@@ -62,27 +61,35 @@ fn worst(
         .reduce(|worst, next| Ok(worst?.max(next?)))
 }
 
-/// A storm as one fault: from its first start to its last end. `None` where there is none of that
-/// name, or not all of it ended while there was load; a kill has no end to wait for.
-fn storm(facts: &Facts<'_>, name: &str) -> Option<FaultEvidence> {
+/// A storm as one fault: from its first start to its last end. A kill has no end to wait for.
+///
+/// # Errors
+/// When there is none of that name, or not all of it ended while there was load.
+fn storm(facts: &Facts<'_>, name: &str) -> Result<FaultEvidence, String> {
     let faults = facts.evidence.faults.iter();
     let parts: Vec<&FaultEvidence> = faults
         .filter(|fault| fault.storm.as_deref() == Some(name))
         .collect();
-    let begun = parts.iter().filter(|fault| fault.started_ns.is_some());
-    let ended = parts.iter().filter(|fault| {
-        facts
-            .planned(fault)
-            .is_some_and(|plan| plan.end_ns.is_some())
-    });
-    if !ended.clone().all(|fault| ends_under_load(facts, fault)) {
-        return None;
+    let first = *parts
+        .first()
+        .ok_or_else(|| format!("there was no fault {name}"))?;
+    let ended: Vec<&FaultEvidence> = parts
+        .iter()
+        .copied()
+        .filter(|fault| {
+            facts
+                .planned(fault)
+                .is_some_and(|plan| plan.end_ns.is_some())
+        })
+        .collect();
+    if !ended.iter().all(|fault| ends_under_load(facts, fault)) {
+        return Err(format!("{name} did not end while there was load"));
     }
-    Some(FaultEvidence {
+    Ok(FaultEvidence {
         name: name.to_owned(),
-        started_ns: begun.filter_map(|fault| fault.started_ns).min(),
-        ended_ns: ended.filter_map(|fault| fault.ended_ns).max(),
-        ..(*parts.first()?).clone()
+        started_ns: parts.iter().filter_map(|fault| fault.started_ns).min(),
+        ended_ns: ended.iter().filter_map(|fault| fault.ended_ns).max(),
+        ..first.clone()
     })
 }
 
@@ -216,7 +223,8 @@ fn recovery_of_signal(facts: &Facts<'_>, signal: Signal, end_ns: u64) -> Measure
 fn backlog_drain_time(facts: &Facts<'_>, start_ns: u64, end_ns: u64) -> Measured {
     let samples = &facts.evidence.series.client;
     let backlog = |sample: &crate::evidence::ClientSample| {
-        pick(&sample.generated, None).saturating_sub(pick(&sample.finished, None))
+        let in_flight = pick(&sample.handed, None).saturating_sub(pick(&sample.finished, None));
+        pick(&sample.queued, None) + in_flight
     };
     let steady: Vec<(u64, u64)> = facts
         .intervals(&Window::In(Phase::Steady))
@@ -302,133 +310,4 @@ fn seconds(ns: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::facts::Facts;
-    use super::super::fixture::{healthy, held_between, run};
-    use super::*;
-    use crate::evidence::Evidence;
-    use crate::metric;
-    use crate::plan::fixture::{client_fault, cut, plan};
-    use crate::plan::{Plan, ProcessFault};
-
-    fn measured(plan: &Plan, evidence: &Evidence, name: &str, window: Window) -> Measured {
-        let facts = Facts::of(plan, evidence);
-        facts.measure(metric::find(name).unwrap(), None, &window)
-    }
-
-    fn recovery(plan: &Plan, evidence: &Evidence) -> Measured {
-        measured(plan, evidence, "recovery.time", Window::Whole)
-    }
-
-    fn with_cut(end_s: u64) -> Plan {
-        Plan {
-            faults: vec![cut("cut", 8, end_s)],
-            ..plan()
-        }
-    }
-
-    #[test]
-    fn recovery_ends_with_the_first_of_three_healthy_seconds() {
-        let plan = with_cut(10);
-        let at_once = run(&plan, |due| held_between(due, 8, 10));
-        assert_eq!(recovery(&plan, &at_once), Ok(0.0));
-        let in_two_seconds = run(&plan, |due| held_between(due, 8, 12));
-        assert_eq!(recovery(&plan, &in_two_seconds), Ok(2.0));
-        // Two healthy seconds and a relapse are no recovery.
-        let relapse = run(&plan, |due| match due / SECOND_NS {
-            12 => None,
-            _ => held_between(due, 8, 10),
-        });
-        assert_eq!(recovery(&plan, &relapse), Ok(3.0));
-        let never = run(&plan, |due| held_between(due, 8, 19));
-        assert!(recovery(&plan, &never).is_err());
-    }
-
-    #[test]
-    fn losing_six_in_a_hundred_is_no_recovery_and_losing_five_is() {
-        let plan = with_cut(10);
-        let losing = |share: u64| {
-            run(&plan, move |due| {
-                let lost = due >= 10 * SECOND_NS && (due / 10_000_000) % 100 < share;
-                (!lost).then_some(5_000_000)
-            })
-        };
-        assert!(recovery(&plan, &losing(6)).is_err());
-        assert_eq!(recovery(&plan, &losing(5)), Ok(0.0));
-    }
-
-    #[test]
-    fn what_the_sampler_left_out_is_not_waited_for() {
-        let plan = with_cut(10);
-        let kept = |sequence: u64| sequence.is_multiple_of(10);
-        let mut evidence = run(&plan, |due| kept(due / 10_000_000 + 1).then_some(5_000_000));
-        let producer = &mut evidence.producers[0];
-        producer.sampled_out = (1..=2000).filter(|s| !kept(*s)).collect();
-        producer.entered = (1..=2000).filter(|s| kept(*s)).collect();
-        assert_eq!(recovery(&plan, &evidence), Ok(0.0));
-    }
-
-    #[test]
-    fn seconds_in_which_nothing_was_due_prove_nothing() {
-        let plan = with_cut(10);
-        let mut evidence = healthy(&plan);
-        let producer = &mut evidence.producers[0];
-        producer.due_ns.truncate(1000);
-        producer.released_ns.truncate(1000);
-        assert!(recovery(&plan, &evidence).is_err());
-    }
-
-    #[test]
-    fn kills_and_faults_that_end_with_the_load_have_no_recovery() {
-        let mut plan = with_cut(20);
-        // It may end a moment before the client says so.
-        let mut evidence = healthy(&plan);
-        evidence.times.load_ended_ns += 5_000_000;
-        assert!(recovery(&plan, &evidence).is_err());
-        plan.faults = vec![client_fault("crash", 12, None, ProcessFault::Kill)];
-        let mut evidence = healthy(&plan);
-        evidence.faults[0].ended_ns = Some(12 * SECOND_NS + 1);
-        assert!(recovery(&plan, &evidence).is_err());
-        // They do not hide the recovery of another fault.
-        plan.faults.push(cut("cut", 4, 6));
-        assert_eq!(recovery(&plan, &healthy(&plan)), Ok(0.0));
-    }
-
-    #[test]
-    fn the_worst_fault_counts_without_a_window() {
-        let mut plan = with_cut(10);
-        plan.faults.push(cut("first", 3, 4));
-        let evidence = run(&plan, |due| held_between(due, 8, 11));
-        assert_eq!(recovery(&plan, &evidence), Ok(1.0));
-        let first = Window::After("first".to_owned());
-        assert_eq!(measured(&plan, &evidence, "recovery.time", first), Ok(0.0));
-    }
-
-    #[test]
-    fn a_gap_spans_the_fault_and_what_comes_after() {
-        let plan = with_cut(10);
-        let evidence = run(&plan, |due| held_between(due, 8, 13));
-        let gap = |window| measured(&plan, &evidence, "delivery.gap", window).unwrap();
-        let near = |seen: f64, truth: f64| assert!((seen - truth).abs() <= 0.2, "{seen}");
-        near(gap(Window::Whole), 5.0);
-        near(gap(Window::During("cut".to_owned())), 2.0);
-        near(gap(Window::After("cut".to_owned())), 3.0);
-        near(gap(Window::In(Phase::Steady)), 0.1);
-        // After the load nothing can be missing, so there is nothing to measure.
-        let drain = Window::In(Phase::Drain);
-        assert!(measured(&plan, &evidence, "delivery.gap", drain).is_err());
-        let after = || Window::After("cut".to_owned());
-        near(
-            measured(&plan, &evidence, "delivery.gap.outage", after()).unwrap(),
-            2.0,
-        );
-        near(
-            measured(&plan, &evidence, "delivery.gap.backoff", after()).unwrap(),
-            3.0,
-        );
-        near(
-            measured(&plan, &evidence, "backlog.drain.time", after()).unwrap(),
-            3.0,
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The loops of a producer thread: they decide when, a closure decides what.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub struct Producer<'a> {
     pub first: usize,
     pub items_per_arrival: u64,
     pub offered: &'a Offered,
-    pub stop: &'a AtomicBool,
+    /// Nothing is owed from then on; [`u64::MAX`] while the load goes on.
+    pub stop_at_ns: &'a AtomicU64,
 }
 
 impl Producer<'_> {
@@ -46,7 +47,7 @@ impl Producer<'_> {
         for index in self.first..self.arrivals.len() {
             let due_ns = self.arrivals.due_ns(index);
             loop {
-                if self.stopped() {
+                if due_ns >= self.stop_at_ns() {
                     return;
                 }
                 let now_ns = self.clock.now_ns();
@@ -92,7 +93,7 @@ impl Producer<'_> {
         let mut index = self.first;
         while index < self.arrivals.len() {
             let now_ns = self.clock.now_ns();
-            if self.stopped() || now_ns >= end_ns {
+            if now_ns >= end_ns.min(self.stop_at_ns()) {
                 return;
             }
             let finished = finished();
@@ -116,15 +117,15 @@ impl Producer<'_> {
         precise_sleep();
         loop {
             let left = self.clock.until(0);
-            if left.is_zero() || self.stopped() {
+            if left.is_zero() || self.stop_at_ns() == 0 {
                 return;
             }
             thread::sleep(left.min(NAP));
         }
     }
 
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    fn stop_at_ns(&self) -> u64 {
+        self.stop_at_ns.load(Ordering::Relaxed)
     }
 
     fn count_offered(&self) {
@@ -170,7 +171,7 @@ mod tests {
             first: 0,
             items_per_arrival: 3,
             offered: &offered,
-            stop: &AtomicBool::new(false),
+            stop_at_ns: &AtomicU64::new(u64::MAX),
         }
         .run_open(30_000_000_000, |index, due_ns| {
             released.push((index, due_ns));
@@ -194,7 +195,7 @@ mod tests {
             first: 0,
             items_per_arrival: 2,
             offered: &Offered::default(),
-            stop: &AtomicBool::new(false),
+            stop_at_ns: &AtomicU64::new(u64::MAX),
         }
         .run_closed(
             4,
@@ -213,8 +214,27 @@ mod tests {
         assert!(arrivals.released_ns(19) > 0);
     }
 
+    /// So that what the load's end says of a schedule is what its producers kept of it.
     #[test]
-    fn a_stop_ends_the_loop() {
+    fn what_was_due_before_a_stop_is_released_and_nothing_else() {
+        let mut clock = RunClock::starting_in(Duration::ZERO);
+        clock.start_monotonic_ns = clock.start_monotonic_ns.saturating_sub(1_000_000_000);
+        let (_folder, arrivals) = files(&[10, 20, 30]);
+        Producer {
+            clock,
+            arrivals: &arrivals,
+            first: 0,
+            items_per_arrival: 1,
+            offered: &Offered::default(),
+            stop_at_ns: &AtomicU64::new(30),
+        }
+        .run_open(u64::MAX, |_, _| {});
+        let released = [0, 1, 2].map(|index| arrivals.released_ns(index) > 0);
+        assert_eq!(released, [true, true, false]);
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait_for_what_is_due_later() {
         let (_folder, arrivals) = files(&[u64::MAX / 2]);
         Producer {
             clock: RunClock::starting_in(Duration::ZERO),
@@ -222,7 +242,7 @@ mod tests {
             first: 0,
             items_per_arrival: 1,
             offered: &Offered::default(),
-            stop: &AtomicBool::new(true),
+            stop_at_ns: &AtomicU64::new(0),
         }
         .run_open(0, |_, _| panic!("nothing is due"));
         assert_eq!(arrivals.released_ns(0), 0);

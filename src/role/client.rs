@@ -87,8 +87,9 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) -> Resul
     if ended.is_none() {
         return Ok(());
     }
+    let stop_at_ns = client.stop_at_ns.load(Ordering::Relaxed);
     stdio::report(&Report::LoadEnded {
-        at_ns: clock.now_ns(),
+        at_ns: clock.now_ns().min(stop_at_ns),
     });
 
     let ending = Arc::clone(&client);
@@ -139,7 +140,10 @@ async fn during<T>(
             },
             _ = ticks.tick() => tell(client, clock),
             command = commands.recv() => match command {
-                Some(Command::StopLoad) => client.stop.store(true, Ordering::Relaxed),
+                Some(Command::StopLoad) => {
+                    let now_ns = clock.now_ns();
+                    client.stop_at_ns.fetch_min(now_ns, Ordering::Relaxed);
+                }
                 Some(Command::Finish) | None => return Ok(None),
                 Some(_) => {}
             },
@@ -166,6 +170,7 @@ fn sample(client: &Client, clock: RunClock) -> ClientSample {
         let record = client.recorder.signal(signal);
         let offered = &client.offered[slot];
         sample.handed[slot] = record.handed.load(Ordering::Relaxed);
+        sample.queued[slot] = record.queued();
         sample.acknowledged[slot] = record.acknowledged.load(Ordering::Relaxed);
         sample.finished[slot] = record.finished.load(Ordering::Relaxed);
         sample.missed[slot] = offered.missed.load(Ordering::Relaxed);

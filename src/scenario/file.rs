@@ -22,6 +22,7 @@ mod answer;
 mod fault;
 mod link_fault;
 mod moment;
+mod short;
 mod storm;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};

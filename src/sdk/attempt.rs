@@ -57,6 +57,7 @@ pub(super) fn open(
     let record = recorder.signal(signal);
     let count = ranges::count(&items);
     record.handed.fetch_add(count, Ordering::Relaxed);
+    record.leave_queue(&items, signal == Signal::Traces);
     let covered = match signal {
         Signal::Metrics => record
             .producers

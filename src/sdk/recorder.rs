@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::SdkError;
+use super::{SdkError, ranges};
 use crate::clock::RunClock;
+use crate::evidence::ItemRange;
 use crate::ids::Identity;
 use crate::journal::{self, BATCHES_FILE, BatchLine, Journal};
 use crate::mapped::{Bitmap, names};
@@ -47,6 +48,17 @@ pub struct SignalRecord {
     pub items_per_arrival: u64,
 }
 
+/// Up to where a producer's items have left the SDK's queue, which is first in, first out.
+#[derive(Debug, Default)]
+struct Left {
+    /// The arrivals before this one have; `None` before anything was handed over.
+    arrivals: Option<u64>,
+    /// How many items of these had entered.
+    counted: u64,
+    /// Items of the arrival at which the last batch ended.
+    begun: u64,
+}
+
 /// What is known of one producer.
 #[derive(Debug, Default)]
 pub struct ProducerRecord {
@@ -56,6 +68,49 @@ pub struct ProducerRecord {
     pub recorded: AtomicU64,
     /// Items, in the order of their entry, that are finished.
     pub finished_through: AtomicU64,
+    left: Mutex<Left>,
+}
+
+impl SignalRecord {
+    /// A batch has left the SDK's queue, and with it everything that entered before: what of that
+    /// was never handed over had been dropped. `reversed` as in [`ranges::entered_through`].
+    pub(super) fn leave_queue(&self, items: &[ItemRange], reversed: bool) {
+        for range in items {
+            let producer = self.producers.get(usize::from(range.producer));
+            let Some((producer, entered)) =
+                producer.and_then(|one| Some((one, one.entered.as_ref()?)))
+            else {
+                continue;
+            };
+            let per_arrival = self.items_per_arrival.max(1);
+            let through = ranges::entered_through(*range, per_arrival, reversed);
+            let arrival = (through.max(1) - 1) / per_arrival;
+            let mut left = producer.left.lock().unwrap_or_else(PoisonError::into_inner);
+            // A client that was started again has nothing of before in its queue.
+            let before = left.arrivals.unwrap_or((range.first - 1) / per_arrival);
+            if arrival >= before {
+                let sequences = before * per_arrival + 1..arrival * per_arrival + 1;
+                left.counted += entered.count(sequences);
+                left.arrivals = Some(arrival);
+                let begun = through - arrival * per_arrival;
+                left.begun = if arrival == before {
+                    left.begun.max(begun)
+                } else {
+                    begun
+                };
+            }
+        }
+    }
+
+    /// Items in the SDK's queue; those that it has dropped since the last batch count as well.
+    pub fn queued(&self) -> u64 {
+        let left = self.producers.iter().map(|producer| {
+            let left = producer.left.lock().unwrap_or_else(PoisonError::into_inner);
+            left.counted + left.begun
+        });
+        let left: u64 = left.sum();
+        self.entered.load(Ordering::Relaxed).saturating_sub(left)
+    }
 }
 
 impl Recorder {
@@ -240,6 +295,62 @@ mod tests {
         });
         let second = open();
         assert_eq!((second.next_batch(), second.next_points(2)), (2, 3));
+    }
+
+    /// Two producers of traces of four spans, which enter the root last.
+    #[test]
+    fn what_a_full_queue_dropped_is_in_it_until_something_behind_it_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = |entered: &[(u16, u64)]| {
+            let mut record = SignalRecord {
+                items_per_arrival: 4,
+                ..SignalRecord::default()
+            };
+            for producer in 0..2_u16 {
+                let path = folder.path().join(producer.to_string());
+                record.producers.push(ProducerRecord {
+                    entered: Some(Bitmap::create(&path, 1000).unwrap()),
+                    ..ProducerRecord::default()
+                });
+            }
+            for (producer, sequence) in entered {
+                let bitmap = record.producers[usize::from(*producer)].entered.as_ref();
+                bitmap.unwrap().mark(*sequence);
+                record.entered.fetch_add(1, Ordering::Relaxed);
+            }
+            record
+        };
+        let range = |producer, first, last| ItemRange {
+            producer,
+            first,
+            last,
+        };
+        let first: Vec<(u16, u64)> = (1..=400).map(|sequence| (0, sequence)).collect();
+        let all = [&first[..], &[(1, 1), (1, 2), (1, 3), (1, 4)]].concat();
+        let spans = record(&all);
+        assert_eq!(spans.queued(), 404);
+        // Two of the second trace are handed over, and then the rest of it.
+        spans.leave_queue(&[range(0, 1, 4), range(0, 7, 8)], true);
+        assert_eq!(spans.queued(), 398);
+        spans.leave_queue(&[range(0, 5, 6), range(1, 1, 4)], true);
+        assert_eq!(spans.queued(), 392);
+        // The traces before the last were dropped; of that one a span is still to come.
+        spans.leave_queue(&[range(0, 398, 400)], true);
+        assert_eq!(spans.queued(), 1);
+        spans.leave_queue(&[range(0, 397, 397)], true);
+        assert_eq!(spans.queued(), 0);
+        // A sampler lets one trace of ten in.
+        let sampled: Vec<(u16, u64)> = first
+            .into_iter()
+            .filter(|(_, s)| (s - 1) / 4 % 10 == 0)
+            .collect();
+        let spans = record(&sampled);
+        spans.leave_queue(&[range(0, 1, 4), range(0, 41, 44)], true);
+        assert_eq!(spans.queued(), 32);
+        // A client that goes on where another was killed has only its own in its queue.
+        let spans = record(&[(0, 801), (0, 802), (0, 803), (0, 804)]);
+        spans.leave_queue(&[range(0, 803, 804)], true);
+        assert_eq!(spans.queued(), 2);
     }
 
     #[test]

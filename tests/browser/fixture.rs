@@ -410,6 +410,7 @@ impl Model {
                     waiting.min((RATES[i] * 0.225) as u64)
                 };
                 client.handed[i] += hand;
+                client.queued[i] = client.generated[i] - client.handed[i];
                 let arrived = if tenth == 80 { 0 } else { hand };
                 sink.received[i] += arrived.saturating_sub(dropped);
                 if !cut {

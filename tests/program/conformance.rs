@@ -112,3 +112,71 @@ expect: [ \"generated > 0\" ]",
         assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
     }
 }
+
+/// The sink's journal of its answers tells what the SDK keeps to itself over gRPC: the codes of the
+/// attempts before the last, and the waits that they asked for.
+#[test]
+fn waits_that_the_sink_asks_for_and_the_codes_of_its_answers_are_seen() {
+    for (protocol, busy, wait) in [
+        ("grpc", "grpc: RESOURCE_EXHAUSTED", "300ms"),
+        ("http/protobuf", "http: 429", "1s"),
+    ] {
+        let finished = run(&scenario(
+            protocol,
+            &format!(
+                "faults:
+  - {{ name: full, at: 1s, for: 500ms, answer: {{ status: {{ {busy}, retry_after: {wait} }} }} }}
+expect: [ \"client.conformance.violations == 0\", \"lost == 0\" ]"
+            ),
+        ));
+        assert_eq!(finished.code, 0, "{}", finished.story());
+        for name in [
+            "retryable answers are retried, others are not",
+            "Retry-After and RetryInfo are honoured",
+        ] {
+            let outcome = outcome(&finished, name);
+            assert_eq!(outcome, "kept", "{name}\n{}", finished.story());
+        }
+        // Every struck request is an attempt whose answer was found.
+        let evidence = finished.evidence();
+        assert!(!evidence.answers.is_empty());
+        for line in &evidence.answers {
+            let sent = evidence.batches.iter().any(|batch| {
+                batch.attempts.iter().enumerate().any(|(index, attempt)| {
+                    let next = batch.attempts.get(index + 1);
+                    attempt.sent_ns <= line.at_ns
+                        && next.is_some_and(|next| line.at_ns <= next.sent_ns)
+                })
+            });
+            assert!(sent, "{line:?}\n{}", finished.story());
+        }
+    }
+}
+
+#[test]
+fn codes_that_are_permanent_are_final_and_those_that_are_not_are_retried() {
+    let name = "retryable answers are retried, others are not";
+    let observed = |finished: &Finished| {
+        let checks = finished.result["conformance"]["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == name);
+        check.unwrap()["observed"].as_str().unwrap().to_owned()
+    };
+    for (code, words) in [
+        ("UNAVAILABLE", "0 permanent ones not"),
+        ("INVALID_ARGUMENT", "0 retryable answers retried"),
+        // Without RetryInfo it is permanent.
+        ("RESOURCE_EXHAUSTED", "0 retryable answers retried"),
+    ] {
+        let finished = run(&scenario(
+            "grpc",
+            &format!(
+                "faults: [ {{ name: sick, at: 1s, for: 300ms, answer: {{ status: {{ grpc: {code} }} }} }} ]
+expect: [ \"client.conformance.violations == 0\" ]"
+            ),
+        ));
+        assert_eq!(finished.code, 0, "{code}\n{}", finished.story());
+        assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
+        let observed = observed(&finished);
+        assert!(observed.contains(words), "{code}: {observed}");
+    }
+}

@@ -41,9 +41,7 @@ pub fn groups(record: &Record) -> Vec<Group> {
             title: "Client",
             help: "Queued: in the client and not yet in its exporter. In flight: in its exporter and not yet done.",
             plots: vec![
-                backlog(record, &sent, "Queued", |s, i| {
-                    s.generated[i].saturating_sub(s.handed[i])
-                }),
+                backlog(record, &sent, "Queued", |s, i| s.queued[i]),
                 backlog(record, &sent, "In flight", |s, i| {
                     s.handed[i].saturating_sub(s.finished[i])
                 }),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ pub struct Client {
     pub sdk: Sdk,
     /// One slot per signal.
     pub offered: [Offered; 3],
-    /// Set to end the load early.
-    pub stop: AtomicBool,
+    /// When the load was stopped, and nothing more was owed; [`u64::MAX`] until then.
+    pub stop_at_ns: AtomicU64,
     pub shutdown_timeout_ns: u64,
     /// A client before this one was killed.
     pub resumes: bool,
@@ -94,7 +94,7 @@ impl Client {
             recorder,
             sdk: Sdk::default(),
             offered: Default::default(),
-            stop: AtomicBool::new(false),
+            stop_at_ns: AtomicU64::new(u64::MAX),
             shutdown_timeout_ns: setup.client.shutdown_timeout_ns,
             resumes: setup.resumes,
             sources: Vec::new(),
@@ -200,7 +200,7 @@ impl Client {
                     first: arrivals.resume_at(from_ns),
                     items_per_arrival: 1,
                     offered: &self.offered[signal.index()],
-                    stop: &self.stop,
+                    stop_at_ns: &self.stop_at_ns,
                 };
                 let run = move || self.run(*signal, *producer, pacer, source);
                 if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, run) {
@@ -209,7 +209,7 @@ impl Client {
                 }
             }
         });
-        while !self.stop.load(Ordering::Relaxed) {
+        while self.stop_at_ns.load(Ordering::Relaxed) == u64::MAX {
             let left = clock.until(self.duration_ns);
             if left.is_zero() {
                 return;

@@ -1,14 +1,12 @@
 //! Values of the link's faults as they are written.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
 
 use super::fault::{FaultFile, LossFile, PartitionFile};
+use super::short::{self, short_or_long};
 use crate::scenario::units::{ByteRate, Bytes, Share, Time};
 
 /// One of several faults of a link that come and go together: exactly one kind.
@@ -93,31 +91,26 @@ struct LineFile {
     shared: Option<bool>,
 }
 
-// Written by hand, since `untagged` would lose the place of errors.
 impl<'de> Deserialize<'de> for BandwidthFile {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct RateOrLine;
-        impl<'de> Visitor<'de> for RateOrLine {
-            type Value = BandwidthFile;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a bandwidth such as `1MB/s`, or `{ rate: 1MB/s, shared: true }`")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<BandwidthFile, E> {
-                let text: StrDeserializer<'_, E> = text.into_deserializer();
-                Ok(BandwidthFile {
-                    rate: Some(ByteRate::deserialize(text)?),
-                    shared: None,
-                })
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BandwidthFile, A::Error> {
-                let line = LineFile::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(BandwidthFile {
-                    rate: line.rate,
-                    shared: line.shared,
-                })
-            }
+        let expecting = "a bandwidth such as `1MB/s`, or `{ rate: 1MB/s, shared: true }`";
+        short_or_long(from, expecting, Self::of_rate, Self::of_line)
+    }
+}
+
+impl BandwidthFile {
+    fn of_rate(rate: ByteRate) -> Self {
+        Self {
+            rate: Some(rate),
+            shared: None,
         }
-        from.deserialize_any(RateOrLine)
+    }
+
+    fn of_line(line: LineFile) -> Self {
+        Self {
+            rate: line.rate,
+            shared: line.shared,
+        }
     }
 }
 
@@ -126,9 +119,7 @@ impl JsonSchema for BandwidthFile {
         "BandwidthFile".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let rate = generator.subschema_for::<ByteRate>();
-        let line = generator.subschema_for::<LineFile>();
-        json_schema!({ "anyOf": [rate, line] })
+        short::schema::<ByteRate, LineFile>(generator)
     }
 }
 
@@ -160,24 +151,10 @@ pub struct EveryFile {
     pub every: Option<Bytes>,
 }
 
-// Written by hand, since `untagged` would lose the place of errors.
 impl<'de> Deserialize<'de> for CorruptFile {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = CorruptFile;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`{ every: 1MB }` of a stream, or a percentage of packets such as `1%`")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<CorruptFile, E> {
-                let text: StrDeserializer<'_, E> = text.into_deserializer();
-                Share::deserialize(text).map(CorruptFile::Share)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CorruptFile, A::Error> {
-                EveryFile::deserialize(MapAccessDeserializer::new(map)).map(CorruptFile::Every)
-            }
-        }
-        from.deserialize_any(Either)
+        let expecting = "`{ every: 1MB }` of a stream, or a percentage of packets such as `1%`";
+        short_or_long(from, expecting, CorruptFile::Share, CorruptFile::Every)
     }
 }
 
@@ -186,8 +163,6 @@ impl JsonSchema for CorruptFile {
         "CorruptFile".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let share = generator.subschema_for::<Share>();
-        let every = generator.subschema_for::<EveryFile>();
-        json_schema!({ "anyOf": [share, every] })
+        short::schema::<Share, EveryFile>(generator)
     }
 }

@@ -1,13 +1,11 @@
 //! Faults of packets as they are written.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{self, MapAccess, Visitor};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
+use crate::scenario::file::short::{self, short_or_long};
 use crate::scenario::units::{ByteRate, Bytes, Share, Time};
 
 /// `5%`, or exactly one way to lose packets.
@@ -19,21 +17,8 @@ pub enum LossFile {
 
 impl<'de> Deserialize<'de> for LossFile {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = LossFile;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a percentage such as `5%`, or `share`, `bursts` or `packets`")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<LossFile, E> {
-                let share = Share::deserialize(StrDeserializer::new(text))?;
-                Ok(LossFile::Share(share))
-            }
-            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<LossFile, M::Error> {
-                LossWaysFile::deserialize(MapAccessDeserializer::new(map)).map(LossFile::Ways)
-            }
-        }
-        from.deserialize_any(Either)
+        let expecting = "a percentage such as `5%`, or `share`, `bursts` or `packets`";
+        short_or_long(from, expecting, LossFile::Share, LossFile::Ways)
     }
 }
 
@@ -42,9 +27,7 @@ impl JsonSchema for LossFile {
         "LossFile".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let share = generator.subschema_for::<Share>();
-        let ways = generator.subschema_for::<LossWaysFile>();
-        json_schema!({ "anyOf": [share, ways] })
+        short::schema::<Share, LossWaysFile>(generator)
     }
 }
 
