@@ -410,10 +410,7 @@ mod tests {
             faults.push(fault(name, (1, 1), 5.0, index as f64));
         }
         let shown = recoveries(&faults);
-        assert_eq!(
-            shown[..2],
-            ["after cut 4 s (worst of 2)", "after e 3 s"]
-        );
+        assert_eq!(shown[..2], ["after cut 4 s (worst of 2)", "after e 3 s"]);
         assert_eq!(shown[4..], ["and less after 1 more"]);
         let order: Vec<&str> = in_time(&faults).iter().map(|f| f.name.as_str()).collect();
         assert_eq!(order, ["cut", "b", "c", "d", "e", "cut"]);

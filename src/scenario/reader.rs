@@ -276,10 +276,16 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        keys: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        self.deserialize_map(visitor)
+        match self.node.kind {
+            Kind::Mapping(_) => self.visit(visitor),
+            _ => {
+                let keys = super::problem::quoted(keys);
+                Err(self.unfit(&format!("a mapping of keys to values: {keys}")))
+            }
+        }
     }
 
     serde::forward_to_deserialize_any! {

@@ -79,8 +79,9 @@ expect: [ \"lost_silently == 0\", \"duplicated == 0\" ]",
 
 #[test]
 fn a_fault_that_no_request_met_makes_the_run_inconclusive() {
+    // Of the hundred requests of this run none is drawn.
     let finished = run(&scenario(
-        "faults: [ { name: idle, at: 1s, for: 1s, answer: malformed_body, signal: metrics } ]
+        "faults: [ { name: idle, at: 1s, for: 1s, answer: malformed_body, share: 0.0001% } ]
 expect: [ \"lost == 0\" ]",
     ));
     assert_eq!(finished.code, 3, "{}", finished.story());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use squall::evidence::Evidence;
@@ -56,6 +57,20 @@ pub fn run(scenario: &str) -> Finished {
         oracle,
         _home: home,
     }
+}
+
+/// Takes cases on side by side, at most so many at once: a run sleeps most of its time.
+pub fn side_by_side<T: Sync>(at_once: usize, cases: &[T], take_on: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    take_on(case);
+                }
+            });
+        }
+    });
 }
 
 /// The one run folder below `runs`.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{only_run, read_result, squall};
+use crate::harness::{only_run, read_result, side_by_side, squall};
 
 const SCENARIO: &str = "
 scenario: interrupted
@@ -68,36 +68,38 @@ fn assert_gone(pids: &[u32]) {
 
 /// Moments in a run: setting up, warm-up, faults active, recovery, drain.
 const MOMENTS_MS: [u64; 5] = [30, 900, 2_900, 4_800, 5_700];
+/// Runs at a time.
+const AT_ONCE: usize = 5;
 
 #[test]
 fn sigint_and_sigterm_save_an_inconclusive_run_and_leave_nothing() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        for moment in MOMENTS_MS {
-            let home = tempfile::tempdir().unwrap();
-            let mut child = start(home.path());
-            std::thread::sleep(Duration::from_millis(moment));
-            let roles = children(child.id());
-            send(child.id(), signal);
-            let status = child.wait().unwrap();
-            assert_gone(&roles);
-            if status.code().is_none() {
-                // Too early for a handler: then there must be no run half saved either.
-                assert!(moment < 500, "killed by {status} after {moment} ms");
-                continue;
-            }
-            assert_eq!(status.code(), Some(code), "after {moment} ms");
-            let folder = only_run(&home.path().join("runs")).unwrap();
-            let result = read_result(&folder);
-            assert_eq!(result["verdict"], "inconclusive");
-            assert_eq!(result["exit_code"], code);
-            assert!(folder.join("report.html").exists());
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143)];
+    let cases = signals.map(|(signal, code)| MOMENTS_MS.map(|moment| (signal, code, moment)));
+    side_by_side(AT_ONCE, cases.as_flattened(), |&(signal, code, moment)| {
+        let home = tempfile::tempdir().unwrap();
+        let mut child = start(home.path());
+        std::thread::sleep(Duration::from_millis(moment));
+        let roles = children(child.id());
+        send(child.id(), signal);
+        let status = child.wait().unwrap();
+        assert_gone(&roles);
+        if status.code().is_none() {
+            // Too early for a handler: then there must be no run half saved either.
+            assert!(moment < 500, "killed by {status} after {moment} ms");
+            return;
         }
-    }
+        assert_eq!(status.code(), Some(code), "after {moment} ms");
+        let folder = only_run(&home.path().join("runs")).unwrap();
+        let result = read_result(&folder);
+        assert_eq!(result["verdict"], "inconclusive");
+        assert_eq!(result["exit_code"], code);
+        assert!(folder.join("report.html").exists());
+    });
 }
 
 #[test]
 fn sigkill_of_the_controller_takes_every_role_along() {
-    for moment in MOMENTS_MS {
+    side_by_side(AT_ONCE, &MOMENTS_MS, |&moment| {
         let home = tempfile::tempdir().unwrap();
         let mut child = start(home.path());
         std::thread::sleep(Duration::from_millis(moment));
@@ -109,7 +111,7 @@ fn sigkill_of_the_controller_takes_every_role_along() {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_gone(&roles);
-    }
+    });
 }
 
 #[test]

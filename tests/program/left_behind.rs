@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::harness::squall;
+use crate::harness::{side_by_side, squall};
 use crate::interrupts::{children, send};
 
 /// Lines of a scenario, each with a fault that is active from 300 ms on.
@@ -43,7 +42,7 @@ run: { warmup: 200ms, duration: 8s, drain: 10s }
 load: { traces: { rate: 50/s } }
 ";
 
-/// Runs at a time: they sleep most of theirs.
+/// Runs at a time.
 const AT_ONCE: usize = 6;
 
 /// A variable that every process of a run inherits, whoever its parent is by then.
@@ -137,15 +136,8 @@ fn however_the_controller_ends_in_a_fault_nothing_is_left() {
             cases.extend([(fault, Signal::KILL), (fault, Signal::INT)]);
         }
     }
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((fault, signal)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mark = format!("{}-{fault}-{signal:?}", std::process::id());
-                    end_in(fault, *signal, &mark);
-                }
-            });
-        }
+    side_by_side(AT_ONCE, &cases, |(fault, signal)| {
+        let mark = format!("{}-{fault}-{signal:?}", std::process::id());
+        end_in(fault, *signal, &mark);
     });
 }

@@ -1,6 +1,6 @@
 //! Faults of names: each takes effect, is proven and heals, over gRPC and over HTTP.
 
-use crate::harness::{Finished, run};
+use crate::harness::{Finished, run, side_by_side};
 
 fn scenario(client: &str, faults: &str) -> Finished {
     run(&format!(
@@ -42,34 +42,38 @@ fn assert_struck(protocol: &str, fault: &str, proof: &str) {
 
 #[test]
 fn a_name_that_does_not_exist() {
-    for protocol in ["grpc", "http/protobuf"] {
+    side_by_side(2, &["grpc", "http/protobuf"], |protocol| {
         assert_struck(protocol, "nxdomain", "answered that there is no such name");
-    }
+    });
 }
 
 #[test]
 fn a_name_server_that_fails_or_is_silent() {
-    assert_struck("grpc", "servfail", "answered with a server failure");
-    assert_struck("http/protobuf", "silence", "left without an answer");
+    let cases = [
+        ("grpc", "servfail", "answered with a server failure"),
+        ("http/protobuf", "silence", "left without an answer"),
+    ];
+    side_by_side(2, &cases, |(protocol, fault, proof)| {
+        assert_struck(protocol, fault, proof);
+    });
 }
 
 #[test]
 fn an_address_where_nobody_listens() {
-    for protocol in ["grpc", "http/json"] {
+    side_by_side(2, &["grpc", "http/json"], |protocol| {
         assert_struck(protocol, "dead_address", "answered with a dead address");
-    }
+    });
 }
 
 #[test]
 fn without_a_fault_the_name_is_found_in_the_clear_and_encrypted() {
-    for protocol in ["grpc", "http/protobuf"] {
-        for tls in ["off", "mutual"] {
-            let client = format!("{{ protocol: {protocol}, tls: {tls}, resolve: dns }}");
-            let text = client.trim_matches(['{', '}']).trim().replace(", ", "\n  ");
-            let finished = scenario(&text, "");
-            assert!(gap_s(&finished) < 1.0, "{}", finished.story());
-        }
-    }
+    let cases =
+        ["grpc", "http/protobuf"].map(|protocol| ["off", "mutual"].map(|tls| (protocol, tls)));
+    side_by_side(2, cases.as_flattened(), |(protocol, tls)| {
+        let client = format!("protocol: {protocol}\n  tls: {tls}\n  resolve: dns");
+        let finished = scenario(&client, "");
+        assert!(gap_s(&finished) < 1.0, "{}", finished.story());
+    });
 }
 
 /// A connection that is reset is opened again, by name, a moment later: a gap is the fault's doing.

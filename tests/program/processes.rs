@@ -2,7 +2,7 @@
 
 use squall::signal::Signal;
 
-use crate::harness::{Finished, run, squall};
+use crate::harness::{Finished, run, side_by_side, squall};
 
 /// All three signals, short, with room in every queue.
 fn scenario(seconds: u32, more: &str) -> Finished {
@@ -136,7 +136,7 @@ expect: [ \"lost == 0\", \"missed == 0\" ]";
 
 #[test]
 fn a_crash_loop_of_either_ends_with_the_role_running() {
-    for role in ["client", "sink"] {
+    side_by_side(2, &["client", "sink"], |role| {
         let with = scenario(
             7,
             &format!(
@@ -149,7 +149,7 @@ expect: [ \"lost_silently == 0\" ]"
         let killed = exit(&with, role).matches("signal 9").count();
         assert_eq!(killed, 3, "{}", exit(&with, role));
         assert!(exit(&with, role).ends_with("exited with 0"));
-    }
+    });
 }
 
 #[test]
