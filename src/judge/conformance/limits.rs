@@ -7,7 +7,7 @@ use super::super::causes::BatchIndex;
 use super::super::facts::Facts;
 use super::exchange::Exchange;
 use super::{Tally, name, seconds};
-use crate::evidence::Evidence;
+use crate::evidence::{Batch, Evidence};
 use crate::ledger::Class;
 use crate::plan::{FaultKind, Plan, RoleName};
 use crate::record::ConformanceCheck;
@@ -163,18 +163,31 @@ pub(super) fn shutdown(facts: &Facts<'_>) -> ConformanceCheck {
     )
 }
 
-/// Items that entered after everything that was ever handed over, and never left.
+/// Items that entered after everything that was ever handed over, and never left. A queue that may
+/// have been full when they came may have dropped them: then nobody knows, and none counts.
 fn queued_at_the_end(facts: &Facts<'_>) -> u64 {
     let producers = facts.evidence.producers.iter();
     producers
         .zip(&facts.ledger.producers)
         .map(|(producer, ledger)| {
             let last_handed = BatchIndex::of(facts, producer).last_handed_order(producer);
-            ledger
+            let left: Vec<u64> = ledger
                 .class(Class::DroppedByClient)
                 .iter()
                 .filter(|item| last_handed.is_none_or(|last| producer.entry_order(*item) > last))
-                .count() as u64
+                .collect();
+            let came_ns = left.first().and_then(|item| producer.due_of(*item));
+            let held: u64 = facts
+                .batches(Some(producer.signal))
+                .filter(|batch| came_ns.is_some_and(|came| batch.handed_ns >= came))
+                .map(Batch::len)
+                .sum();
+            let left = left.len() as u64;
+            let size = facts.plan.client.queue_size(producer.signal);
+            match size {
+                Some(size) if held + left >= size => 0,
+                _ => left,
+            }
         })
         .sum()
 }
