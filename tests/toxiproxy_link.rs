@@ -43,6 +43,7 @@ impl Way {
                 seed: 1,
                 buffer_bytes: 1 << 20,
                 packets: None,
+                dns: false,
                 toxiproxy: Some(server),
             }),
         );

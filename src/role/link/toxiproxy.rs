@@ -142,8 +142,8 @@ impl Backend for Toxiproxy {
         Ready {
             grpc: address.clone(),
             http: address,
-            sides: None,
             versions: BTreeMap::from([("toxiproxy_version".to_owned(), self.version.clone())]),
+            ..Ready::default()
         }
     }
 
