@@ -219,7 +219,7 @@ fn sums(facts: &Facts<'_>) -> CheckResult {
         "metric sums add up",
         sums.unexplained == 0,
         format!(
-            "{} of {} series equal, {} explained by lost points",
+            "{} of {} series equal, {} explained by what was lost with points or a killed client",
             sums.equal, sums.series, sums.explained
         ),
         "every difference explained",

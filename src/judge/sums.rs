@@ -41,7 +41,7 @@ pub(super) fn result(sums: &[SeriesSum]) -> SumsResult {
             .take(EXAMPLES)
             .map(|sum| {
                 format!(
-                    "{}: recorded {}, received {}, carried by lost points {}",
+                    "{}: recorded {}, received {}, lost with points or a killed client {}",
                     sum.series, sum.recorded, sum.received, sum.lost
                 )
             })
