@@ -3,7 +3,7 @@
 //!
 //! A request takes this way: [`intake`] answers for it once it stands in the [`queue`] (and on disk,
 //! with a [`spool`]), [`export`] sends it on over gRPC and tries again where that may help. What a
-//! [`bug`] does to which items goes to the [`oracle`] before anybody can see it.
+//! [`bug`] does to which items goes to the [`oracle`] once the request has its place.
 
 use std::io;
 use std::net::SocketAddr;

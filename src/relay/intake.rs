@@ -18,6 +18,9 @@ use crate::otlp::walk::walk;
 use crate::signal::Signal;
 use crate::sink::{Answer, Receiver, Request, Taken};
 
+/// The ledger's class of what a bug did, and to which item.
+type Struck = (&'static str, String);
+
 /// The relay's receiver.
 #[derive(Debug)]
 pub struct Intake {
@@ -67,10 +70,10 @@ impl Intake {
         Fate::Kept
     }
 
-    /// The request as the bugs leave it. What they do is written down by then.
-    fn bend(&self, signal: Signal, body: Bytes) -> io::Result<Bytes> {
+    /// The request as the bugs leave it, and what they did: a class, and an item.
+    fn bend(&self, signal: Signal, body: Bytes) -> io::Result<(Bytes, Vec<Struck>)> {
         if self.on_items.is_empty() {
-            return Ok(body);
+            return Ok((body, Vec::new()));
         }
         let mut fates = Vec::new();
         let edited = edit::edit(signal, &body, &mut |subject| {
@@ -79,30 +82,32 @@ impl Intake {
             fate
         });
         if fates.iter().all(|fate| *fate == Fate::Kept) {
-            return Ok(body);
+            return Ok((body, Vec::new()));
         }
         let names = edit::names(signal, &body);
-        let classes = [
-            (Fate::Removed, "lost_silently"),
-            (Fate::Corrupted, "corrupted"),
-            (Fate::Orphaned, "orphaned"),
-        ];
-        for (fate, class) in classes {
-            let struck = names
-                .iter()
-                .zip(&fates)
-                .filter(|(_, found)| **found == fate)
-                .map(|(name, _)| name);
-            self.oracle.note(class, signal, struck)?;
-        }
-        edited.map_err(io::Error::other)
+        let class = |fate| match fate {
+            Fate::Kept => None,
+            Fate::Removed => Some("lost_silently"),
+            Fate::Corrupted => Some("corrupted"),
+            Fate::Orphaned => Some("orphaned"),
+        };
+        let struck = names
+            .into_iter()
+            .zip(fates)
+            .filter_map(|(name, fate)| Some((class(fate)?, name)))
+            .collect();
+        Ok((edited.map_err(io::Error::other)?, struck))
     }
 
     /// Gives the request its place, or says why it has none.
     fn enqueue(&self, signal: Signal, whole: &Bytes, items: u64) -> io::Result<Answer> {
-        let body = self.bend(signal, whole.clone())?;
+        let (body, struck) = self.bend(signal, whole.clone())?;
         match self.queue.push(signal, body, items) {
             Ok(()) => {
+                // A request that was refused comes again: nothing has been done to it.
+                for (class, item) in &struck {
+                    self.oracle.note(class, signal, std::iter::once(item))?;
+                }
                 self.counters.add_accepted(signal, items);
                 Ok(Answer::Accepted)
             }

@@ -1,4 +1,4 @@
-//! The oracle file: what the bugs did, written down before anybody can see it.
+//! The oracle file: what the bugs did, to which items.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
