@@ -17,25 +17,33 @@ mod fault;
 pub mod fixture;
 mod link_fault;
 mod packet_fault;
+mod role;
 pub mod schedule;
 pub mod secret;
+mod target;
 pub mod taxonomy;
+pub mod template;
 pub mod toxiproxy;
 pub mod windows;
 
 pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};
-pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault, RoleName};
+pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
+pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
+pub use target::{
+    ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, ReadyPlan, ReadySign,
+    SelfMetricsPlan, StopPlan, TEMPLATE_NAMES, TargetKind, TargetPlan, Transport,
+};
 
 use expectation::Expectation;
 use secret::Secret;
 use toxiproxy::ToxiproxyServer;
 
 /// Version of the plan's format; a reader refuses a later one.
-pub const PLAN_FORMAT: u32 = 1;
+pub const PLAN_FORMAT: u32 = 2;
 
 /// All that a run needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,12 +58,50 @@ pub struct Plan {
     pub run: RunPlan,
     pub load: LoadPlan,
     pub client: ClientPlan,
-    pub link: LinkPlan,
+    /// One for each pair of neighbours. The client's are first; without a target there is one.
+    pub links: Vec<LinkPlan>,
+    /// In the order of the scenario.
+    pub targets: Vec<TargetPlan>,
     pub sink: SinkPlan,
     pub faults: Vec<FaultPlan>,
     pub expect: Vec<Expectation>,
     pub steady_state: Vec<Expectation>,
     pub abort_if: Vec<Expectation>,
+}
+
+impl Plan {
+    /// Everybody who takes part, in the order of the line as far as it has one.
+    pub fn roles(&self) -> impl Iterator<Item = RoleName> + '_ {
+        // There are no more of them than a number has room for: `LINKS_MAX`, `TARGETS_MAX`.
+        let links = (0..self.links.len()).map(|index| RoleName::Link(index as u8));
+        let targets = (0..self.targets.len()).map(|index| RoleName::Target(index as u8));
+        std::iter::once(RoleName::Client)
+            .chain(links)
+            .chain(targets)
+            .chain(std::iter::once(RoleName::Sink))
+    }
+
+    /// The user's name for a role: that of a target or link of the scenario.
+    pub fn name_of(&self, role: RoleName) -> &str {
+        match role {
+            RoleName::Link(index) => self.links.get(usize::from(index)).map(|l| l.name.as_str()),
+            RoleName::Target(index) => {
+                self.targets.get(usize::from(index)).map(|t| t.name.as_str())
+            }
+            RoleName::Client | RoleName::Sink => None,
+        }
+        .unwrap_or(role.as_str())
+    }
+
+    /// The client's first link.
+    pub fn first_link(&self) -> Option<&LinkPlan> {
+        self.links.first()
+    }
+
+    /// Whether every item that is not lost comes back to the sink.
+    pub fn ends_at_sink(&self) -> bool {
+        self.links.iter().any(|link| link.to == Place::Sink)
+    }
 }
 
 /// The run's timeline.
@@ -356,9 +402,13 @@ pub struct TlsPair {
     pub key: String,
 }
 
-/// The link between client and sink.
+/// A link between two neighbours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkPlan {
+    /// `link` where there is but one, else `to-NAME` after what it leads to.
+    pub name: String,
+    pub from: Place,
+    pub to: Place,
     pub via: LinkBackend,
     /// Bytes that the link holds before it stops reading, per connection and direction. A packet link
     /// knows no connections: there it is per direction, and what comes beyond is lost, which makes
@@ -408,6 +458,8 @@ impl LinkBackend {
 pub struct SinkPlan {
     /// Largest request after decompression.
     pub max_request_bytes: u64,
+    /// How the last hop is encrypted where a target is between; without one, the client's `tls` says it.
+    pub tls: TlsPlan,
     /// Known misbehaviour, to judge squall by.
     pub plant: Vec<PlantPlan>,
     /// File to which the plants write which items they touched, one `class signal producer/sequence` per line.

@@ -1,7 +1,7 @@
 //! A program under test, run from outside: started from a command with working files, watched until
 //! it is ready, its output kept, its whole family ended.
 //!
-//! [`template`] fills in the ports and places that squall chose, [`probe`] tells when it is ready,
+//! [`probe`] tells when it is ready,
 //! [`output`] keeps what it says within bounds, [`family`] finds what it started, and
 //! [`supervised`] holds all of it together.
 
@@ -9,4 +9,3 @@ pub mod family;
 pub mod output;
 pub mod probe;
 pub mod supervised;
-pub mod template;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,30 +9,31 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::netns::Door;
-use crate::plan::toxiproxy::ToxiproxyServer;
-use crate::plan::windows::segments;
-use crate::plan::{Plan, Protocol, Resolve, RoleName, SINK_NAME};
-use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup};
+use crate::plan::{Plan, RoleName};
+use crate::role::control::{Ready, Report, Setup, StressSetup};
 
 mod aide;
 mod certificates;
 mod evidence_files;
 mod guard;
 mod held_ports;
+mod line;
+mod ports;
 mod process;
 mod safety;
+mod target;
 
 pub use aide::StressProcess;
 pub use guard::Guard;
 pub use process::RoleProcess;
 
-use certificates::Certificates;
+use line::Line;
 
 /// How long a role may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 /// How long after its end a role's last words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// The same for a link that has a container started, whose image may have to be fetched first.
+/// The same where a container is started, whose image may have to be fetched first.
 const CONTAINER_DEADLINE: Duration = Duration::from_secs(180);
 /// Reports that may wait for the conductor; at ten a second from each role, minutes of them.
 const REPORTS_WAITING: usize = 4096;
@@ -68,8 +68,10 @@ pub enum TopologyError {
     ))]
     Evidence { path: String, error: io::Error },
     #[error("{0}")]
-    #[diagnostic(help("see `client.tls` in the scenario"))]
+    #[diagnostic(help("see `client.tls` and `sink.tls` in the scenario"))]
     Tls(String),
+    #[error("the target `{name}` cannot be started: {why}")]
+    Target { name: String, why: String },
     #[error("{0}")]
     #[diagnostic(help("take less with `stress`, or run on a machine that has more to spare"))]
     TooMuch(String),
@@ -78,11 +80,12 @@ pub enum TopologyError {
 /// What a role said, and which.
 pub type Said = (RoleName, Report);
 
-/// The running roles.
+/// The running roles. Links and targets are in the order of the plan.
 #[derive(Debug)]
 pub struct Topology {
     pub client: RoleProcess,
-    pub link: RoleProcess,
+    links: Vec<RoleProcess>,
+    targets: Vec<RoleProcess>,
     pub sink: RoleProcess,
     pub reports: mpsc::Receiver<Said>,
     /// Folder of the mapped files and journals.
@@ -94,8 +97,8 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// Starts sink, link and client, in this order, and waits until each is ready. A link of packets
-    /// comes first: it is the ground on which the others stand.
+    /// Starts everything from the sink to the client, each told where the next one listens, and waits
+    /// until each is ready. A link of packets comes first: it is the ground on which the others stand.
     ///
     /// `run_folder` receives the roles' logs and the evidence. Dropping the topology, at any
     /// moment, kills every role.
@@ -110,96 +113,8 @@ impl Topology {
                 path: evidence.display().to_string(),
                 error,
             })?;
-        let mut stage = Stage::before(run_folder);
-        let mut link_setup = LinkSetup {
-            upstream: String::new(),
-            seed: plan.seed,
-            buffer_bytes: plan.link.buffer_bytes,
-            packets: plan.link.packets.clone(),
-            toxiproxy: plan.link.toxiproxy.clone(),
-            dns: plan.client.resolve == Resolve::Dns,
-        };
-        let ground = match link_setup.packets {
-            Some(_) => Some(
-                stage
-                    .enter(RoleName::Link, Setup::Link(link_setup.clone()), &[], None)
-                    .await?,
-            ),
-            None => None,
-        };
-        let sides = ground.as_ref().and_then(|(_, ready)| ready.sides.clone());
-        let (client_door, sink_door, listen) = match &sides {
-            Some(sides) => (Some(&sides.client), Some(&sides.sink), sides.sink_address),
-            None => (None, None, IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        };
-        let certificates = Certificates::of(plan, listen).map_err(TopologyError::Tls)?;
-
-        let sink_setup = Setup::Sink(Box::new(SinkSetup {
-            sink: plan.sink.clone(),
-            seed: plan.seed,
-            expected,
-            segments: segments(plan),
-            tls: certificates.as_ref().map(Certificates::for_sink),
-            listen,
-            evidence: evidence.clone(),
-            resumes: None,
-        }));
-        let (sink, sink_ready) = stage
-            .enter(RoleName::Sink, sink_setup, &[], sink_door)
-            .await?;
-        link_setup.upstream = match plan.client.protocol {
-            Protocol::Grpc => sink_ready.grpc,
-            Protocol::HttpProtobuf | Protocol::HttpJson => sink_ready.http,
-        };
-
-        let (link, destination, ready) = match ground {
-            // The client speaks to the sink itself, across the link.
-            Some((link, ready)) => (link, link_setup.upstream, ready),
-            None => {
-                if let Some(ToxiproxyServer::Image(_)) = link_setup.toxiproxy {
-                    stage.deadline = CONTAINER_DEADLINE;
-                }
-                let setup = Setup::Link(link_setup);
-                let (link, ready) = stage.enter(RoleName::Link, setup, &[], None).await?;
-                stage.deadline = READY_DEADLINE;
-                (link, ready.grpc.clone(), ready)
-            }
-        };
-
-        let client_setup = Setup::Client(Box::new(ClientSetup {
-            seed: plan.seed,
-            duration_ns: plan.run.duration_ns,
-            miss_after_ns: plan.run.miss_after_ns,
-            load: plan.load.clone(),
-            client: plan.client.clone(),
-            headers: plan
-                .client
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
-                .collect(),
-            endpoint: endpoint(&destination, certificates.is_some(), plan.client.resolve),
-            // Empty where no names are looked up.
-            name_server: ready.dns.parse().ok(),
-            tls: certificates.as_ref().map(Certificates::for_client),
-            evidence: evidence.clone(),
-            resumes: false,
-        }));
-        let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
-        let (client, _) = stage
-            .enter(RoleName::Client, client_setup, &sdk, client_door)
-            .await?;
-
-        Ok(Self {
-            client,
-            link,
-            sink,
-            reports: stage.reports,
-            evidence,
-            versions: ready.versions,
-            run_folder: run_folder.to_owned(),
-            guard: None,
-        })
+        let stage = Stage::before(run_folder);
+        Line::up(plan, stage, evidence, expected).await
     }
 
     /// Starts a process that competes with the roles for the machine.
@@ -222,31 +137,22 @@ impl Topology {
     }
 
     /// Every role, for sampling and for ending.
-    pub fn roles_mut(&mut self) -> [&mut RoleProcess; 3] {
-        [&mut self.client, &mut self.link, &mut self.sink]
+    pub fn roles_mut(&mut self) -> impl Iterator<Item = &mut RoleProcess> {
+        std::iter::once(&mut self.client)
+            .chain(&mut self.links)
+            .chain(&mut self.targets)
+            .chain(std::iter::once(&mut self.sink))
     }
 
-    /// One role.
-    pub fn role_mut(&mut self, role: RoleName) -> &mut RoleProcess {
+    /// One role; `None` for one that the plan does not have.
+    pub fn role_mut(&mut self, role: RoleName) -> Option<&mut RoleProcess> {
         match role {
-            RoleName::Client => &mut self.client,
-            RoleName::Link => &mut self.link,
-            RoleName::Sink => &mut self.sink,
+            RoleName::Client => Some(&mut self.client),
+            RoleName::Link(index) => self.links.get_mut(usize::from(index)),
+            RoleName::Target(index) => self.targets.get_mut(usize::from(index)),
+            RoleName::Sink => Some(&mut self.sink),
         }
     }
-}
-
-/// Where it is spoken to. Beside this machine's own address users' certificates know `localhost`, so
-/// an encrypted line there is spoken to by that name.
-fn endpoint(destination: &str, encrypted: bool, resolve: Resolve) -> String {
-    let (address, port) = destination.rsplit_once(':').unwrap_or((destination, ""));
-    let scheme = if encrypted { "https" } else { "http" };
-    let host = match (resolve, encrypted) {
-        (Resolve::Dns, _) => SINK_NAME,
-        (Resolve::Address, true) if address == "127.0.0.1" => "localhost",
-        (Resolve::Address, _) => address,
-    };
-    format!("{scheme}://{host}:{port}")
 }
 
 /// Where roles come up, one after the other.

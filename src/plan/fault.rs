@@ -7,6 +7,7 @@ use super::answer_fault::{AnswerFault, TlsFault};
 use super::dns::DnsFault;
 use super::expectation::Expectation;
 use super::link_fault::{LinkFault, Toxicity};
+use super::role::RoleName;
 use crate::signal::Signal;
 
 /// One fault with its window.
@@ -74,6 +75,9 @@ impl FaultPlan {
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     Link {
+        /// Which of the plan's links, from 0.
+        #[serde(default)]
+        link: u8,
         direction: Direction,
         fault: LinkFault,
         #[serde(default)]
@@ -137,6 +141,11 @@ impl Direction {
 pub enum ProcessFault {
     /// SIGKILL.
     Kill,
+    /// Of a target: asked to end with its stop signal, killed where it does not; started again at the
+    /// fault's end, where it has one.
+    Stop,
+    /// Of a target: its own disk is full until the fault's end.
+    DiskFull,
     /// SIGSTOP until the fault's end, then SIGCONT.
     Pause,
     /// SIGKILL, and started again at the fault's end.
@@ -158,31 +167,13 @@ impl ProcessFault {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RoleName {
-    Client,
-    Link,
-    Sink,
-}
-
-impl RoleName {
-    pub const ALL: [RoleName; 3] = [RoleName::Client, RoleName::Link, RoleName::Sink];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RoleName::Client => "client",
-            RoleName::Link => "link",
-            RoleName::Sink => "sink",
-        }
-    }
-}
-
 impl FaultKind {
     /// Who makes it happen.
     pub const fn injector(&self) -> Injector {
         match self {
-            FaultKind::Link { .. } | FaultKind::Dns(_) => Injector::Role(RoleName::Link),
+            FaultKind::Link { link, .. } => Injector::Role(RoleName::Link(*link)),
+            // The name server stands beside the first link.
+            FaultKind::Dns(_) => Injector::Role(RoleName::Link(0)),
             FaultKind::Answer { .. } | FaultKind::Tls(_) => Injector::Role(RoleName::Sink),
             FaultKind::Process { .. } | FaultKind::Stress { .. } => Injector::Controller,
         }
@@ -197,6 +188,8 @@ impl FaultKind {
             FaultKind::Process { role, fault } => {
                 let what = match fault {
                     ProcessFault::Kill => "kill",
+                    ProcessFault::Stop => "stop",
+                    ProcessFault::DiskFull => "disk_full",
                     ProcessFault::Pause => "pause",
                     ProcessFault::Restart => "restart",
                     ProcessFault::CrashLoop { .. } => "crash_loop",

@@ -67,7 +67,7 @@ pub struct ClientTls {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LinkSetup {
-    /// `127.0.0.1:PORT`; empty for a link of packets, which lies below every address.
+    /// `HOST:PORT`; empty for a link of packets, which lies below every address.
     pub upstream: String,
     pub seed: u64,
     pub buffer_bytes: u64,
@@ -80,6 +80,9 @@ pub struct LinkSetup {
     /// Whether the client looks names up, at a name server beside the link.
     #[serde(default)]
     pub dns: bool,
+    /// Where it listens; `None`: on a free port of 127.0.0.1.
+    #[serde(default)]
+    pub listen: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -137,6 +137,7 @@ async fn obey(
                     direction,
                     fault: kind,
                     toxicity,
+                    ..
                 },
         } => {
             let at_ns = offset_ns(link.start_fault(fault, direction, kind, toxicity).await?);

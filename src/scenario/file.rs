@@ -24,12 +24,17 @@ mod link_fault;
 mod moment;
 mod short;
 mod storm;
+mod target;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 pub use moment::Moment;
 pub use storm::{StormFile, StormUse};
+pub use target::{
+    ContainerFile, ExternalFile, LongContainerFile, ProcessFile, ReadyFile, SelfMetricsFile,
+    SignalFile, StopFile, TargetFile, TemplateFile,
+};
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -47,7 +52,14 @@ pub struct ScenarioFile {
     pub client: Option<ClientFile>,
     #[schemars(required)]
     pub load: Option<LoadFile>,
+    /// The link; with targets, what holds for all links.
     pub link: Option<LinkFile>,
+    /// The collector under test, between the client and the sink.
+    pub target: Option<TargetFile>,
+    /// Several of them, each exporting to the next.
+    pub targets: Option<Vec<TargetFile>>,
+    /// What holds for single links, by their names: `to-` and the name of what it leads to.
+    pub links: Option<BTreeMap<String, LinkFile>>,
     pub sink: Option<SinkFile>,
     /// Weather, in any order.
     pub faults: Option<Vec<FaultFile>>,
@@ -338,7 +350,7 @@ pub struct AttributesFile {
 }
 
 /// The link between client and sink.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkFile {
     /// Default proxy.
@@ -355,8 +367,22 @@ pub struct LinkFile {
     pub toxiproxy: Option<ToxiproxyFile>,
 }
 
+impl LinkFile {
+    /// What one link says for itself, over what holds for all.
+    pub fn over(own: &Self, all: Option<&Self>) -> Self {
+        let (own, all) = (own.clone(), all.cloned().unwrap_or_default());
+        Self {
+            via: own.via.or(all.via),
+            buffer: own.buffer.or(all.buffer),
+            mtu: own.mtu.or(all.mtu),
+            congestion: own.congestion.or(all.congestion),
+            toxiproxy: own.toxiproxy.or(all.toxiproxy),
+        }
+    }
+}
+
 /// The Toxiproxy of `via: toxiproxy`: exactly one of these.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToxiproxyFile {
     /// One that runs: address and port of its API.
@@ -373,6 +399,8 @@ pub struct ToxiproxyFile {
 pub struct SinkFile {
     /// Largest request after decompression. Default 64MiB.
     pub max_request: Option<Bytes>,
+    /// How the last target reaches the sink. Without a target `client.tls` says it. Default off.
+    pub tls: Option<TlsFile>,
     /// File to which the plants write what they did.
     pub oracle: Option<String>,
     /// Misbehaviour with a known outcome, to judge squall by.

@@ -9,7 +9,7 @@ use super::problem::Finding;
 use super::storms::Source;
 use super::units::show_ns;
 use crate::plan::{
-    ClientPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan,
+    ClientPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan, TlsPlan,
 };
 use crate::signal::Signal;
 
@@ -18,6 +18,7 @@ mod faults;
 mod link;
 mod load;
 mod profile;
+mod targets;
 mod tls;
 mod toxiproxy;
 
@@ -46,7 +47,9 @@ pub fn into_plan(
     let producers = planner.producers(file.client.as_ref());
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
-    let link = planner.link(file.link.as_ref());
+    let targets = planner.targets(file, &client);
+    let links = planner.links(file, &targets);
+    let sink_tls = planner.sink_tls(file, &targets);
     let mut plan = Plan {
         format: PLAN_FORMAT,
         scenario: planner.name(file.scenario.as_deref()),
@@ -56,8 +59,9 @@ pub fn into_plan(
         run,
         load,
         client,
-        link,
-        sink: planner.sink(file.sink.as_ref()),
+        links,
+        targets,
+        sink: planner.sink(file.sink.as_ref(), sink_tls),
         faults: Vec::new(),
         expect: Vec::new(),
         steady_state: Vec::new(),
@@ -230,7 +234,7 @@ impl Planner<'_> {
         run
     }
 
-    fn sink(&mut self, file: Option<&SinkFile>) -> SinkPlan {
+    fn sink(&mut self, file: Option<&SinkFile>, tls: TlsPlan) -> SinkPlan {
         let default = SinkFile::default();
         let file = file.unwrap_or(&default);
         let max_request = file.max_request.map_or(64 << 20, |bytes| bytes.0);
@@ -238,6 +242,7 @@ impl Planner<'_> {
         let plants = file.plant.as_deref().unwrap_or_default();
         SinkPlan {
             max_request_bytes: self.bytes("sink.max_request", max_request, 1024, 1 << 30),
+            tls,
             plant: paths
                 .iter()
                 .zip(plants)

@@ -24,21 +24,18 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    /// What the plan asks for, for a sink at `address`; `None` for a line in the clear.
-    pub(super) fn of(plan: &Plan, address: IpAddr) -> Result<Option<Self>, String> {
-        let faults: BTreeSet<TlsFault> = plan
-            .faults
-            .iter()
-            .filter_map(|fault| match fault.kind {
-                FaultKind::Tls(fault) => Some(fault),
-                _ => None,
-            })
-            .collect();
+    /// What `tls` asks for, for a server at `address` that is to show what `faults` of the plan need;
+    /// `None` for a line in the clear.
+    pub(super) fn of(
+        tls: &TlsPlan,
+        address: IpAddr,
+        faults: &BTreeSet<TlsFault>,
+    ) -> Result<Option<Self>, String> {
         let made = |error| format!("cannot make the run's certificates: {error}");
-        match &plan.client.tls {
+        match tls {
             TlsPlan::Off => Ok(None),
             TlsPlan::Generated { mutual } => {
-                generate(*mutual, address, &faults).map(Some).map_err(made)
+                generate(*mutual, address, faults).map(Some).map_err(made)
             }
             TlsPlan::Given {
                 ca,
@@ -61,6 +58,17 @@ impl Certificates {
         }
     }
 
+    /// The faults of TLS that a plan has.
+    pub(super) fn faults(plan: &Plan) -> BTreeSet<TlsFault> {
+        let kinds = plan.faults.iter().map(|fault| &fault.kind);
+        kinds
+            .filter_map(|kind| match kind {
+                FaultKind::Tls(fault) => Some(*fault),
+                _ => None,
+            })
+            .collect()
+    }
+
     pub(super) fn for_sink(&self) -> SinkTls {
         SinkTls {
             cert: self.sink.0.clone(),
@@ -68,6 +76,22 @@ impl Certificates {
             client_ca: self.client.is_some().then(|| self.ca.clone()),
             wrong: self.wrong.clone(),
         }
+    }
+
+    /// The authority that signed both sides' certificates.
+    pub(super) fn authority(&self) -> &str {
+        &self.ca
+    }
+
+    /// The server's certificate and key.
+    pub(super) fn server(&self) -> (&str, &str) {
+        (&self.sink.0, &self.sink.1)
+    }
+
+    /// The client's certificate and key, for mutual TLS.
+    pub(super) fn client(&self) -> Option<(&str, &str)> {
+        let (cert, key) = self.client.as_ref()?;
+        Some((cert, key))
     }
 
     pub(super) fn for_client(&self) -> ClientTls {

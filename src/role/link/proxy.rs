@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use tokio::net::TcpListener;
 
 use super::backend::Backend;
 use super::proof::prove;
@@ -11,10 +12,13 @@ use crate::link::Link;
 use crate::link::active::Begin;
 use crate::link::rules::FaultError;
 use crate::link::toxic::Toxic;
+use crate::link::weather::Weather;
 use crate::plan::{Direction, LinkFault, Toxicity};
 use crate::role::control::{LinkSetup, Ready};
 use crate::role::stdio::RoleError;
 
+/// Where a link listens that nobody told where.
+const ANY_PORT: &str = "127.0.0.1:0";
 /// Most parts of one fault: there are fewer kinds.
 const PARTS_MAX: usize = 64;
 
@@ -27,12 +31,14 @@ pub struct Proxy {
 impl Proxy {
     /// Opens it before `setup.upstream`.
     pub async fn up(setup: &LinkSetup) -> Result<Self, RoleError> {
-        let upstream = setup.upstream.parse().map_err(|error| {
-            RoleError::Failed(format!("upstream {:?}: {error}", setup.upstream))
+        let listen = setup.listen.as_deref().unwrap_or(ANY_PORT);
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            RoleError::Failed(format!("it cannot listen on {listen}: {error}"))
         })?;
         let buffer_bytes = usize::try_from(setup.buffer_bytes).unwrap_or(usize::MAX);
+        let weather = Weather::new(setup.seed);
         Ok(Self {
-            link: Link::bind(upstream, setup.seed, buffer_bytes).await?,
+            link: Link::open(listener, setup.upstream.clone(), weather, buffer_bytes)?,
             active: BTreeMap::new(),
         })
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::answer::AnswerFile;
 use super::link_fault::{BandwidthFile, CorruptFile, LatencyFile, PartFile, SlicerFile};
 use super::moment::Moment;
-use crate::plan::{Direction, DnsFault, Per, RoleName, TlsFault};
+use crate::plan::{Direction, DnsFault, Per, TlsFault};
 use crate::scenario::units::{Bytes, Share, Time};
 use crate::signal::Signal;
 
@@ -35,6 +35,8 @@ pub struct FaultFile {
     /// It starts when this holds for the first time at or after `at`: `client.queue > 50%`. Only
     /// metrics that are live.
     pub when: Option<String>,
+    /// Of a link fault: which link. Default: the client's first.
+    pub link: Option<String>,
     /// Of a link fault; `up` is towards the sink. Default both.
     pub direction: Option<Direction>,
     /// Of a link fault: the share of connections or requests that it strikes. Default 100%.
@@ -76,13 +78,18 @@ pub struct FaultFile {
     pub flap: Option<FlapFile>,
     /// Several faults of the link that come and go at one moment.
     pub together: Option<Vec<PartFile>>,
-    /// SIGKILL. Only the client.
-    pub kill: Option<RoleName>,
+    /// SIGKILL. The client or a target.
+    pub kill: Option<String>,
     /// SIGSTOP until the fault ends.
-    pub pause: Option<RoleName>,
-    /// SIGKILL, and started again when the fault ends. The client or the sink.
-    pub restart: Option<RoleName>,
-    /// SIGKILL over and over, each time started again. The client or the sink.
+    pub pause: Option<String>,
+    /// A target is asked to end, and killed where it does not; started again when the fault ends, if
+    /// it ends.
+    pub stop: Option<String>,
+    /// A target's `disk` is full.
+    pub disk_full: Option<String>,
+    /// SIGKILL, and started again when the fault ends. The client, a target or the sink.
+    pub restart: Option<String>,
+    /// SIGKILL over and over, each time started again. The client, a target or the sink.
     pub crash_loop: Option<CrashLoopFile>,
     /// A process gets only so much CPU.
     pub cpu_limit: Option<CpuLimitFile>,
@@ -105,11 +112,11 @@ pub struct FaultFile {
     pub dns: Option<DnsFault>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CrashLoopFile {
     #[schemars(required)]
-    pub role: Option<RoleName>,
+    pub role: Option<String>,
     /// From one kill to the next.
     #[schemars(required)]
     pub every: Option<Time>,
@@ -117,31 +124,31 @@ pub struct CrashLoopFile {
     pub down: Option<Time>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CpuLimitFile {
     #[schemars(required)]
-    pub role: Option<RoleName>,
+    pub role: Option<String>,
     /// 1 is one core fully used.
     #[schemars(required)]
     pub cores: Option<f64>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemoryLimitFile {
     #[schemars(required)]
-    pub role: Option<RoleName>,
+    pub role: Option<String>,
     /// Resident memory in all, what it has already included.
     #[schemars(required)]
     pub bytes: Option<Bytes>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DescriptorsFile {
     #[schemars(required)]
-    pub role: Option<RoleName>,
+    pub role: Option<String>,
     /// How many more than it has open when the fault begins. Default 0.
     pub left: Option<u64>,
 }

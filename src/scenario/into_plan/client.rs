@@ -33,7 +33,7 @@ impl Planner<'_> {
                 MS..=HOUR,
             ),
             headers: self.headers(file.headers.as_ref()),
-            tls: self.tls(file.tls.as_ref()),
+            tls: self.tls("client.tls", file.tls.as_ref()),
             // Settled once the faults are known.
             resolve: Resolve::Address,
             temporality: file.temporality.unwrap_or(Temporality::Cumulative),
@@ -160,7 +160,7 @@ impl Planner<'_> {
         headers
     }
 
-    fn looked_up(&mut self, path: &str, source: &HeaderSource) -> Option<Secret> {
+    pub(super) fn looked_up(&mut self, path: &str, source: &HeaderSource) -> Option<Secret> {
         let (path, message, help, value) = match source {
             HeaderSource::Env(name) => (
                 format!("{path}.env"),

@@ -14,6 +14,7 @@ mod draw;
 mod link;
 mod meeting;
 mod packets;
+mod place;
 mod process;
 mod storms;
 mod times;
@@ -157,11 +158,12 @@ impl Planner<'_> {
     }
 
     fn fault_kind(&mut self, path: &str, file: &FaultFile, plan: &Plan) -> Option<FaultKind> {
-        let via = plan.link.via;
+        let (number, link) = self.struck_link(path, file, plan)?;
+        let via = link.via;
         let mut kinds = Kinds::new();
         self.link_kinds(path, file, via, &mut kinds);
-        self.packet_kinds(path, file, &plan.link, &mut kinds);
-        self.process_kinds(path, file, &mut kinds);
+        self.packet_kinds(path, file, link, &mut kinds);
+        self.process_kinds(path, file, plan, &mut kinds);
         self.dns_kinds(file, &mut kinds);
         self.answer_kinds(path, file, &mut kinds);
         self.answers_fit(path, file, plan);
@@ -173,9 +175,13 @@ impl Planner<'_> {
             &dns::KINDS[..],
         ]
         .concat();
-        let kind = self.only_one(path, &names, kinds)?;
+        let mut kind = self.only_one(path, &names, kinds)?;
+        if let FaultKind::Link { link, .. } = &mut kind {
+            *link = number;
+        }
         if !matches!(kind, FaultKind::Link { .. }) {
             for (key, is_there) in [
+                ("link", file.link.is_some()),
                 ("direction", file.direction.is_some()),
                 ("toxicity", file.toxicity.is_some()),
                 ("per", file.per.is_some()),

@@ -1,7 +1,7 @@
 //! The link, and what belongs to one kind of it only.
 
 use super::Planner;
-use crate::plan::{LinkBackend, LinkPlan, PacketLinkPlan};
+use crate::plan::{LinkBackend, LinkPlan, PacketLinkPlan, Place};
 use crate::scenario::file::LinkFile;
 use crate::scenario::problem::Finding;
 
@@ -12,34 +12,38 @@ const PACKETS_BUFFER: u64 = 64 << 20;
 const OF_PACKETS: [&str; 2] = ["mtu", "congestion"];
 
 impl Planner<'_> {
-    pub(super) fn link(&mut self, file: Option<&LinkFile>) -> LinkPlan {
+    /// What `path` says of a link; whose it is, its caller knows.
+    pub(super) fn link(&mut self, path: &str, file: Option<&LinkFile>) -> LinkPlan {
         let default = LinkFile::default();
         let file = file.unwrap_or(&default);
         let via = file.via.unwrap_or(LinkBackend::Proxy);
         let (packets, buffer) = match via {
-            LinkBackend::Netns => (Some(self.packet_link(file)), PACKETS_BUFFER),
+            LinkBackend::Netns => (Some(self.packet_link(path, file)), PACKETS_BUFFER),
             LinkBackend::Proxy | LinkBackend::Toxiproxy => {
-                self.refuse_keys_of_packets(via);
+                self.refuse_keys_of_packets(path, via);
                 (None, PROXY_BUFFER)
             }
         };
         let buffer = file.buffer.map_or(buffer, |bytes| bytes.0);
         LinkPlan {
+            name: String::new(),
+            from: Place::Client,
+            to: Place::Sink,
             via,
-            buffer_bytes: self.bytes("link.buffer", buffer, 4096, 1 << 30),
+            buffer_bytes: self.bytes(&format!("{path}.buffer"), buffer, 4096, 1 << 30),
             packets,
-            toxiproxy: self.toxiproxy(via, file.toxiproxy.as_ref()),
+            toxiproxy: self.toxiproxy(path, via, file.toxiproxy.as_ref()),
         }
     }
 
-    fn packet_link(&mut self, file: &LinkFile) -> PacketLinkPlan {
+    fn packet_link(&mut self, path: &str, file: &LinkFile) -> PacketLinkPlan {
         let mtu = file.mtu.map_or(1500, |bytes| bytes.0);
-        let mtu = self.count("link.mtu", Some(mtu), 1500, 68..=65_535);
+        let mtu = self.count(&format!("{path}.mtu"), Some(mtu), 1500, 68..=65_535);
         if let Some(name) = &file.congestion
             && !is_congestion_control(name)
         {
             self.problem(
-                "link.congestion",
+                &format!("{path}.congestion"),
                 format!("`{name}` cannot be the name of a congestion control"),
                 "as the kernel names it, such as `cubic`, `reno` or `bbr`",
             );
@@ -51,14 +55,14 @@ impl Planner<'_> {
         }
     }
 
-    fn refuse_keys_of_packets(&mut self, via: LinkBackend) {
+    fn refuse_keys_of_packets(&mut self, path: &str, via: LinkBackend) {
         for key in OF_PACKETS {
-            let path = format!("link.{key}");
+            let path = format!("{path}.{key}");
             if self.document.has(&path) {
                 let span = self.document.key_span(&path);
                 let message = format!("`via: {}` knows no packets, and no `{key}`", via.as_str());
                 let finding = Finding::new(span, message)
-                    .help(format!("set `link.via: netns`, or leave `{key}` out"));
+                    .help(format!("set `via: netns`, or leave `{key}` out"));
                 self.findings.push(finding);
             }
         }

@@ -1,22 +1,35 @@
 //! Whether the line is encrypted, and with which files.
 
-use super::super::file::{GivenTls, TlsFile};
+use super::super::file::{GivenTls, ScenarioFile, TlsFile};
+use super::super::problem::Finding;
 use super::Planner;
-use crate::plan::{TlsPair, TlsPlan};
+use crate::plan::{TargetPlan, TlsPair, TlsPlan};
 
 impl Planner<'_> {
-    pub(super) fn tls(&mut self, file: Option<&TlsFile>) -> TlsPlan {
+    /// How the last target reaches the sink. Without a target the client does, and says it itself.
+    pub(super) fn sink_tls(&mut self, file: &ScenarioFile, targets: &[TargetPlan]) -> TlsPlan {
+        let given = file.sink.as_ref().and_then(|sink| sink.tls.as_ref());
+        if given.is_some() && targets.is_empty() {
+            let span = self.document.key_span("sink.tls");
+            let finding = Finding::new(span, "the client speaks to the sink itself")
+                .help("say it with `client.tls`: `sink.tls` is for what a target sends");
+            self.findings.push(finding);
+        }
+        self.tls("sink.tls", given)
+    }
+
+    pub(super) fn tls(&mut self, path: &str, file: Option<&TlsFile>) -> TlsPlan {
         match file {
             None | Some(TlsFile::Off) => TlsPlan::Off,
             Some(TlsFile::Generated) => TlsPlan::Generated { mutual: false },
             Some(TlsFile::Mutual) => TlsPlan::Generated { mutual: true },
-            Some(TlsFile::Given(given)) => self.given(given),
+            Some(TlsFile::Given(given)) => self.given(path, given),
         }
     }
 
-    fn given(&mut self, file: &GivenTls) -> TlsPlan {
+    fn given(&mut self, path: &str, file: &GivenTls) -> TlsPlan {
         let mut pem = |name: &str, value: Option<&String>| {
-            self.pem(&format!("client.tls.given.{name}"), value)
+            self.pem(&format!("{path}.given.{name}"), value)
         };
         TlsPlan::Given {
             ca: pem("ca", file.ca.as_ref()),

@@ -14,12 +14,13 @@ const BUILT_IN: bool = cfg!(feature = "toxiproxy");
 impl Planner<'_> {
     pub(super) fn toxiproxy(
         &mut self,
+        path: &str,
         via: LinkBackend,
         file: Option<&ToxiproxyFile>,
     ) -> Option<ToxiproxyServer> {
         if via != LinkBackend::Toxiproxy {
             if file.is_some() {
-                let span = self.document.key_span("link.toxiproxy");
+                let span = self.document.key_span(&format!("{path}.toxiproxy"));
                 let finding = Finding::new(span, "this link does not go through a Toxiproxy")
                     .help("say `via: toxiproxy`, or leave this out");
                 self.findings.push(finding);
@@ -28,7 +29,7 @@ impl Planner<'_> {
         }
         if !BUILT_IN {
             self.problem(
-                "link.via",
+                &format!("{path}.via"),
                 "this squall was built without Toxiproxy's client",
                 "build it with `cargo build --release --features toxiproxy` (needs OpenSSL's headers on Linux: libssl-dev, pkg-config), or say `via: proxy`",
             );
@@ -46,18 +47,18 @@ impl Planner<'_> {
         ];
         let given = kinds.into_iter().filter(|(_, kind)| kind.is_some());
         let names = ["server", "image", "command"];
-        let server = self.only_one("link.toxiproxy", &names, given.collect())?;
-        self.toxiproxy_at(&server);
+        let server = self.only_one(&format!("{path}.toxiproxy"), &names, given.collect())?;
+        self.toxiproxy_at(path, &server);
         Some(server)
     }
 
-    fn toxiproxy_at(&mut self, server: &ToxiproxyServer) {
+    fn toxiproxy_at(&mut self, path: &str, server: &ToxiproxyServer) {
         match server {
             ToxiproxyServer::Server(address) => {
                 let here = |address: SocketAddr| address.ip().is_loopback() && address.port() > 0;
                 if !address.parse().is_ok_and(here) {
                     self.problem(
-                        "link.toxiproxy.server",
+                        &format!("{path}.toxiproxy.server"),
                         format!("`{address}` is not an address and port on this machine"),
                         format!(
                             "such as `{DEFAULT_SERVER}`: it has to reach the sink, which listens on 127.0.0.1"
@@ -66,12 +67,12 @@ impl Planner<'_> {
                 }
             }
             ToxiproxyServer::Image(name) if name.trim().is_empty() => self.problem(
-                "link.toxiproxy.image",
+                &format!("{path}.toxiproxy.image"),
                 "an image has a name",
                 format!("such as `{DEFAULT_IMAGE}`, or `default` for it"),
             ),
             ToxiproxyServer::Command(name) if name.trim().is_empty() => self.problem(
-                "link.toxiproxy.command",
+                &format!("{path}.toxiproxy.command"),
                 "an executable has a name",
                 "such as `toxiproxy-server`, or a path",
             ),

@@ -53,6 +53,7 @@ impl Planner<'_> {
         let direction = file.direction.unwrap_or(Direction::Both);
         kinds.extend(parts.into_iter().map(|(key, fault)| {
             let kind = fault.map(|fault| FaultKind::Link {
+                link: 0,
                 direction,
                 fault,
                 toxicity,

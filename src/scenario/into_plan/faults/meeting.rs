@@ -164,8 +164,20 @@ fn at_once(a: &FaultPlan, b: &FaultPlan, run: &RunPlan) -> bool {
 
 fn in_one_place(a: &FaultKind, b: &FaultKind) -> bool {
     match (a, b) {
-        (FaultKind::Link { direction: a, .. }, FaultKind::Link { direction: b, .. }) => {
-            (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down())
+        (
+            FaultKind::Link {
+                link: on,
+                direction: a,
+                ..
+            },
+            FaultKind::Link {
+                link: other,
+                direction: b,
+                ..
+            },
+        ) => {
+            let one_way = (a.covers_up() && b.covers_up()) || (a.covers_down() && b.covers_down());
+            on == other && one_way
         }
         (FaultKind::Process { role: a, .. }, FaultKind::Process { role: b, .. }) => a == b,
         (FaultKind::Answer { signal: a, .. }, FaultKind::Answer { signal: b, .. }) => {

@@ -26,6 +26,8 @@ impl Planner<'_> {
         let via = plan.via;
         let direction = file.direction.unwrap_or(Direction::Both);
         let link = |fault: PacketFault| FaultKind::Link {
+            // Set by whoever knows which one.
+            link: 0,
             direction,
             fault: LinkFault::Packets(fault),
             toxicity: Toxicity::default(),

@@ -1,13 +1,15 @@
 //! Faults of processes, and of the machine on which they run.
 
 use super::Kinds;
-use crate::plan::{FaultKind, ProcessFault, RoleName};
+use crate::plan::{FaultKind, Plan, ProcessFault, ProcessTarget, RoleName, TargetKind};
 use crate::scenario::file::FaultFile;
 use crate::scenario::into_plan::{HOUR, MS, Planner};
 
 /// Their keys.
-pub(super) const KINDS: [&str; 8] = [
+pub(super) const KINDS: [&str; 10] = [
     "kill",
+    "stop",
+    "disk_full",
     "pause",
     "restart",
     "crash_loop",
@@ -27,26 +29,29 @@ const MEMORY_MIN: u64 = 1 << 20;
 const DESCRIPTORS_MAX: u64 = 1 << 20;
 
 impl Planner<'_> {
-    pub(super) fn process_kinds(&mut self, path: &str, file: &FaultFile, kinds: &mut Kinds) {
-        let process = |role, fault| Some(FaultKind::Process { role, fault });
-        if let Some(role) = file.kill {
-            if role != RoleName::Client {
-                self.problem(
-                    &format!("{path}.kill"),
-                    format!("the {} cannot be killed", role.as_str()),
-                    "only `client`: the run could not be measured without the others",
-                );
-            }
-            kinds.push(("kill", process(role, ProcessFault::Kill)));
+    pub(super) fn process_kinds(
+        &mut self,
+        path: &str,
+        file: &FaultFile,
+        plan: &Plan,
+        kinds: &mut Kinds,
+    ) {
+        let simple = [
+            ("kill", &file.kill, ProcessFault::Kill),
+            ("stop", &file.stop, ProcessFault::Stop),
+            ("disk_full", &file.disk_full, ProcessFault::DiskFull),
+            ("pause", &file.pause, ProcessFault::Pause),
+            ("restart", &file.restart, ProcessFault::Restart),
+        ];
+        for (key, name, fault) in simple {
+            let Some(name) = name else { continue };
+            let place = format!("{path}.{key}");
+            // A name that nobody has is told of already.
+            let role = self.role(&place, name, plan).unwrap_or(RoleName::Client);
+            self.can_happen(&place, role, fault, plan);
+            kinds.push((key, Some(FaultKind::Process { role, fault })));
         }
-        if let Some(role) = file.pause {
-            kinds.push(("pause", process(role, ProcessFault::Pause)));
-        }
-        if let Some(role) = file.restart {
-            self.can_restart(&format!("{path}.restart"), role);
-            kinds.push(("restart", process(role, ProcessFault::Restart)));
-        }
-        if let Some(looped) = file.crash_loop {
+        if let Some(looped) = &file.crash_loop {
             let every_ns = self.time(
                 &format!("{path}.crash_loop.every"),
                 looped.every,
@@ -67,18 +72,17 @@ impl Planner<'_> {
                     "less than `every`",
                 );
             }
-            if let Some(role) = looped.role {
-                self.can_restart(&format!("{path}.crash_loop.role"), role);
-            }
             let fault = ProcessFault::CrashLoop { every_ns, down_ns };
+            let role = self.struck(path, "crash_loop", looped.role.as_deref(), fault, plan);
             let key = match looped.role {
                 None => "crash_loop.role",
                 Some(_) => "crash_loop.every",
             };
-            let role = looped.role.filter(|_| looped.every.is_some());
-            kinds.push((key, role.and_then(|role| process(role, fault))));
+            let kind = role.filter(|_| looped.every.is_some());
+            let kind = kind.map(|role| FaultKind::Process { role, fault });
+            kinds.push((key, kind));
         }
-        self.limit_kinds(path, file, kinds);
+        self.limit_kinds(path, file, plan, kinds);
         if let Some(stress) = file.stress {
             let cpu = stress.cpu.map_or(0.0, |share| share.0);
             if cpu > 1.0 {
@@ -105,14 +109,8 @@ impl Planner<'_> {
         }
     }
 
-    fn limit_kinds(&mut self, path: &str, file: &FaultFile, kinds: &mut Kinds) {
-        let process = |role: Option<RoleName>, fault: Option<ProcessFault>| {
-            Some(FaultKind::Process {
-                role: role?,
-                fault: fault?,
-            })
-        };
-        if let Some(limit) = file.cpu_limit {
+    fn limit_kinds(&mut self, path: &str, file: &FaultFile, plan: &Plan, kinds: &mut Kinds) {
+        if let Some(limit) = &file.cpu_limit {
             let fault = limit.cores.map(|cores| {
                 let key = format!("{path}.cpu_limit.cores");
                 let cores = self.count(&key, Some(cores), CORES_MAX, CORES_MIN..=CORES_MAX);
@@ -123,9 +121,14 @@ impl Planner<'_> {
                 None => "cpu_limit.role",
                 Some(_) => "cpu_limit.cores",
             };
-            kinds.push((key, process(limit.role, fault)));
+            let name = limit.role.as_deref();
+            let kind = fault.and_then(|fault| {
+                let role = self.struck(path, "cpu_limit", name, fault, plan)?;
+                Some(FaultKind::Process { role, fault })
+            });
+            kinds.push((key, kind));
         }
-        if let Some(limit) = file.memory_limit {
+        if let Some(limit) = &file.memory_limit {
             let fault = limit.bytes.map(|bytes| {
                 if bytes.0 < MEMORY_MIN {
                     self.problem(
@@ -140,23 +143,88 @@ impl Planner<'_> {
                 None => "memory_limit.role",
                 Some(_) => "memory_limit.bytes",
             };
-            kinds.push((key, process(limit.role, fault)));
+            let name = limit.role.as_deref();
+            let kind = fault.and_then(|fault| {
+                let role = self.struck(path, "memory_limit", name, fault, plan)?;
+                Some(FaultKind::Process { role, fault })
+            });
+            kinds.push((key, kind));
         }
-        if let Some(limit) = file.descriptors {
+        if let Some(limit) = &file.descriptors {
             let key = format!("{path}.descriptors.left");
             let left = self.count(&key, limit.left, 0, 0..=DESCRIPTORS_MAX);
-            let fault = Some(ProcessFault::Descriptors { left });
-            kinds.push(("descriptors.role", process(limit.role, fault)));
+            let fault = ProcessFault::Descriptors { left };
+            let role = self.struck(path, "descriptors", limit.role.as_deref(), fault, plan);
+            let kind = role.map(|role| FaultKind::Process { role, fault });
+            kinds.push(("descriptors.role", kind));
         }
     }
 
-    fn can_restart(&mut self, path: &str, role: RoleName) {
-        if role == RoleName::Link {
-            self.problem(
-                path,
-                "the link cannot be restarted",
-                "`client` or `sink`; `partition: reset` is what a restart of the link would show",
-            );
-        }
+    /// The role that a fault with more to say strikes; `None` where it does not say which.
+    fn struck(
+        &mut self,
+        path: &str,
+        key: &str,
+        name: Option<&str>,
+        fault: ProcessFault,
+        plan: &Plan,
+    ) -> Option<RoleName> {
+        let place = format!("{path}.{key}.role");
+        let role = self.role(&place, name?, plan).unwrap_or(RoleName::Client);
+        self.can_happen(&place, role, fault, plan);
+        Some(role)
+    }
+
+    /// What cannot happen to that role, or could not be measured.
+    fn can_happen(&mut self, path: &str, role: RoleName, fault: ProcessFault, plan: &Plan) {
+        let target = match role {
+            RoleName::Target(index) => plan.targets.get(usize::from(index)),
+            _ => None,
+        };
+        let (message, help) = match (fault, role, target.map(|target| &target.kind)) {
+            (_, _, Some(TargetKind::External(_))) => (
+                "squall did not start it".to_owned(),
+                "only what squall starts can be made to suffer; a fault of a link can stand for it",
+            ),
+            (ProcessFault::Kill, RoleName::Link(_) | RoleName::Sink, _) => (
+                format!("the {} cannot be killed", role.kind()),
+                "only `client` or a target: the run could not be measured without the others",
+            ),
+            (ProcessFault::Stop, _, None) => (
+                format!("the {} cannot be stopped", role.kind()),
+                "only a target: say `kill` or `restart` for the client",
+            ),
+            (ProcessFault::DiskFull, _, None) => (
+                format!("the {} has no disk of its own", role.kind()),
+                "only a target has one, where it says `process: { disk: 16MiB }`",
+            ),
+            (
+                ProcessFault::DiskFull,
+                _,
+                Some(TargetKind::Process(ProcessTarget {
+                    disk_bytes: None, ..
+                })
+                | TargetKind::Container(_)),
+            ) => (
+                "the target has no disk of its own".to_owned(),
+                "give it one: `process: { disk: 16MiB }`; it is what `{{ data }}` is on",
+            ),
+            (
+                ProcessFault::CpuLimit { .. }
+                | ProcessFault::MemoryLimit { .. }
+                | ProcessFault::Descriptors { .. },
+                _,
+                Some(TargetKind::Container(_)),
+            ) => (
+                "a container is limited from its start".to_owned(),
+                "say `container: { cpus: 0.5, memory: 256MiB }`",
+            ),
+            (ProcessFault::Restart | ProcessFault::CrashLoop { .. }, RoleName::Link(_), _) => (
+                "the link cannot be restarted".to_owned(),
+                "`client`, `sink` or a target; `partition: reset` is what a restart of the link would show",
+            ),
+            _ => return,
+        };
+        self.problem(path, message, help);
     }
 }

@@ -1,0 +1,499 @@
+//! Targets, and the links that join them to client and sink.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::file::{
+    ContainerFile, ExternalFile, LongContainerFile, ProcessFile, ReadyFile, ScenarioFile,
+    SelfMetricsFile, SignalFile, StopFile, TargetFile, TemplateFile,
+};
+use super::super::header::HeaderValue;
+use super::super::problem::{Finding, did_you_mean};
+use super::{HOUR, MS, Planner, SECOND, is_name};
+use crate::plan::secret::Secret;
+use crate::plan::{
+    ClientPlan, ContainerTarget, ExternalTarget, ImagePlan, Place, ProcessTarget, Protocol,
+    ReadyPlan, ReadySign, RoleName, SelfMetricsPlan, StopPlan, TARGETS_MAX, TargetKind, TargetPlan,
+    Transport,
+};
+
+mod graph;
+mod templates;
+
+/// Name of the only target where it has none.
+const DEFAULT_NAME: &str = "target";
+const SINK: &str = "sink";
+const NAME_HELP: &str = "a name of lower-case letters, digits and hyphens, such as `collector`";
+const LOG_LIMIT: u64 = 16 << 20;
+const KINDS: [&str; 4] = ["process", "container", "external", "relay"];
+
+impl Planner<'_> {
+    /// The targets of the scenario, and what follows each.
+    pub(super) fn targets(&mut self, file: &ScenarioFile, client: &ClientPlan) -> Vec<TargetPlan> {
+        let single = file.target.iter().map(|file| (DEFAULT_NAME.to_owned(), file));
+        if file.target.is_some() && file.targets.is_some() {
+            let span = self.document.key_span("targets");
+            let finding = Finding::new(span, "`target` and `targets` cannot stand together")
+                .help("put them all into `targets`");
+            self.findings.push(finding);
+        }
+        let several = self.document.elements("targets");
+        let several = several.into_iter().zip(file.targets.iter().flatten());
+        let files: Vec<(String, &TargetFile)> = single.chain(several).collect();
+        if files.len() > TARGETS_MAX {
+            let message = format!("{} targets are too many", files.len());
+            self.problem("targets", message, format!("at most {TARGETS_MAX}"));
+        }
+        let mut targets: Vec<TargetPlan> = Vec::new();
+        for (path, file) in files.iter().take(TARGETS_MAX) {
+            let receives = match client.protocol {
+                Protocol::Grpc => Transport::Grpc,
+                Protocol::HttpProtobuf | Protocol::HttpJson => Transport::Http,
+            };
+            // What stands before it in a chain decides how it is spoken to.
+            let receives = targets.last().map_or(receives, |before| before.exports);
+            let name = self.target_name(path, file, &targets);
+            let target = self.target(path, file, name, receives);
+            targets.push(target);
+        }
+        self.followers(&files, &mut targets);
+        self.fill_templates(&files, &targets, client);
+        targets
+    }
+
+    fn target_name(&mut self, path: &str, file: &TargetFile, before: &[TargetPlan]) -> String {
+        let key = format!("{path}.name");
+        let name = match &file.name {
+            Some(name) => name.clone(),
+            None if path == "target" => DEFAULT_NAME.to_owned(),
+            None => self
+                .required(&key, None::<String>, NAME_HELP)
+                .unwrap_or_else(|| path.to_owned()),
+        };
+        if !self.document.has(&key) {
+            return name;
+        }
+        let of_role = RoleName::from_name(&name).is_some() && name != DEFAULT_NAME;
+        if of_role || !is_name(&name, "-") {
+            self.problem(&key, format!("`{name}` cannot be a target's name"), NAME_HELP);
+        } else if before.iter().any(|target| target.name == name) {
+            let help = "faults and reports know targets by their names: give it another";
+            self.problem(&key, format!("a second target is called `{name}`"), help);
+        }
+        name
+    }
+
+    fn target(
+        &mut self,
+        path: &str,
+        file: &TargetFile,
+        name: String,
+        receives: Transport,
+    ) -> TargetPlan {
+        let mut kinds = Vec::new();
+        if let Some(process) = &file.process {
+            let made = self.process(&format!("{path}.process"), process);
+            kinds.push(("process.command", made.map(TargetKind::Process)));
+        }
+        if let Some(ContainerFile(container)) = &file.container {
+            let made = self.container(&format!("{path}.container"), container);
+            kinds.push(("container.image", made.map(TargetKind::Container)));
+        }
+        if let Some(external) = &file.external {
+            let made = self.external(&format!("{path}.external"), external);
+            kinds.push(("external.endpoint", made.map(TargetKind::External)));
+        }
+        if let Some(args) = &file.relay {
+            kinds.push(("relay", Some(TargetKind::Process(relay(args)))));
+        }
+        let kind = self.only_one(path, &KINDS, kinds);
+        let kind = kind.unwrap_or_else(|| TargetKind::Process(relay(&[])));
+        let exports = match (&file.relay, file.exports) {
+            (Some(_), Some(Transport::Http)) => {
+                let help = "leave it out, or put another target there";
+                self.problem(&format!("{path}.exports"), "the relay exports over gRPC", help);
+                Transport::Grpc
+            }
+            (_, exports) => exports.unwrap_or(Transport::Grpc),
+        };
+        let metrics = match (&file.metrics, &file.relay) {
+            (Some(metrics), _) => Some(self.self_metrics(&format!("{path}.metrics"), metrics)),
+            (None, Some(_)) => Some(relay_metrics()),
+            (None, None) => None,
+        };
+        TargetPlan {
+            name,
+            exports,
+            to: None,
+            ready: self.ready(&format!("{path}.ready"), file, &kind, receives),
+            kind,
+            metrics,
+        }
+    }
+
+    fn process(&mut self, path: &str, file: &ProcessFile) -> Option<ProcessTarget> {
+        let command = file.command.clone()?;
+        // A path that is one starts at the scenario; a bare name is looked up where programs are.
+        let command = match command.contains('/') && !command.contains("{{") {
+            true => {
+                let found = self.beside(&command);
+                if !found.is_file() {
+                    let message = format!("there is no file {}", found.display());
+                    let help = "the path starts at the scenario's folder; a bare name is looked up in PATH";
+                    self.problem(&format!("{path}.command"), message, help);
+                }
+                std::path::absolute(&found)
+                    .unwrap_or(found)
+                    .display()
+                    .to_string()
+            }
+            false => command,
+        };
+        let (env, secret_env) = self.environment(&format!("{path}.env"), file.env.as_ref());
+        let disk_bytes = file
+            .disk
+            .map(|bytes| self.bytes(&format!("{path}.disk"), bytes.0, 64 << 10, 1 << 30));
+        Some(ProcessTarget {
+            command,
+            args: file.args.clone().unwrap_or_default(),
+            env,
+            secret_env,
+            files: self.template_files(&format!("{path}.files"), file.files.as_ref(), false),
+            stop: self.stop(&format!("{path}.stop"), file.stop),
+            log_limit_bytes: self.log_limit(path, file.log_limit),
+            disk_bytes,
+        })
+    }
+
+    fn container(&mut self, path: &str, file: &LongContainerFile) -> Option<ContainerTarget> {
+        let image = match (&file.image, &file.build) {
+            (Some(_), Some(_)) => {
+                let span = self.document.key_span(&format!("{path}.build"));
+                let finding = Finding::new(span, "`image` and `build` cannot stand together")
+                    .help("exactly one of them");
+                self.findings.push(finding);
+                return None;
+            }
+            (Some(image), None) => ImagePlan::Name(image.clone()),
+            (None, Some(build)) => {
+                let folder = self.beside(build);
+                if !folder.join("Dockerfile").is_file() {
+                    let message = format!("there is no Dockerfile in {}", folder.display());
+                    let help = "the folder of a Dockerfile; the path starts at the scenario's folder";
+                    self.problem(&format!("{path}.build"), message, help);
+                }
+                ImagePlan::Build(folder.display().to_string())
+            }
+            (None, None) => return None,
+        };
+        let (env, secret_env) = self.environment(&format!("{path}.env"), file.env.as_ref());
+        let cpus = file.cpus.map(|cpus| {
+            let cpus = self.count(&format!("{path}.cpus"), Some(cpus), 1.0, 0.01..=1024.0);
+            (cpus * 1000.0).round() as u32
+        });
+        Some(ContainerTarget {
+            image,
+            args: file.args.clone().unwrap_or_default(),
+            env,
+            secret_env,
+            files: self.template_files(&format!("{path}.files"), file.files.as_ref(), true),
+            stop: self.stop(&format!("{path}.stop"), file.stop),
+            log_limit_bytes: self.log_limit(path, file.log_limit),
+            cpu_millicores: cpus,
+            memory_bytes: file
+                .memory
+                .map(|bytes| self.bytes(&format!("{path}.memory"), bytes.0, 6 << 20, 1 << 40)),
+        })
+    }
+
+    fn external(&mut self, path: &str, file: &ExternalFile) -> Option<ExternalTarget> {
+        let endpoint = file.endpoint.clone()?;
+        let help = "an address with its port, such as `collector.example:4317`";
+        let well_formed = |address: &str| {
+            let port = address.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+            matches!(port, Some((host, Ok(port))) if !host.is_empty() && port > 0)
+        };
+        if !well_formed(&endpoint) {
+            let message = format!("`{endpoint}` is not an address");
+            self.problem(&format!("{path}.endpoint"), message, help);
+        }
+        if let Some(address) = &file.returns_to
+            && address.parse::<std::net::SocketAddr>().is_err()
+        {
+            let message = format!("`{address}` is not an address of this machine");
+            let help = "an IP address with a port, such as `127.0.0.1:14317` or `0.0.0.0:14317`";
+            self.problem(&format!("{path}.returns_to"), message, help);
+        }
+        Some(ExternalTarget {
+            endpoint,
+            returns_to: file.returns_to.clone(),
+        })
+    }
+
+    fn environment(
+        &mut self,
+        path: &str,
+        given: Option<&BTreeMap<String, HeaderValue>>,
+    ) -> (BTreeMap<String, String>, BTreeMap<String, Secret>) {
+        let (mut plain, mut secret) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in given.into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let span = self.document.key_span(&path);
+                let finding = Finding::new(span, "this cannot be a variable's name")
+                    .help("a name without `=`");
+                self.findings.push(finding);
+            }
+            match value {
+                HeaderValue::Literal(text) => {
+                    plain.insert(name.clone(), text.reveal().to_owned());
+                }
+                HeaderValue::From(source) => {
+                    if let Some(value) = self.looked_up(&path, source) {
+                        secret.insert(name.clone(), value);
+                    }
+                }
+            }
+        }
+        (plain, secret)
+    }
+
+    fn template_files(
+        &mut self,
+        path: &str,
+        given: Option<&BTreeMap<String, TemplateFile>>,
+        absolute: bool,
+    ) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        for (name, file) in given.into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            let inside = std::path::Path::new(name);
+            let plain = |part: std::path::Component<'_>| {
+                matches!(part, std::path::Component::Normal(_))
+                    || (absolute && part == std::path::Component::RootDir)
+            };
+            if inside.is_absolute() != absolute || !inside.components().all(plain) {
+                let help = match absolute {
+                    true => "the whole path in the container, such as `/etc/otelcol/config.yaml`",
+                    false => "a path within the working folder, such as `config.yaml`",
+                };
+                let span = self.document.key_span(&path);
+                let message = format!("`{name}` cannot be the path of a file there");
+                self.findings.push(Finding::new(span, message).help(help));
+            }
+            let text = match file {
+                TemplateFile::Text(text) => Some(text.clone()),
+                TemplateFile::From(file) => {
+                    let key = format!("{path}.from");
+                    let help = "a file; the path starts at the scenario's folder";
+                    let from = self.required(&key, file.from.as_ref(), help);
+                    from.and_then(|from| {
+                        let from = self.beside(from);
+                        let read = std::fs::read_to_string(&from);
+                        if let Err(error) = &read {
+                            let message = format!("{} cannot be read: {error}", from.display());
+                            self.problem(&key, message, help);
+                        }
+                        read.ok()
+                    })
+                }
+            };
+            files.insert(name.clone(), text.unwrap_or_default());
+        }
+        files
+    }
+
+    fn stop(&mut self, path: &str, file: Option<StopFile>) -> StopPlan {
+        let file = file.unwrap_or_default();
+        let signal = match file.signal.unwrap_or(SignalFile::Term) {
+            SignalFile::Term => 15,
+            SignalFile::Int => 2,
+            SignalFile::Quit => 3,
+            SignalFile::Hup => 1,
+        };
+        StopPlan {
+            signal,
+            grace_ns: self.time(&format!("{path}.grace"), file.grace, 10 * SECOND, 0..=HOUR),
+        }
+    }
+
+    fn log_limit(&mut self, path: &str, given: Option<super::super::units::Bytes>) -> u64 {
+        let bytes = given.map_or(LOG_LIMIT, |bytes| bytes.0);
+        self.bytes(&format!("{path}.log_limit"), bytes, 4096, 1 << 40)
+    }
+
+    fn ready(
+        &mut self,
+        path: &str,
+        file: &TargetFile,
+        kind: &TargetKind,
+        receives: Transport,
+    ) -> ReadyPlan {
+        let default = ReadyFile::default();
+        let within = file.ready.as_ref().and_then(|ready| ready.within);
+        let file = file.ready.as_ref().unwrap_or(&default);
+        let signs = [
+            ("tcp", file.tcp.clone().map(ReadySign::Tcp)),
+            ("http", file.http.clone().map(ReadySign::Http)),
+            ("grpc_health", file.grpc_health.clone().map(ReadySign::GrpcHealth)),
+            ("says", file.says.clone().map(ReadySign::Says)),
+        ];
+        let given: Vec<_> = signs.into_iter().filter(|(_, sign)| sign.is_some()).collect();
+        let names = ["tcp", "http", "grpc_health", "says"];
+        let sign = match given.is_empty() {
+            true => None,
+            false => self.only_one(path, &names, given),
+        };
+        if let (Some(ReadySign::Says(_)), TargetKind::External(_)) = (&sign, kind) {
+            let help = "`tcp`, `http` or `grpc_health`";
+            self.problem(&format!("{path}.says"), "its output is not heard", help);
+        }
+        let default = match (kind, receives) {
+            (TargetKind::External(external), _) => external.endpoint.clone(),
+            (_, Transport::Grpc) => "{{ listen.grpc }}".to_owned(),
+            (_, Transport::Http) => "{{ listen.http }}".to_owned(),
+        };
+        ReadyPlan {
+            sign: sign.unwrap_or(ReadySign::Tcp(default)),
+            within_ns: self.time(&format!("{path}.within"), within, 30 * SECOND, 10 * MS..=HOUR),
+        }
+    }
+
+    fn self_metrics(&mut self, path: &str, file: &SelfMetricsFile) -> SelfMetricsPlan {
+        let series = file.series.clone().unwrap_or_default();
+        for name in series.keys() {
+            if !is_name(name, "_-") {
+                let span = self.document.key_span(&format!("{path}.series.{name}"));
+                let finding = Finding::new(span, format!("`{name}` cannot be a name"))
+                    .help("lower-case letters, digits, hyphens and underscores");
+                self.findings.push(finding);
+            }
+        }
+        let lost = file.lost.clone().unwrap_or_default();
+        let known: Vec<&str> = series.keys().map(String::as_str).collect();
+        let paths = self.document.elements(&format!("{path}.lost"));
+        for (path, name) in paths.iter().zip(&lost) {
+            if !series.contains_key(name) {
+                let help = format!("a name of `series`; {}", did_you_mean(name, &known));
+                self.problem(path, format!("there is no series `{name}`"), help);
+            }
+        }
+        SelfMetricsPlan {
+            url: file.url.clone().unwrap_or_else(|| METRICS_URL.to_owned()),
+            every_ns: self.time(
+                &format!("{path}.every"),
+                file.every,
+                SECOND,
+                100 * MS..=HOUR,
+            ),
+            series,
+            lost,
+        }
+    }
+
+    /// What follows each: what it says, else the next one, else the sink.
+    fn followers(&mut self, files: &[(String, &TargetFile)], targets: &mut [TargetPlan]) {
+        let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+        let place = |name: &str| {
+            let index = names.iter().position(|known| known == name)?;
+            u8::try_from(index).ok().map(Place::Target)
+        };
+        for (index, ((path, file), target)) in files.iter().zip(targets.iter_mut()).enumerate() {
+            let ends_elsewhere = matches!(
+                &target.kind,
+                TargetKind::External(external) if external.returns_to.is_none()
+            );
+            let next = u8::try_from(index + 1).map(Place::Target).ok();
+            let next = next.filter(|_| index + 1 < names.len()).or(Some(Place::Sink));
+            let key = format!("{path}.to");
+            target.to = match file.to.as_deref() {
+                Some(_) if ends_elsewhere => {
+                    let help = "say where its exports come back to with `external.returns_to`";
+                    self.problem(&key, "nothing of it comes back to squall", help);
+                    None
+                }
+                Some(SINK) => Some(Place::Sink),
+                Some(name) => {
+                    let found = place(name);
+                    if found.is_none() {
+                        let mut known: Vec<&str> = names.iter().map(String::as_str).collect();
+                        known.push(SINK);
+                        let message = format!("there is no target `{name}`");
+                        self.problem(&key, message, did_you_mean(name, &known));
+                    }
+                    found.or(Some(Place::Sink))
+                }
+                None if ends_elsewhere => None,
+                None => next,
+            };
+        }
+        self.no_circles(files, targets);
+    }
+
+    fn no_circles(&mut self, files: &[(String, &TargetFile)], targets: &[TargetPlan]) {
+        for (index, (path, _)) in files.iter().enumerate().take(targets.len()) {
+            let mut seen = BTreeSet::from([index]);
+            let mut at = targets[index].to;
+            while let Some(Place::Target(next)) = at {
+                let next = usize::from(next);
+                if !seen.insert(next) {
+                    let message = format!("what `{}` exports never reaches the sink", targets[index].name);
+                    let key = match self.document.has(&format!("{path}.to")) {
+                        true => format!("{path}.to"),
+                        false => path.clone(),
+                    };
+                    self.problem(&key, message, "the targets form a circle: let one export to `sink`");
+                    return;
+                }
+                at = targets.get(next).and_then(|target| target.to);
+            }
+        }
+    }
+}
+
+const METRICS_URL: &str = "http://{{ metrics }}/metrics";
+
+/// squall's own forwarder as a program.
+fn relay(args: &[String]) -> ProcessTarget {
+    let connected = [
+        "relay",
+        "--grpc",
+        "{{ listen.grpc }}",
+        "--http",
+        "{{ listen.http }}",
+        "--status",
+        "{{ metrics }}",
+        "--export",
+        "{{ export.url }}",
+    ];
+    ProcessTarget {
+        command: "{{ squall }}".to_owned(),
+        args: connected
+            .into_iter()
+            .map(str::to_owned)
+            .chain(args.iter().cloned())
+            .collect(),
+        env: BTreeMap::new(),
+        secret_env: BTreeMap::new(),
+        files: BTreeMap::new(),
+        stop: StopPlan {
+            signal: 15,
+            grace_ns: 10 * SECOND,
+        },
+        log_limit_bytes: LOG_LIMIT,
+        disk_bytes: None,
+    }
+}
+
+/// What the relay says of itself.
+fn relay_metrics() -> SelfMetricsPlan {
+    SelfMetricsPlan {
+        url: METRICS_URL.to_owned(),
+        every_ns: SECOND,
+        series: ["accepted", "sent", "refused", "dropped"]
+            .map(|name| (name.to_owned(), format!("relay_{name}_items")))
+            .into_iter()
+            .chain([("queue".to_owned(), "relay_queue_size".to_owned())])
+            .collect(),
+        lost: vec!["dropped".to_owned()],
+    }
+}

@@ -1,0 +1,198 @@
+//! What a target's role is told: its ports chosen, its templates filled in, its files written.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::certificates::Certificates;
+use super::ports;
+use crate::plan::template::render;
+use crate::plan::{ReadySign, TargetKind, TargetPlan};
+use crate::role::control::{ProgramReady, Ready, TargetSetup};
+use crate::target::probe::Probe;
+
+/// In the run's folder.
+const TARGETS: &str = "targets";
+/// Between the target's deadline and the role's, so that the role is the one that tells.
+const ROLE_SLACK: Duration = Duration::from_secs(10);
+/// The ports that a target is given, by their names in templates.
+const PORTS: [&str; 4] = ["listen.grpc", "listen.http", "status", "metrics"];
+/// Ports in a network of its own, in which all are free.
+const PORTS_BEHIND_DOOR: [u16; 4] = [4317, 4318, 13133, 8888];
+
+/// Where a target stands.
+pub(super) struct Surroundings<'a> {
+    pub run_folder: &'a Path,
+    /// On which it listens.
+    pub address: IpAddr,
+    /// In a network of its own.
+    pub behind_door: bool,
+    /// `HOST:PORT` to which it exports; `None` where that is not squall's to say.
+    pub export: Option<String>,
+    /// Of the hop that ends at it, where that is encrypted.
+    pub front: Option<&'a Certificates>,
+    /// Of the hop that begins at it.
+    pub back: Option<&'a Certificates>,
+}
+
+/// How long its role may take to get ready.
+pub(super) fn deadline(target: &TargetPlan) -> Duration {
+    let container = matches!(target.kind, TargetKind::Container(_));
+    let fetch = match container {
+        true => super::CONTAINER_DEADLINE,
+        false => Duration::ZERO,
+    };
+    Duration::from_nanos(target.ready.within_ns) + ROLE_SLACK + fetch
+}
+
+/// What its role is told, and where it receives.
+pub(super) fn setup(
+    target: &TargetPlan,
+    around: &Surroundings<'_>,
+) -> Result<(TargetSetup, Ready), String> {
+    let prepared = Prepared::of(target, around).map_err(|error| error.to_string())?;
+    let fill = |text: &String| render(text, &prepared.values).map_err(|error| error.to_string());
+    let fill_all = |texts: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, String> {
+        let filled = texts.iter();
+        filled
+            .map(|(name, text)| Ok((name.clone(), fill(text)?)))
+            .collect()
+    };
+    let ready = match &target.ready.sign {
+        ReadySign::Tcp(text) => ProgramReady::Probe(Probe::Tcp(fill(text)?)),
+        ReadySign::Http(text) => ProgramReady::Probe(Probe::Http(fill(text)?)),
+        ReadySign::GrpcHealth(text) => ProgramReady::Probe(Probe::GrpcHealth(fill(text)?)),
+        ReadySign::Says(text) => ProgramReady::Says(text.clone()),
+    };
+    let TargetKind::Process(process) = &target.kind else {
+        return Err("not wired".to_owned());
+    };
+    for (name, text) in &process.files {
+        prepared
+            .write(name, &fill(text)?)
+            .map_err(|error| format!("{name} cannot be written: {error}"))?;
+    }
+    let secrets = process.secret_env.iter();
+    let secrets = secrets.map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+    let mut env = fill_all(&process.env)?;
+    env.extend(secrets);
+    let setup = TargetSetup {
+        command: fill(&process.command)?,
+        args: process.args.iter().map(fill).collect::<Result<_, _>>()?,
+        env,
+        folder: prepared.folder.clone(),
+        log: super::process::log_path(around.run_folder, &target.name),
+        log_limit_bytes: process.log_limit_bytes,
+        ready,
+        ready_deadline_ns: target.ready.within_ns,
+        stop_signal: process.stop.signal,
+        grace_ns: process.stop.grace_ns,
+        grpc: prepared.receives.grpc.clone(),
+        http: prepared.receives.http.clone(),
+    };
+    Ok((setup, prepared.receives))
+}
+
+/// A target's folders, and what its templates stand for.
+struct Prepared {
+    folder: std::path::PathBuf,
+    values: BTreeMap<String, String>,
+    receives: Ready,
+}
+
+impl Prepared {
+    fn of(target: &TargetPlan, around: &Surroundings<'_>) -> io::Result<Self> {
+        let folder = around.run_folder.join(TARGETS).join(&target.name);
+        let folder = std::path::absolute(folder)?;
+        let data = folder.join("data");
+        fs::create_dir_all(&data)?;
+        let mut prepared = Self {
+            values: BTreeMap::new(),
+            receives: Ready::default(),
+            folder,
+        };
+        let here = prepared.folder.clone();
+        prepared.set_path("folder", &here);
+        prepared.set_path("data", &data);
+        prepared.set_path("squall", &std::env::current_exe()?);
+        prepared.addresses(around)?;
+        if let Some(front) = around.front {
+            let (cert, key) = front.server();
+            prepared.pem("tls", "ca", front.authority())?;
+            prepared.pem("tls", "cert", cert)?;
+            prepared.pem("tls", "key", key)?;
+        }
+        if let Some(back) = around.back {
+            prepared.pem("export.tls", "ca", back.authority())?;
+            if let Some((cert, key)) = back.client() {
+                prepared.pem("export.tls", "cert", cert)?;
+                prepared.pem("export.tls", "key", key)?;
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        self.values.insert(name.to_owned(), value);
+    }
+
+    fn set_path(&mut self, name: &str, path: &Path) {
+        self.set(name, path.display().to_string());
+    }
+
+    fn addresses(&mut self, around: &Surroundings<'_>) -> io::Result<()> {
+        let ports = match around.behind_door {
+            true => PORTS_BEHIND_DOOR.to_vec(),
+            false => ports::choose(around.address, PORTS.len())?,
+        };
+        for (name, port) in PORTS.into_iter().zip(ports) {
+            self.set(name, format!("{}:{port}", around.address));
+            self.set(&format!("{name}.port"), port.to_string());
+        }
+        let value = |name: &str| self.values.get(name).cloned().unwrap_or_default();
+        self.receives = Ready {
+            grpc: value("listen.grpc"),
+            http: value("listen.http"),
+            ..Ready::default()
+        };
+        if let Some(export) = &around.export {
+            let (host, port) = export.rsplit_once(':').unwrap_or((export, ""));
+            // Certificates know this machine by its name as well, and some peers want one.
+            let (scheme, shown) = match around.back {
+                Some(_) if host == "127.0.0.1" => ("https", "localhost"),
+                Some(_) => ("https", host),
+                None => ("http", host),
+            };
+            self.set("export", format!("{shown}:{port}"));
+            self.set("export.host", shown.to_owned());
+            self.set("export.port", port.to_owned());
+            self.set("export.url", format!("{scheme}://{shown}:{port}"));
+        }
+        Ok(())
+    }
+
+    /// Writes a PEM text beside the target's files, and has `PREFIX.NAME` stand for it.
+    fn pem(&mut self, prefix: &str, name: &str, text: &str) -> io::Result<()> {
+        let file = format!("{}-{name}.pem", prefix.replace('.', "-"));
+        self.write(&file, text)?;
+        let path = self.folder.join(file);
+        self.set_path(&format!("{prefix}.{name}"), &path);
+        Ok(())
+    }
+
+    /// Writes a file of its working folder; only this user reads it, for it may hold a key.
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let path = self.folder.join(name);
+        if let Some(above) = path.parent() {
+            fs::create_dir_all(above)?;
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+    }
+}
