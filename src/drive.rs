@@ -6,9 +6,9 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
-use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped};
+use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped, TargetExit};
 use crate::plan::windows::segments_with;
-use crate::plan::{Plan, RoleName};
+use crate::plan::{Plan, RoleName, TargetKind};
 use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
@@ -19,6 +19,7 @@ pub mod live;
 mod quiescence;
 mod sampling;
 mod sums;
+mod targets;
 mod timeline;
 
 use collect::ReceivedByDeadline;
@@ -103,6 +104,8 @@ struct Run<'a> {
     packets: Option<PacketEvidence>,
     /// The last of them has.
     sink_done: bool,
+    /// Ends of targets' programs that nobody brought about.
+    target_exits: Vec<TargetExit>,
 }
 
 impl<'a> Run<'a> {
@@ -140,6 +143,7 @@ impl<'a> Run<'a> {
             sink: SinkEvidence::default(),
             packets: None,
             sink_done: false,
+            target_exits: Vec::new(),
             topology,
         }
     }
@@ -194,7 +198,9 @@ impl<'a> Run<'a> {
             Report::Client(sample) => {
                 self.live.series.client.push(self.before.client(sample));
             }
-            Report::Link(sample) => self.live.series.link.push(sample),
+            Report::Link(sample) | Report::LinkDone(sample) => {
+                self.live.series.link_mut(role.as_str()).push(sample);
+            }
             Report::Sink(sample) => self.live.series.sink.push(self.before.sink(sample)),
             Report::SinkCheckpoint(evidence) => {
                 self.sink.absorb(*evidence);
@@ -217,12 +223,14 @@ impl<'a> Run<'a> {
                 self.sink_done = true;
             }
             Report::Packets(packets) => self.packets = Some(*packets),
-            Report::LinkDone(sample) => self.live.series.link.push(sample),
             Report::Failed { why } | Report::Refused { why, .. } => {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }
             Report::Ready(_) => self.is_ready_again(role),
-            Report::ProgramStarted { .. } | Report::ProgramEnded { .. } => {}
+            Report::ProgramStarted { pid, at_ns } => self.program_started(role, pid, at_ns),
+            Report::ProgramEnded { exit, asked, at_ns } => {
+                self.program_ended(role, exit, asked, at_ns);
+            }
         }
     }
 
@@ -231,9 +239,11 @@ impl<'a> Run<'a> {
         match role {
             RoleName::Client => self.before.client_restarts(series.client.last()),
             RoleName::Sink => self.before.sink_restarts(series.sink.last()),
-            RoleName::Link => {}
+            RoleName::Link(_) | RoleName::Target(_) => {}
         }
-        self.topology.role_mut(role).free_ports();
+        if let Some(process) = self.topology.role_mut(role) {
+            process.free_ports();
+        }
         let now_ns = self.clock.now_ns();
         self.faults.is_ready(role, &mut self.topology, now_ns);
     }
@@ -319,9 +329,8 @@ impl<'a> Run<'a> {
 
     fn sample(&mut self) {
         let now_ns = self.clock.now_ns();
-        for role in RoleName::ALL {
-            let pid = self.topology.role_mut(role).pid;
-            self.sampling.follow(role, pid, &self.live);
+        for role in self.topology.roles() {
+            self.sampling.follow(role.role, role.pid, &self.live);
         }
         self.sampling.sample(now_ns, &mut self.live);
         self.faults.observe(&self.live);
@@ -333,10 +342,12 @@ impl<'a> Run<'a> {
     }
 
     fn watch_roles(&mut self) {
-        for role in RoleName::ALL {
+        for role in self.plan.roles() {
             let expected =
                 (role == RoleName::Client && self.client_killed) || self.faults.keeps_down(role);
-            let process = self.topology.role_mut(role);
+            let Some(process) = self.topology.role_mut(role) else {
+                continue;
+            };
             if expected || !process.has_ended() || self.live.dead.contains(&role) {
                 continue;
             }
@@ -367,7 +378,7 @@ impl<'a> Run<'a> {
             // Without its sink or link a load tells nothing; the client is stopped with the rest.
             return self.live.dead.iter().any(|role| *role != RoleName::Client);
         };
-        if self.client_done_ns.is_some() && self.quiescence.is_quiet() {
+        if self.client_done_ns.is_some() && self.quiescence.is_quiet() && !self.more_may_come() {
             self.quiescent_ns = Some(now_ns);
             return true;
         }
@@ -378,6 +389,11 @@ impl<'a> Run<'a> {
         // A stopped run's drain begins when it was stopped, which is when its load ended.
         let deadline_ns = load_ended_ns.saturating_add(drain_ns);
         if now_ns >= deadline_ns && self.by_deadline.is_none() {
+            if self.client_done_ns.is_some() && self.quiescence.is_quiet() {
+                // Whatever a target still holds, it does not send it.
+                self.quiescent_ns = Some(now_ns);
+                return true;
+            }
             self.by_deadline = Some(ReceivedByDeadline::read(
                 self.plan,
                 &self.topology.evidence,
@@ -418,11 +434,21 @@ impl<'a> Run<'a> {
         let _ = timeout(SETTLE_DEADLINE, settling).await;
     }
 
-    /// Client first, so that nothing is sent into a link that is gone; the sink's last word last.
+    /// Client first, then targets, so that nothing is sent into a link that is gone and what a target
+    /// still holds arrives; the sink's last word last.
     async fn end_roles(&mut self) -> Vec<(RoleName, String)> {
         let mut exits = Vec::new();
-        for role in [RoleName::Client, RoleName::Link, RoleName::Sink] {
-            let process = self.topology.role_mut(role);
+        let mut order: Vec<RoleName> = self.plan.roles().collect();
+        order.sort_by_key(|role| match role {
+            RoleName::Client => 0,
+            RoleName::Target(_) => 1,
+            RoleName::Link(_) => 2,
+            RoleName::Sink => 3,
+        });
+        for role in order {
+            let Some(process) = self.topology.role_mut(role) else {
+                continue;
+            };
             if !process.has_ended() {
                 // A role that no longer reads has ended, or is killed below.
                 let _ = process.send_line(&Command::Finish).await;
@@ -430,12 +456,16 @@ impl<'a> Run<'a> {
             if role == RoleName::Sink {
                 self.hear_until(|run| run.sink_done, FINISH_DEADLINE).await;
             }
-            let process = self.topology.role_mut(role);
-            let waited = timeout(FINISH_DEADLINE, process.wait()).await;
+            let deadline = FINISH_DEADLINE + self.grace(role);
+            let Some(process) = self.topology.role_mut(role) else {
+                continue;
+            };
+            let waited = timeout(deadline, process.wait()).await;
+            process.let_go();
             let exit = match waited {
                 Ok(exit) => exit,
                 Err(_) => {
-                    let exit = self.topology.role_mut(role).kill().await;
+                    let exit = process.kill().await;
                     self.incidents.push(format!(
                         "the {} did not end when it was told to",
                         role.as_str()
@@ -444,9 +474,22 @@ impl<'a> Run<'a> {
                 }
             };
             exits.push((role, exit));
-            self.topology.role_mut(role).let_go();
         }
         exits
+    }
+
+    /// How long a target's program may take to end.
+    fn grace(&self, role: RoleName) -> Duration {
+        let RoleName::Target(index) = role else {
+            return Duration::ZERO;
+        };
+        let kind = self.plan.targets.get(usize::from(index)).map(|t| &t.kind);
+        let stop = match kind {
+            Some(TargetKind::Process(process)) => Some(process.stop),
+            Some(TargetKind::Container(container)) => Some(container.stop),
+            Some(TargetKind::External(_)) | None => None,
+        };
+        stop.map_or(Duration::ZERO, |stop| Duration::from_nanos(stop.grace_ns))
     }
 
     /// Listens to the roles until `done`, for `limit` at most.

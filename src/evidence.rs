@@ -43,6 +43,9 @@ pub struct Evidence {
     /// Problems of the run itself, in words: a role that died, a clock that jumped.
     pub incidents: Vec<String>,
     pub stopped: Option<Stopped>,
+    /// Each end of a target's program that no fault was to bring about.
+    #[serde(default)]
+    pub target_exits: Vec<TargetExit>,
     /// Cores of the machine on which the run was made.
     pub cores: u32,
     /// What the client's SDK complained about, in its own words.
@@ -50,6 +53,18 @@ pub struct Evidence {
     /// Versions of what the roles stand on, by the name that a result's environment has for them.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+}
+
+/// A target's program that ended without having been told to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetExit {
+    /// The user's name for the target.
+    pub target: String,
+    /// `was killed by signal 11`.
+    pub exit: String,
+    pub at_ns: u64,
+    /// Whether a limit of a fault's on its memory explains it.
+    pub of_limit: bool,
 }
 
 /// When the run's parts really began and ended.
@@ -351,9 +366,36 @@ pub struct MachineSample {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Series {
     pub client: Vec<ClientSample>,
+    /// Of the client's first link.
     pub link: Vec<LinkSample>,
+    /// Of the others, by their roles' names: `link2` and so on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_links: BTreeMap<String, Vec<LinkSample>>,
     pub sink: Vec<SinkSample>,
     pub machine: Vec<MachineSample>,
+}
+
+impl Series {
+    /// The samples of the link of that role's name.
+    pub fn link_of(&self, role: &str) -> &[LinkSample] {
+        match role {
+            "link" => &self.link,
+            _ => self.other_links.get(role).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// The same, to add to.
+    pub fn link_mut(&mut self, role: &str) -> &mut Vec<LinkSample> {
+        match role {
+            "link" => &mut self.link,
+            _ => self.other_links.entry(role.to_owned()).or_default(),
+        }
+    }
+
+    /// The samples of every link.
+    pub fn links(&self) -> impl Iterator<Item = &[LinkSample]> {
+        std::iter::once(self.link.as_slice()).chain(self.other_links.values().map(Vec::as_slice))
+    }
 }
 
 /// The client's counters since its start, one slot per [`Signal::index`].

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::netns::Door;
 use crate::plan::{Plan, RoleName};
-use crate::role::control::{Ready, Report, Setup, StressSetup};
+use crate::role::control::{Command, Ready, Report, Setup, StressSetup};
 
 mod aide;
 mod certificates;
@@ -70,6 +70,13 @@ pub enum TopologyError {
     #[error("{0}")]
     #[diagnostic(help("see `client.tls` and `sink.tls` in the scenario"))]
     Tls(String),
+    #[error("the {target} {exit} before the load began")]
+    #[diagnostic(help("its output is beside {log}"))]
+    TargetEnded {
+        target: &'static str,
+        exit: String,
+        log: String,
+    },
     #[error("the target `{name}` cannot be started: {why}")]
     Target { name: String, why: String },
     #[error("{0}")]
@@ -144,6 +151,31 @@ impl Topology {
             .chain(std::iter::once(&mut self.sink))
     }
 
+    /// Every role.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleProcess> {
+        std::iter::once(&self.client)
+            .chain(&self.links)
+            .chain(&self.targets)
+            .chain(std::iter::once(&self.sink))
+    }
+
+    /// One role.
+    ///
+    /// # Errors
+    /// When the plan does not have it.
+    pub fn role(&mut self, role: RoleName) -> io::Result<&mut RoleProcess> {
+        self.role_mut(role)
+            .ok_or_else(|| io::Error::other(format!("this run has no {}", role.as_str())))
+    }
+
+    /// Says something to a role.
+    ///
+    /// # Errors
+    /// When it no longer listens.
+    pub async fn tell(&mut self, role: RoleName, command: &Command) -> io::Result<()> {
+        self.role(role)?.send_line(command).await
+    }
+
     /// One role; `None` for one that the plan does not have.
     pub fn role_mut(&mut self, role: RoleName) -> Option<&mut RoleProcess> {
         match role {
@@ -162,6 +194,8 @@ struct Stage<'a> {
     reports: mpsc::Receiver<Said>,
     /// How long a role may take to get ready.
     deadline: Duration,
+    /// The programs of the targets that are up.
+    programs: BTreeMap<RoleName, u32>,
 }
 
 impl<'a> Stage<'a> {
@@ -172,6 +206,7 @@ impl<'a> Stage<'a> {
             reports_in,
             reports,
             deadline: READY_DEADLINE,
+            programs: BTreeMap::new(),
         }
     }
 
@@ -220,6 +255,18 @@ impl<'a> Stage<'a> {
                         Some((from, Report::Refused { why, help })) if from == role => {
                             let help = (!help.is_empty()).then_some(help);
                             return Err(TopologyError::Refused { why, help });
+                        }
+                        Some((from, Report::ProgramStarted { pid, .. })) => {
+                            self.programs.insert(from, pid);
+                        }
+                        Some((from, Report::ProgramEnded { exit, .. })) => {
+                            return Err(TopologyError::TargetEnded {
+                                target: from.as_str(),
+                                exit,
+                                log: process::log_path(self.run_folder, from.as_str())
+                                    .display()
+                                    .to_string(),
+                            });
                         }
                         Some(_) => {}
                         None => return Err(not_ready("it closed its output".to_owned())),

@@ -2,7 +2,7 @@
 
 use crate::drive::live::Live;
 use crate::plan::windows::segment_at;
-use crate::plan::{Plan, RoleName};
+use crate::plan::Plan;
 use crate::report::live::{LiveRole, LiveSignal, LiveState};
 
 /// The phase of a run that was stopped, by a signal or by an abort condition.
@@ -46,11 +46,11 @@ pub fn of(live: &Live, plan: &Plan) -> LiveState {
             .last()
             .map(|sample| sample.delivery_p99_ns)
             .filter(|p99_ns| *p99_ns > 0),
-        roles: RoleName::ALL
-            .into_iter()
+        roles: plan
+            .roles()
             .filter_map(|role| {
                 Some(LiveRole {
-                    role: role.as_str().to_owned(),
+                    role: plan.name_of(role).to_owned(),
                     cpu: live.cpu_cores(role.as_str())?,
                     rss_bytes: live.rss_bytes(role.as_str())?,
                 })

@@ -4,17 +4,20 @@ use std::io;
 
 use rustix::process::Signal;
 
+use self::program::Downtime;
 use self::restart::Restart;
 use self::stress::Stress;
 use super::live::Live;
 use crate::clock::RunClock;
-use crate::evidence::{FaultEvidence, LinkSample, Series, SinkSample};
+use crate::evidence::FaultEvidence;
 use crate::limits::{self, Limit};
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
-use crate::role::control::{Command, StressSetup};
+use crate::role::control::{Command, ProgramCommand, StressSetup};
 use crate::topology::Topology;
 use crate::units;
 
+mod healing;
+mod program;
 mod restart;
 mod stress;
 
@@ -44,6 +47,8 @@ enum Work {
     #[default]
     None,
     Restart(Restart),
+    /// Of a target's program.
+    Downtime(Downtime),
     Limit(Box<dyn Limit>),
     Stress(Box<Stress>),
 }
@@ -69,7 +74,10 @@ impl FaultLog {
                     storm: fault.storm.clone(),
                     kind: fault.kind.name(),
                     backend: match fault.kind {
-                        FaultKind::Link { .. } => plan.link.via.as_str(),
+                        FaultKind::Link { link, .. } => {
+                            let link = plan.links.get(usize::from(link));
+                            link.map_or("", |link| link.via.as_str())
+                        }
                         FaultKind::Process { .. } => SIGNAL,
                         FaultKind::Stress { .. } => PROCESS,
                         FaultKind::Answer { .. } | FaultKind::Tls(_) => SINK,
@@ -127,15 +135,25 @@ impl FaultLog {
             let kind = entry.plan.kind.clone();
             let fault = entry.plan.number();
             let command = Command::StartFault { fault, kind };
-            return topology.role_mut(role).send_line(&command).await;
+            return topology.tell(role, &command).await;
         }
         let now_ns = clock.now_ns();
         entry.active = true;
         match entry.plan.kind {
             FaultKind::Process { role, fault } => match fault {
-                ProcessFault::Pause => topology.role_mut(role).signal(Signal::STOP)?,
+                ProcessFault::Pause => pause(topology, role).await?,
+                ProcessFault::Kill
+                | ProcessFault::Stop
+                | ProcessFault::Restart
+                | ProcessFault::CrashLoop { .. }
+                    if matches!(role, RoleName::Target(_)) =>
+                {
+                    entry.work = Work::Downtime(Downtime::of(&entry.plan, role, fault, now_ns));
+                }
+                // Wired below, where the disk is.
+                ProcessFault::Stop | ProcessFault::DiskFull => {}
                 ProcessFault::Kill => {
-                    let process = topology.role_mut(role);
+                    let process = topology.role(role)?;
                     let exit = process.kill().await;
                     entry.active = false;
                     entry.evidence.ended_ns = Some(clock.now_ns());
@@ -175,12 +193,18 @@ impl FaultLog {
 
     /// When something is to be done for a fault that is under way.
     pub fn next_at_ns(&self) -> Option<u64> {
-        self.restarts().filter_map(Restart::next_at_ns).min()
+        let restarts = self.restarts().filter_map(Restart::next_at_ns);
+        restarts
+            .chain(self.downtimes().filter_map(Downtime::next_at_ns))
+            .min()
     }
 
     /// Does everything that is due for the faults that are under way.
     pub async fn act(&mut self, topology: &mut Topology, clock: RunClock) -> io::Result<()> {
         for entry in &mut self.entries {
+            if let Work::Downtime(downtime) = &mut entry.work {
+                while downtime.act(clock.now_ns(), topology).await? {}
+            }
             let Work::Restart(restart) = &mut entry.work else {
                 continue;
             };
@@ -202,6 +226,37 @@ impl FaultLog {
             Work::Restart(restart) => Some(restart),
             _ => None,
         })
+    }
+
+    fn downtimes(&self) -> impl Iterator<Item = &Downtime> {
+        self.entries.iter().filter_map(|entry| match &entry.work {
+            Work::Downtime(downtime) => Some(downtime),
+            _ => None,
+        })
+    }
+
+    /// A target's program has ended: what was to make it, if anything was, may be over with that.
+    pub fn program_ended(&mut self, role: RoleName, pid: Option<u32>, exit: &str, at_ns: u64) {
+        for entry in &mut self.entries {
+            if let Work::Downtime(downtime) = &mut entry.work
+                && downtime.role == role
+                && downtime.program_ended(pid, exit, at_ns)
+            {
+                entry.program_is_up_for_good(at_ns);
+            }
+        }
+    }
+
+    /// A target's program is up again.
+    pub fn program_started(&mut self, role: RoleName, pid: u32, at_ns: u64) {
+        for entry in &mut self.entries {
+            if let Work::Downtime(downtime) = &mut entry.work
+                && downtime.role == role
+                && downtime.program_started(pid)
+            {
+                entry.program_is_up_for_good(at_ns);
+            }
+        }
     }
 
     /// Whether a fault keeps that role dead for the moment.
@@ -266,7 +321,7 @@ impl FaultLog {
             entry.ending = true;
             let fault = entry.plan.number();
             let command = Command::EndFault { fault };
-            let told = topology.role_mut(role).send_line(&command).await;
+            let told = topology.tell(role, &command).await;
             // A role that cannot be told has ended, and its faults with it: nobody is to wait for them.
             entry.active = told.is_ok();
             return told;
@@ -291,9 +346,18 @@ impl FaultLog {
                 entry.evidence.proof = stress.end().await?;
                 entry.evidence.healed = Some(true);
             }
+            Work::Downtime(mut downtime) => {
+                entry.ending = true;
+                let over = downtime.end();
+                entry.work = Work::Downtime(downtime);
+                if over {
+                    entry.program_is_up_for_good(clock.now_ns());
+                }
+                return self.act(topology, clock).await;
+            }
             Work::None => {
                 if let FaultKind::Process { role, .. } = entry.plan.kind {
-                    topology.role_mut(role).signal(Signal::CONT)?;
+                    resume(topology, role).await?;
                 }
             }
         }
@@ -338,7 +402,7 @@ impl FaultLog {
             match &mut entry.work {
                 Work::Limit(limit) => limit.observe(),
                 Work::Stress(stress) => stress.observe(),
-                Work::Restart(_) | Work::None => {}
+                Work::Restart(_) | Work::Downtime(_) | Work::None => {}
             }
             let FaultKind::Process {
                 role,
@@ -360,68 +424,6 @@ impl FaultLog {
         }
     }
 
-    /// A link has healed when bytes passed after the fault's end, the way in which it lay; a sink when
-    /// items were received. Where nothing was sent any more, or another fault was still to end,
-    /// there is nothing to tell.
-    pub fn judge_healing(&mut self, series: &Series) {
-        self.judge_restarts(series);
-        let ends_ns: Vec<Option<u64>> = self.entries.iter().map(|e| e.evidence.ended_ns).collect();
-        for entry in &mut self.entries {
-            let Some(end_ns) = entry.evidence.ended_ns else {
-                continue;
-            };
-            let passed = |bytes: fn(&LinkSample) -> u64| {
-                let before = series.link.iter().rfind(|s| s.at_ns <= end_ns);
-                let last = series.link.last();
-                last.map_or(0, bytes) > before.map_or(0, bytes)
-            };
-            let healed = match &entry.plan.kind {
-                FaultKind::Link { direction, .. } => {
-                    (!direction.covers_up() || passed(|s| s.up_bytes))
-                        && (!direction.covers_down() || passed(|s| s.down_bytes))
-                }
-                FaultKind::Dns(_) => passed(|s| s.up_bytes) && passed(|s| s.down_bytes),
-                FaultKind::Answer { .. } | FaultKind::Tls(_) => {
-                    let received = |s: &SinkSample| s.received.iter().sum::<u64>();
-                    let before = series.sink.iter().rfind(|s| s.at_ns <= end_ns);
-                    series.sink.last().map_or(0, received) > before.map_or(0, received)
-                }
-                FaultKind::Process { .. } | FaultKind::Stress { .. } => continue,
-            };
-            // A request that the first sample after the end knows may have been sent before it.
-            let first = series.client.iter().find(|s| s.at_ns > end_ns);
-            let last = series.client.last();
-            let sent = last.map_or(0, |s| s.requests) > first.map_or(u64::MAX, |s| s.requests);
-            let others = ends_ns.iter().flatten().any(|other| *other > end_ns);
-            if healed {
-                entry.evidence.healed = Some(true);
-            } else if sent && !others {
-                entry.evidence.healed = Some(false);
-            }
-        }
-    }
-
-    /// A process that was started again has healed when it worked again: the client sent, or the sink
-    /// was reached. Where nothing was sent any more there is nothing to tell.
-    fn judge_restarts(&mut self, series: &Series) {
-        for entry in &mut self.entries {
-            let (FaultKind::Process { role, fault }, Some(end_ns)) =
-                (&entry.plan.kind, entry.evidence.ended_ns)
-            else {
-                continue;
-            };
-            if !fault.restarts() {
-                continue;
-            }
-            let sent = grew(&series.client, end_ns, |s| (s.at_ns, s.requests));
-            let received = grew(&series.sink, end_ns, |s| (s.at_ns, s.requests));
-            entry.evidence.healed = match role {
-                RoleName::Sink => (received || sent).then_some(received),
-                RoleName::Client | RoleName::Link => sent.then_some(true),
-            };
-        }
-    }
-
     /// The evidence of every fault, in the plan's order.
     pub fn into_evidence(self) -> Vec<FaultEvidence> {
         self.entries
@@ -432,6 +434,15 @@ impl FaultLog {
 }
 
 impl Entry {
+    /// A target's program will not be struck again.
+    fn program_is_up_for_good(&mut self, now_ns: u64) {
+        if let Work::Downtime(downtime) = std::mem::take(&mut self.work) {
+            self.evidence.proof = downtime.proof();
+        }
+        self.active = false;
+        self.evidence.ended_ns = Some(now_ns);
+    }
+
     /// The process is up again for good.
     fn restarted(&mut self, topology: &mut Topology, now_ns: u64) {
         if let Work::Restart(restart) = std::mem::take(&mut self.work) {
@@ -442,17 +453,41 @@ impl Entry {
     }
 }
 
+/// Stops a role's process, or a target's program.
+async fn pause(topology: &mut Topology, role: RoleName) -> io::Result<()> {
+    match role {
+        RoleName::Target(_) => {
+            let command = Command::Program(ProgramCommand::Pause);
+            topology.tell(role, &command).await
+        }
+        _ => topology.role(role)?.signal(Signal::STOP),
+    }
+}
+
+/// Lets it go on.
+async fn resume(topology: &mut Topology, role: RoleName) -> io::Result<()> {
+    match role {
+        RoleName::Target(_) => {
+            let command = Command::Program(ProgramCommand::Resume);
+            topology.tell(role, &command).await
+        }
+        _ => topology.role(role)?.signal(Signal::CONT),
+    }
+}
+
 /// Puts a limit on a role. A control group is made known to the guard first.
 fn limit(
     fault: ProcessFault,
     topology: &mut Topology,
     role: RoleName,
 ) -> io::Result<Box<dyn Limit>> {
-    let process = topology.role_mut(role);
-    if process.has_ended() {
-        return Err(io::Error::other("its process has ended"));
-    }
-    let pid = process.pid;
+    let process = topology.role(role)?;
+    let pid = match role {
+        RoleName::Target(_) => process.program,
+        _ if process.has_ended() => None,
+        _ => Some(process.pid),
+    };
+    let pid = pid.ok_or_else(|| io::Error::other("its process has ended"))?;
     let mut announce = |folder: &std::path::Path| topology.guard()?.watch(folder);
     match fault {
         ProcessFault::CpuLimit { millicores } => limits::cpu(pid, millicores, &mut announce),
@@ -460,16 +495,6 @@ fn limit(
         ProcessFault::Descriptors { left } => limits::descriptors(pid, left),
         _ => Err(io::Error::other("it is not a limit")),
     }
-}
-
-/// Whether a counter rose after `end_ns`.
-fn grew<S>(samples: &[S], end_ns: u64, read: impl Fn(&S) -> (u64, u64)) -> bool {
-    let mut after = samples
-        .iter()
-        .map(read)
-        .filter(|(at_ns, _)| *at_ns > end_ns);
-    let first = after.next().map_or(u64::MAX, |(_, value)| value);
-    after.last().is_some_and(|(_, value)| value > first)
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Live {
             None => slots.iter().sum(),
         };
         if let Some((role, what)) = name.split_once('.')
-            && RoleName::ALL.iter().any(|known| known.as_str() == role)
+            && ["client", "link", "target", "sink"].contains(&role)
         {
             match what {
                 "cpu" => return self.cpu_cores(role),

@@ -18,17 +18,18 @@ impl Quiescence {
     /// Looks at the newest samples.
     pub fn observe(&mut self, now_ns: u64, series: &Series) {
         let received = series.sink.last().map_or(0, |s| s.requests + s.in_flight);
-        let carried = series.link.last().map_or(0, |s| s.up_bytes);
-        let under_way = series.link.last().is_some_and(|s| s.held_bytes > 0)
+        let links = || series.links().map(|samples| samples.last());
+        let carried = links().flatten().map(|s| s.up_bytes).sum();
+        let under_way = links().flatten().any(|s| s.held_bytes > 0)
             || series.sink.last().is_some_and(|s| s.in_flight > 0);
         let state = Some((received, carried));
         if under_way || self.last_state != state {
             self.moved_ns = now_ns;
         }
         self.last_state = state;
-        let link_ns = series.link.last().map_or(0, |s| s.at_ns);
+        let link_ns = links().map(|last| last.map_or(0, |s| s.at_ns)).min();
         let sink_ns = series.sink.last().map_or(0, |s| s.at_ns);
-        self.seen_ns = link_ns.min(sink_ns);
+        self.seen_ns = link_ns.unwrap_or(0).min(sink_ns);
     }
 
     /// Whether nothing has moved for two seconds. A link or sink that says nothing may be anything

@@ -28,15 +28,14 @@ struct Sampled {
 
 impl Sampling {
     pub fn of(topology: &Topology) -> Self {
-        let roles = [
-            (RoleName::Client.as_str(), topology.client.pid),
-            (RoleName::Link.as_str(), topology.link.pid),
-            (RoleName::Sink.as_str(), topology.sink.pid),
-            (CONTROLLER, std::process::id()),
-        ];
+        // A target's program is sampled by its own role, which knows what belongs to it.
+        let roles = topology
+            .roles()
+            .filter(|role| !matches!(role.role, RoleName::Target(_)))
+            .map(|role| (role.role.as_str(), role.pid))
+            .chain(std::iter::once((CONTROLLER, std::process::id())));
         Self {
             processes: roles
-                .into_iter()
                 .map(|(name, pid)| Sampled {
                     name,
                     pid,

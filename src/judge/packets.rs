@@ -10,7 +10,7 @@ use crate::units;
 
 /// The checks of a run over a link of packets; none for any other.
 pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
-    if facts.plan.link.packets.is_none() {
+    if facts.plan.links.iter().all(|link| link.packets.is_none()) {
         return Vec::new();
     }
     let Some(packets) = &facts.evidence.packets else {

@@ -52,14 +52,19 @@ pub fn plan() -> Plan {
             resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
         },
-        link: LinkPlan {
+        links: vec![LinkPlan {
+            name: "link".to_owned(),
+            from: Place::Client,
+            to: Place::Sink,
             via: LinkBackend::Proxy,
             buffer_bytes: 1 << 20,
             packets: None,
             toxiproxy: None,
-        },
+        }],
+        targets: Vec::new(),
         sink: SinkPlan {
             max_request_bytes: 1 << 20,
+            tls: TlsPlan::Off,
             plant: Vec::new(),
             oracle: None,
         },
@@ -110,6 +115,7 @@ pub fn link_fault(name: &str, start_s: u64, end_s: Option<u64>, fault: LinkFault
         start_ns: start_s * SECOND_NS,
         end_ns: end_s.map(|end_s| end_s * SECOND_NS),
         kind: FaultKind::Link {
+            link: 0,
             direction: Direction::Up,
             fault,
             toxicity: Toxicity::default(),

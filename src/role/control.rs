@@ -13,6 +13,7 @@ use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
+pub use crate::target::probe::Probe as ProgramProbe;
 pub use crate::target::supervised::Ready as ProgramReady;
 
 /// First line to a role: everything that it needs to get ready.

@@ -26,7 +26,7 @@ impl StressProcess {
     /// # Errors
     /// When it cannot be started.
     pub(super) async fn spawn(setup: StressSetup, run_folder: &Path) -> io::Result<Self> {
-        let mut command = role_command("stress", run_folder)?;
+        let mut command = role_command("stress", "stress", run_folder)?;
         let mut child = command.stdout(Stdio::null()).spawn()?;
         let ended = || io::Error::other("it has ended already");
         let pid = child.id().ok_or_else(ended)?;

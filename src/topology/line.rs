@@ -68,6 +68,10 @@ impl<'a> Line<'a> {
     }
 
     fn finished(self, client: RoleProcess, sink: RoleProcess) -> Topology {
+        let mut targets = self.targets;
+        for (index, target) in &mut targets {
+            target.program = self.stage.programs.get(&RoleName::Target(*index)).copied();
+        }
         let mut versions = BTreeMap::new();
         let mut links = Vec::new();
         for (_, (link, ready)) in self.links {
@@ -77,7 +81,7 @@ impl<'a> Line<'a> {
         Topology {
             client,
             links,
-            targets: self.targets.into_values().collect(),
+            targets: targets.into_values().collect(),
             sink,
             reports: self.stage.reports,
             evidence: self.evidence,

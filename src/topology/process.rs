@@ -50,6 +50,8 @@ pub struct RoleProcess {
     /// What it was set up with and what it answered, once it was ready.
     set_up: Option<(Setup, Ready)>,
     held_ports: Option<HeldPorts>,
+    /// Of a target: the program that it looks after, while that lives.
+    pub program: Option<u32>,
     /// How the processes before this one ended.
     past: Vec<String>,
 }
@@ -74,7 +76,7 @@ struct Born {
 
 impl Recipe {
     fn start(&self) -> io::Result<Born> {
-        let mut command = role_command(self.role.as_str(), &self.run_folder)?;
+        let mut command = role_command(self.role.kind(), self.role.as_str(), &self.run_folder)?;
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(door) = &self.door {
             door.enter_on_spawn(command.as_std_mut())?;
@@ -99,15 +101,15 @@ pub(super) fn log_path(run_folder: &Path, role: &str) -> PathBuf {
 
 /// This executable as a role: in a process group of its own, spoken to on its standard input, with
 /// its log in the run's folder and nothing in its environment that would bend its traffic.
-pub(super) fn role_command(role: &str, run_folder: &Path) -> io::Result<Command> {
+pub(super) fn role_command(kind: &str, name: &str, run_folder: &Path) -> io::Result<Command> {
     let mut log = OpenOptions::new();
     let log: File = log
         .create(true)
         .append(true)
-        .open(log_path(run_folder, role))?;
+        .open(log_path(run_folder, name))?;
     let mut command = Command::new(std::env::current_exe()?);
     command
-        .args(["role", role])
+        .args(["role", kind])
         .stdin(Stdio::piped())
         .stderr(log)
         // A Ctrl-C at the terminal is for the controller alone, which then ends the roles.
@@ -160,6 +162,7 @@ impl RoleProcess {
             recipe,
             set_up: None,
             held_ports: None,
+            program: None,
             past: Vec::new(),
         })
     }

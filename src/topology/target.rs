@@ -11,8 +11,7 @@ use super::certificates::Certificates;
 use super::ports;
 use crate::plan::template::render;
 use crate::plan::{ReadySign, TargetKind, TargetPlan};
-use crate::role::control::{ProgramReady, Ready, TargetSetup};
-use crate::target::probe::Probe;
+use crate::role::control::{ProgramProbe, ProgramReady, Ready, TargetSetup};
 
 /// In the run's folder.
 const TARGETS: &str = "targets";
@@ -62,9 +61,9 @@ pub(super) fn setup(
             .collect()
     };
     let ready = match &target.ready.sign {
-        ReadySign::Tcp(text) => ProgramReady::Probe(Probe::Tcp(fill(text)?)),
-        ReadySign::Http(text) => ProgramReady::Probe(Probe::Http(fill(text)?)),
-        ReadySign::GrpcHealth(text) => ProgramReady::Probe(Probe::GrpcHealth(fill(text)?)),
+        ReadySign::Tcp(text) => ProgramReady::Probe(ProgramProbe::Tcp(fill(text)?)),
+        ReadySign::Http(text) => ProgramReady::Probe(ProgramProbe::Http(fill(text)?)),
+        ReadySign::GrpcHealth(text) => ProgramReady::Probe(ProgramProbe::GrpcHealth(fill(text)?)),
         ReadySign::Says(text) => ProgramReady::Says(text.clone()),
     };
     let TargetKind::Process(process) = &target.kind else {
@@ -84,7 +83,7 @@ pub(super) fn setup(
         args: process.args.iter().map(fill).collect::<Result<_, _>>()?,
         env,
         folder: prepared.folder.clone(),
-        log: super::process::log_path(around.run_folder, &target.name),
+        log: super::process::log_path(around.run_folder, &format!("{}-output", target.name)),
         log_limit_bytes: process.log_limit_bytes,
         ready,
         ready_deadline_ns: target.ready.within_ns,

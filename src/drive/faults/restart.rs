@@ -93,7 +93,9 @@ impl Restart {
             return Ok(false);
         };
         let (_, next) = self.agenda.swap_remove(due);
-        let process = topology.role_mut(self.role);
+        let Some(process) = topology.role_mut(self.role) else {
+            return Ok(true);
+        };
         match (next, self.state) {
             (Move::Strike, State::Up | State::Starting) if self.role == RoleName::Sink => {
                 // One that is not ready yet obeys once it is: it may have counted something.
@@ -113,7 +115,9 @@ impl Restart {
     }
 
     async fn kill(&mut self, topology: &mut Topology, clock: RunClock) {
-        let process = topology.role_mut(self.role);
+        let Some(process) = topology.role_mut(self.role) else {
+            return;
+        };
         self.killed.push(process.pid);
         self.all_killed &= process.kill().await.contains("signal 9");
         process.hold_ports();
@@ -153,7 +157,7 @@ impl Restart {
 
     /// What proves it: who was killed, and who took the place.
     pub fn proof(&self, topology: &mut Topology) -> Option<String> {
-        let process = topology.role_mut(self.role);
+        let process = topology.role_mut(self.role)?;
         let alive = !process.has_ended();
         (alive && self.all_killed && !self.killed.is_empty()).then(|| {
             let killed: Vec<String> = self.killed.iter().map(u32::to_string).collect();
@@ -172,7 +176,7 @@ impl Restart {
 }
 
 /// When the process goes down, from the fault's start: each time so early that it is back by the end.
-fn strikes(length_ns: u64, every_ns: u64, down_ns: u64) -> impl Iterator<Item = u64> {
+pub(super) fn strikes(length_ns: u64, every_ns: u64, down_ns: u64) -> impl Iterator<Item = u64> {
     (0..)
         .map(move |index: u64| index.saturating_mul(every_ns))
         .take_while(move |at_ns| *at_ns == 0 || at_ns.saturating_add(down_ns) <= length_ns)
