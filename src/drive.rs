@@ -8,12 +8,13 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use crate::clock::RunClock;
 use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped, TargetExit};
 use crate::plan::windows::segments_with;
-use crate::plan::{Plan, RoleName, TargetKind};
+use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
 mod collect;
 mod continued;
+mod ending;
 mod faults;
 pub mod live;
 mod quiescence;
@@ -432,64 +433,6 @@ impl<'a> Run<'a> {
         };
         // A fault that does not end by then has no proof.
         let _ = timeout(SETTLE_DEADLINE, settling).await;
-    }
-
-    /// Client first, then targets, so that nothing is sent into a link that is gone and what a target
-    /// still holds arrives; the sink's last word last.
-    async fn end_roles(&mut self) -> Vec<(RoleName, String)> {
-        let mut exits = Vec::new();
-        let mut order: Vec<RoleName> = self.plan.roles().collect();
-        order.sort_by_key(|role| match role {
-            RoleName::Client => 0,
-            RoleName::Target(_) => 1,
-            RoleName::Link(_) => 2,
-            RoleName::Sink => 3,
-        });
-        for role in order {
-            let Some(process) = self.topology.role_mut(role) else {
-                continue;
-            };
-            if !process.has_ended() {
-                // A role that no longer reads has ended, or is killed below.
-                let _ = process.send_line(&Command::Finish).await;
-            }
-            if role == RoleName::Sink {
-                self.hear_until(|run| run.sink_done, FINISH_DEADLINE).await;
-            }
-            let deadline = FINISH_DEADLINE + self.grace(role);
-            let Some(process) = self.topology.role_mut(role) else {
-                continue;
-            };
-            let waited = timeout(deadline, process.wait()).await;
-            process.let_go();
-            let exit = match waited {
-                Ok(exit) => exit,
-                Err(_) => {
-                    let exit = process.kill().await;
-                    self.incidents.push(format!(
-                        "the {} did not end when it was told to",
-                        role.as_str()
-                    ));
-                    exit
-                }
-            };
-            exits.push((role, exit));
-        }
-        exits
-    }
-
-    /// How long a target's program may take to end.
-    fn grace(&self, role: RoleName) -> Duration {
-        let RoleName::Target(index) = role else {
-            return Duration::ZERO;
-        };
-        let kind = self.plan.targets.get(usize::from(index)).map(|t| &t.kind);
-        let stop = match kind {
-            Some(TargetKind::Process(process)) => Some(process.stop),
-            Some(TargetKind::Container(container)) => Some(container.stop),
-            Some(TargetKind::External(_)) | None => None,
-        };
-        stop.map_or(Duration::ZERO, |stop| Duration::from_nanos(stop.grace_ns))
     }
 
     /// Listens to the roles until `done`, for `limit` at most.

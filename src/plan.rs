@@ -85,9 +85,10 @@ impl Plan {
     pub fn name_of(&self, role: RoleName) -> &str {
         match role {
             RoleName::Link(index) => self.links.get(usize::from(index)).map(|l| l.name.as_str()),
-            RoleName::Target(index) => {
-                self.targets.get(usize::from(index)).map(|t| t.name.as_str())
-            }
+            RoleName::Target(index) => self
+                .targets
+                .get(usize::from(index))
+                .map(|t| t.name.as_str()),
             RoleName::Client | RoleName::Sink => None,
         }
         .unwrap_or(role.as_str())

@@ -37,6 +37,7 @@ impl Role {
     /// A role in front of `upstream`, and where it listens.
     fn ready(upstream: &TcpListener, seed: u64) -> (Self, String) {
         let setup = Setup::Link(LinkSetup {
+            listen: None,
             upstream: upstream.local_addr().unwrap().to_string(),
             seed,
             buffer_bytes: 1 << 20,
@@ -86,6 +87,7 @@ fn the_role_starts_and_ends_faults_samples_and_finishes() {
     role.tell(&Command::StartFault {
         fault: 3,
         kind: FaultKind::Link {
+            link: 0,
             direction: Direction::Up,
             fault: LinkFault::PartitionSilence,
             toxicity: Default::default(),
@@ -144,6 +146,7 @@ fn a_set_up_of_another_kind_is_refused() {
         assert!(role.reports.next().is_none());
     }
     let setup = Setup::Link(LinkSetup {
+        listen: None,
         upstream: "nowhere".to_owned(),
         seed: 1,
         buffer_bytes: 1,

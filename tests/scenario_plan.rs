@@ -45,8 +45,8 @@ fn defaults_are_explicit() {
         "10000"
     );
     assert_eq!(plan.client.tls, TlsPlan::Off);
-    assert_eq!(plan.link.buffer_bytes, 1 << 20);
-    assert_eq!(plan.link.packets, None);
+    assert_eq!(plan.links[0].buffer_bytes, 1 << 20);
+    assert_eq!(plan.links[0].packets, None);
     assert_eq!(plan.sink.max_request_bytes, 64 << 20);
     let traces = plan.load.traces.unwrap();
     assert_eq!(traces.arrivals.process, ArrivalProcess::Constant);
@@ -97,6 +97,7 @@ fn every_fault_kind_is_read() {
 ",
     );
     let link = |direction, fault| FaultKind::Link {
+        link: 0,
         direction,
         fault,
         toxicity: Toxicity::default(),
@@ -133,6 +134,7 @@ fn every_fault_kind_is_read() {
                 })
             ),
             FaultKind::Link {
+                link: 0,
                 direction: Direction::Both,
                 fault: LinkFault::Timeout {
                     timeout_ns: 3_000_000_000
@@ -143,6 +145,7 @@ fn every_fault_kind_is_read() {
                 },
             },
             FaultKind::Link {
+                link: 0,
                 direction: Direction::Both,
                 fault: LinkFault::ResetPeer { timeout_ns: 0 },
                 toxicity: Toxicity {
@@ -208,13 +211,13 @@ faults:
   - { name: cut, at: 1s, for: 1s, direction: down, partition: silence }
 ",
     );
-    assert_eq!(plan.link.via, LinkBackend::Netns);
+    assert_eq!(plan.links[0].via, LinkBackend::Netns);
     assert_eq!(
-        plan.link.buffer_bytes,
+        plan.links[0].buffer_bytes,
         64 << 20,
         "a packet link's own default"
     );
-    let packets = plan.link.packets.clone().unwrap();
+    let packets = plan.links[0].packets.clone().unwrap();
     assert_eq!(
         (packets.mtu_bytes, packets.congestion.as_deref()),
         (1400, Some("reno"))
@@ -295,7 +298,7 @@ fn faults_of_processes_are_read() {
             process(RoleName::Client, looped),
             process(RoleName::Sink, ProcessFault::CpuLimit { millicores: 250 }),
             process(
-                RoleName::Link,
+                RoleName::Link(0),
                 ProcessFault::MemoryLimit { bytes: 64 << 20 }
             ),
             process(RoleName::Sink, ProcessFault::Descriptors { left: 0 }),

@@ -60,6 +60,7 @@ impl Run {
         };
         let setup = Setup::Sink(Box::new(SinkSetup {
             sink: SinkPlan {
+                tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 1 << 20,
                 plant: plant.into_iter().collect(),
                 oracle: Some(evidence.path().join("oracle").display().to_string()),

@@ -39,6 +39,7 @@ impl Way {
         let mut role = Role::start(
             "link",
             &Setup::Link(LinkSetup {
+                listen: None,
                 upstream: upstream.local_addr().unwrap().to_string(),
                 seed: 1,
                 buffer_bytes: 1 << 20,
@@ -84,6 +85,7 @@ impl Way {
 
     fn begin(&mut self, fault: LinkFault, direction: Direction) {
         let kind = FaultKind::Link {
+            link: 0,
             direction,
             fault,
             toxicity: Toxicity::default(),
@@ -227,6 +229,7 @@ fn two_faults_of_one_toxic_have_names_of_their_own() {
     };
     way.begin(narrow, Direction::Up);
     let kind = FaultKind::Link {
+        link: 0,
         direction: Direction::Up,
         fault: LinkFault::PartitionSilence,
         toxicity: Toxicity::default(),

@@ -15,9 +15,9 @@ fn it_is_planned_only_with_the_feature() {
     let planned = load(&path, &[]);
     if cfg!(feature = "toxiproxy") {
         let plan = planned.unwrap_or_else(|problems| panic!("{problems:?}"));
-        assert_eq!(plan.link.via, LinkBackend::Toxiproxy);
+        assert_eq!(plan.links[0].via, LinkBackend::Toxiproxy);
         let command = ToxiproxyServer::Command("toxiproxy-server".to_owned());
-        assert_eq!(plan.link.toxiproxy, Some(command));
+        assert_eq!(plan.links[0].toxiproxy, Some(command));
         return;
     }
     let problems = planned.unwrap_err();

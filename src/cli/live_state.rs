@@ -1,8 +1,8 @@
 //! What the conductor knows of a run, as the live view shows it.
 
 use crate::drive::live::Live;
-use crate::plan::windows::segment_at;
 use crate::plan::Plan;
+use crate::plan::windows::segment_at;
 use crate::report::live::{LiveRole, LiveSignal, LiveState};
 
 /// The phase of a run that was stopped, by a signal or by an abort condition.

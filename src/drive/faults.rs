@@ -2,21 +2,21 @@
 
 use std::io;
 
-use rustix::process::Signal;
-
+use self::process::{limit, pause, resume};
 use self::program::Downtime;
 use self::restart::Restart;
 use self::stress::Stress;
 use super::live::Live;
 use crate::clock::RunClock;
 use crate::evidence::FaultEvidence;
-use crate::limits::{self, Limit};
+use crate::limits::Limit;
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
-use crate::role::control::{Command, ProgramCommand, StressSetup};
+use crate::role::control::{Command, StressSetup};
 use crate::topology::Topology;
 use crate::units;
 
 mod healing;
+mod process;
 mod program;
 mod restart;
 mod stress;
@@ -450,50 +450,6 @@ impl Entry {
         }
         self.active = false;
         self.evidence.ended_ns = Some(now_ns);
-    }
-}
-
-/// Stops a role's process, or a target's program.
-async fn pause(topology: &mut Topology, role: RoleName) -> io::Result<()> {
-    match role {
-        RoleName::Target(_) => {
-            let command = Command::Program(ProgramCommand::Pause);
-            topology.tell(role, &command).await
-        }
-        _ => topology.role(role)?.signal(Signal::STOP),
-    }
-}
-
-/// Lets it go on.
-async fn resume(topology: &mut Topology, role: RoleName) -> io::Result<()> {
-    match role {
-        RoleName::Target(_) => {
-            let command = Command::Program(ProgramCommand::Resume);
-            topology.tell(role, &command).await
-        }
-        _ => topology.role(role)?.signal(Signal::CONT),
-    }
-}
-
-/// Puts a limit on a role. A control group is made known to the guard first.
-fn limit(
-    fault: ProcessFault,
-    topology: &mut Topology,
-    role: RoleName,
-) -> io::Result<Box<dyn Limit>> {
-    let process = topology.role(role)?;
-    let pid = match role {
-        RoleName::Target(_) => process.program,
-        _ if process.has_ended() => None,
-        _ => Some(process.pid),
-    };
-    let pid = pid.ok_or_else(|| io::Error::other("its process has ended"))?;
-    let mut announce = |folder: &std::path::Path| topology.guard()?.watch(folder);
-    match fault {
-        ProcessFault::CpuLimit { millicores } => limits::cpu(pid, millicores, &mut announce),
-        ProcessFault::MemoryLimit { bytes } => limits::memory(pid, bytes, &mut announce),
-        ProcessFault::Descriptors { left } => limits::descriptors(pid, left),
-        _ => Err(io::Error::other("it is not a limit")),
     }
 }
 

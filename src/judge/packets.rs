@@ -135,8 +135,8 @@ mod tests {
 
     fn over_packets() -> Plan {
         let mut plan = plan();
-        plan.link.via = LinkBackend::Netns;
-        plan.link.packets = Some(PacketLinkPlan {
+        plan.links[0].via = LinkBackend::Netns;
+        plan.links[0].packets = Some(PacketLinkPlan {
             mtu_bytes: 1500,
             congestion: Some("cubic".to_owned()),
         });

@@ -162,11 +162,23 @@ pub const TEMPLATE_NAMES: &[(&str, &str)] = &[
     ("export.host", "its host"),
     ("export.port", "its port"),
     ("export.url", "the same as a URL, http or https"),
-    ("export.tls.ca", "file of the authority that signed the next hop's certificate"),
-    ("export.tls.cert", "file of its own certificate towards the next hop, for mutual TLS"),
+    (
+        "export.tls.ca",
+        "file of the authority that signed the next hop's certificate",
+    ),
+    (
+        "export.tls.cert",
+        "file of its own certificate towards the next hop, for mutual TLS",
+    ),
     ("export.tls.key", "file of that certificate's key"),
-    ("tls.ca", "file of the authority that signed its clients' certificates"),
-    ("tls.cert", "file of the certificate that it shows to its clients"),
+    (
+        "tls.ca",
+        "file of the authority that signed its clients' certificates",
+    ),
+    (
+        "tls.cert",
+        "file of the certificate that it shows to its clients",
+    ),
     ("tls.key", "file of that certificate's key"),
     ("folder", "its working folder, in which its files are"),
     ("data", "a folder that lives through restarts"),

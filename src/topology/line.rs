@@ -117,8 +117,8 @@ impl<'a> Line<'a> {
         let first = plan.first_link().map_or(Place::Sink, |link| link.to);
         self.front = Certificates::of(&plan.client.tls, self.address(first), &none)
             .map_err(TopologyError::Tls)?;
-        self.back = Certificates::of(&plan.sink.tls, sink_address, &faults)
-            .map_err(TopologyError::Tls)?;
+        self.back =
+            Certificates::of(&plan.sink.tls, sink_address, &faults).map_err(TopologyError::Tls)?;
         Ok(())
     }
 
@@ -276,7 +276,10 @@ impl<'a> Line<'a> {
             false => self.front.as_ref(),
         };
         // Empty where no names are looked up.
-        let name_server = self.links.get(&0).and_then(|(_, ready)| ready.dns.parse().ok());
+        let name_server = self
+            .links
+            .get(&0)
+            .and_then(|(_, ready)| ready.dns.parse().ok());
         let setup = Setup::Client(Box::new(ClientSetup {
             seed: plan.seed,
             duration_ns: plan.run.duration_ns,

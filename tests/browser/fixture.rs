@@ -607,13 +607,18 @@ fn plan() -> Plan {
             resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
         },
-        link: LinkPlan {
+        links: vec![LinkPlan {
+            name: "link".to_owned(),
+            from: Place::Client,
+            to: Place::Sink,
             via: LinkBackend::Proxy,
             buffer_bytes: 262_144,
             packets: None,
             toxiproxy: None,
-        },
+        }],
+        targets: Vec::new(),
         sink: SinkPlan {
+            tls: TlsPlan::Off,
             max_request_bytes: 64 << 20,
             plant: Vec::new(),
             oracle: None,
@@ -626,6 +631,7 @@ fn plan() -> Plan {
             start_ns: 8 * SECOND,
             end_ns: Some(12 * SECOND),
             kind: FaultKind::Link {
+                link: 0,
                 direction: Direction::Both,
                 fault: LinkFault::PartitionReset,
                 toxicity: Default::default(),

@@ -41,6 +41,7 @@ impl Run {
         Words::create(&path(names::extra_copies(signal, producer)), 2).unwrap();
         let setup = Setup::Sink(Box::new(SinkSetup {
             sink: SinkPlan {
+                tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 64 << 20,
                 plant: Vec::new(),
                 oracle: Some(evidence.path().join("oracle").display().to_string()),

@@ -59,7 +59,11 @@ impl Downtime {
             ProcessFault::Kill => (0, None),
             _ => (0, length_ns),
         };
-        let strikes = strikes(length_ns.unwrap_or(u64::MAX), every_ns, down_ns.unwrap_or(0));
+        let strikes = strikes(
+            length_ns.unwrap_or(u64::MAX),
+            every_ns,
+            down_ns.unwrap_or(0),
+        );
         Self {
             role,
             how,

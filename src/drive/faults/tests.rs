@@ -1,7 +1,7 @@
 //! What proves a fault, and what shows that it healed.
 
 use super::*;
-use crate::evidence::{ClientSample, LinkSample, ProcessSample};
+use crate::evidence::{ClientSample, LinkSample, ProcessSample, Series};
 use crate::plan::Direction;
 use crate::plan::fixture::{SECOND_NS, client_fault, cut, plan};
 

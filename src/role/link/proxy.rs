@@ -32,9 +32,9 @@ impl Proxy {
     /// Opens it before `setup.upstream`.
     pub async fn up(setup: &LinkSetup) -> Result<Self, RoleError> {
         let listen = setup.listen.as_deref().unwrap_or(ANY_PORT);
-        let listener = TcpListener::bind(listen).await.map_err(|error| {
-            RoleError::Failed(format!("it cannot listen on {listen}: {error}"))
-        })?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| RoleError::Failed(format!("it cannot listen on {listen}: {error}")))?;
         let buffer_bytes = usize::try_from(setup.buffer_bytes).unwrap_or(usize::MAX);
         let weather = Weather::new(setup.seed);
         Ok(Self {

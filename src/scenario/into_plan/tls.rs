@@ -28,9 +28,8 @@ impl Planner<'_> {
     }
 
     fn given(&mut self, path: &str, file: &GivenTls) -> TlsPlan {
-        let mut pem = |name: &str, value: Option<&String>| {
-            self.pem(&format!("{path}.given.{name}"), value)
-        };
+        let mut pem =
+            |name: &str, value: Option<&String>| self.pem(&format!("{path}.given.{name}"), value);
         TlsPlan::Given {
             ca: pem("ca", file.ca.as_ref()),
             cert: pem("cert", file.cert.as_ref()),

@@ -7,6 +7,7 @@ use crate::plan::{PlantKind, PlantPlan};
 fn accounting(folder: &Path, plant: Option<PlantKind>) -> Accounting {
     let plan = SinkPlan {
         max_request_bytes: 1 << 20,
+        tls: crate::plan::TlsPlan::Off,
         plant: plant
             .map(|kind| PlantPlan {
                 signal: Signal::Metrics,
@@ -115,6 +116,7 @@ fn evidence_that_is_missing_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let plan = SinkPlan {
         max_request_bytes: 1,
+        tls: crate::plan::TlsPlan::Off,
         plant: Vec::new(),
         oracle: None,
     };

@@ -54,7 +54,10 @@ impl Planner<'_> {
         if plan.client.resolve == Resolve::Address {
             return;
         }
-        if plan.first_link().is_some_and(|link| link.via != LinkBackend::Proxy) {
+        if plan
+            .first_link()
+            .is_some_and(|link| link.via != LinkBackend::Proxy)
+        {
             self.problem(&place, "there are no names on this link", ONLY_PROXY);
         }
         if matches!(plan.client.tls, TlsPlan::Given { .. }) {

@@ -36,7 +36,9 @@ impl Planner<'_> {
         let Some(name) = &file.link else {
             return first;
         };
-        let found = (0_u8..).zip(&plan.links).find(|(_, link)| link.name == *name);
+        let found = (0_u8..)
+            .zip(&plan.links)
+            .find(|(_, link)| link.name == *name);
         if found.is_none() {
             let key = format!("{path}.link");
             let known: Vec<&str> = plan.links.iter().map(|link| link.name.as_str()).collect();

@@ -201,10 +201,12 @@ impl Planner<'_> {
             (
                 ProcessFault::DiskFull,
                 _,
-                Some(TargetKind::Process(ProcessTarget {
-                    disk_bytes: None, ..
-                })
-                | TargetKind::Container(_)),
+                Some(
+                    TargetKind::Process(ProcessTarget {
+                        disk_bytes: None, ..
+                    })
+                    | TargetKind::Container(_),
+                ),
             ) => (
                 "the target has no disk of its own".to_owned(),
                 "give it one: `process: { disk: 16MiB }`; it is what `{{ data }}` is on",

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::super::super::file::TargetFile;
 use super::super::super::problem::{Finding, did_you_mean};
 use super::super::Planner;
-use crate::plan::{ClientPlan, Place, ReadySign, TEMPLATE_NAMES, TargetKind, TargetPlan, TlsPlan};
 use crate::plan::template::{TemplateError, names};
+use crate::plan::{ClientPlan, Place, ReadySign, TEMPLATE_NAMES, TargetKind, TargetPlan, TlsPlan};
 
 impl Planner<'_> {
     /// Looks through every text of the targets that is a template.
@@ -32,7 +32,9 @@ impl Planner<'_> {
             }
             Err(error) => (error.to_string(), String::new()),
             Ok(used) => {
-                let wrong = used.into_iter().find(|(name, _)| !known.contains(&name.as_str()));
+                let wrong = used
+                    .into_iter()
+                    .find(|(name, _)| !known.contains(&name.as_str()));
                 let Some((name, _)) = wrong else { return };
                 match all.contains(&name.as_str()) {
                     true => (

@@ -1,0 +1,214 @@
+//! What a target is: a program, a container, or something that is there already.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::super::super::file::{
+    ExternalFile, LongContainerFile, ProcessFile, SignalFile, StopFile, TemplateFile,
+};
+use super::super::super::header::HeaderValue;
+use super::super::super::problem::Finding;
+use super::super::super::units::Bytes;
+use super::super::{HOUR, Planner, SECOND};
+use super::LOG_LIMIT;
+use crate::plan::secret::Secret;
+use crate::plan::{ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, StopPlan};
+
+impl Planner<'_> {
+    pub(super) fn process(&mut self, path: &str, file: &ProcessFile) -> Option<ProcessTarget> {
+        let command = file.command.clone()?;
+        // A path that is one starts at the scenario; a bare name is looked up where programs are.
+        let command = match command.contains('/') && !command.contains("{{") {
+            true => {
+                let found = self.beside(&command);
+                if !found.is_file() {
+                    let message = format!("there is no file {}", found.display());
+                    let help = "the path starts at the scenario's folder; a bare name is looked up in PATH";
+                    self.problem(&format!("{path}.command"), message, help);
+                }
+                std::path::absolute(&found)
+                    .unwrap_or(found)
+                    .display()
+                    .to_string()
+            }
+            false => command,
+        };
+        let (env, secret_env) = self.environment(&format!("{path}.env"), file.env.as_ref());
+        let disk_bytes = file
+            .disk
+            .map(|bytes| self.bytes(&format!("{path}.disk"), bytes.0, 64 << 10, 1 << 30));
+        Some(ProcessTarget {
+            command,
+            args: file.args.clone().unwrap_or_default(),
+            env,
+            secret_env,
+            files: self.template_files(&format!("{path}.files"), file.files.as_ref(), false),
+            stop: self.stop(&format!("{path}.stop"), file.stop),
+            log_limit_bytes: self.log_limit(path, file.log_limit),
+            disk_bytes,
+        })
+    }
+
+    pub(super) fn container(
+        &mut self,
+        path: &str,
+        file: &LongContainerFile,
+    ) -> Option<ContainerTarget> {
+        let image = match (&file.image, &file.build) {
+            (Some(_), Some(_)) => {
+                let span = self.document.key_span(&format!("{path}.build"));
+                let finding = Finding::new(span, "`image` and `build` cannot stand together")
+                    .help("exactly one of them");
+                self.findings.push(finding);
+                return None;
+            }
+            (Some(image), None) => ImagePlan::Name(image.clone()),
+            (None, Some(build)) => {
+                let folder = self.beside(build);
+                if !folder.join("Dockerfile").is_file() {
+                    let message = format!("there is no Dockerfile in {}", folder.display());
+                    let help =
+                        "the folder of a Dockerfile; the path starts at the scenario's folder";
+                    self.problem(&format!("{path}.build"), message, help);
+                }
+                ImagePlan::Build(folder.display().to_string())
+            }
+            (None, None) => return None,
+        };
+        let (env, secret_env) = self.environment(&format!("{path}.env"), file.env.as_ref());
+        let cpus = file.cpus.map(|cpus| {
+            let cpus = self.count(&format!("{path}.cpus"), Some(cpus), 1.0, 0.01..=1024.0);
+            (cpus * 1000.0).round() as u32
+        });
+        Some(ContainerTarget {
+            image,
+            args: file.args.clone().unwrap_or_default(),
+            env,
+            secret_env,
+            files: self.template_files(&format!("{path}.files"), file.files.as_ref(), true),
+            stop: self.stop(&format!("{path}.stop"), file.stop),
+            log_limit_bytes: self.log_limit(path, file.log_limit),
+            cpu_millicores: cpus,
+            memory_bytes: file
+                .memory
+                .map(|bytes| self.bytes(&format!("{path}.memory"), bytes.0, 6 << 20, 1 << 40)),
+        })
+    }
+
+    pub(super) fn external(&mut self, path: &str, file: &ExternalFile) -> Option<ExternalTarget> {
+        let endpoint = file.endpoint.clone()?;
+        let help = "an address with its port, such as `collector.example:4317`";
+        let well_formed = |address: &str| {
+            let port = address
+                .rsplit_once(':')
+                .map(|(host, port)| (host, port.parse::<u16>()));
+            matches!(port, Some((host, Ok(port))) if !host.is_empty() && port > 0)
+        };
+        if !well_formed(&endpoint) {
+            let message = format!("`{endpoint}` is not an address");
+            self.problem(&format!("{path}.endpoint"), message, help);
+        }
+        if let Some(address) = &file.returns_to
+            && address.parse::<std::net::SocketAddr>().is_err()
+        {
+            let message = format!("`{address}` is not an address of this machine");
+            let help = "an IP address with a port, such as `127.0.0.1:14317` or `0.0.0.0:14317`";
+            self.problem(&format!("{path}.returns_to"), message, help);
+        }
+        Some(ExternalTarget {
+            endpoint,
+            returns_to: file.returns_to.clone(),
+        })
+    }
+
+    fn environment(
+        &mut self,
+        path: &str,
+        given: Option<&BTreeMap<String, HeaderValue>>,
+    ) -> (BTreeMap<String, String>, BTreeMap<String, Secret>) {
+        let (mut plain, mut secret) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in given.into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let span = self.document.key_span(&path);
+                let finding = Finding::new(span, "this cannot be a variable's name")
+                    .help("a name without `=`");
+                self.findings.push(finding);
+            }
+            match value {
+                HeaderValue::Literal(text) => {
+                    plain.insert(name.clone(), text.reveal().to_owned());
+                }
+                HeaderValue::From(source) => {
+                    if let Some(value) = self.looked_up(&path, source) {
+                        secret.insert(name.clone(), value);
+                    }
+                }
+            }
+        }
+        (plain, secret)
+    }
+
+    fn template_files(
+        &mut self,
+        path: &str,
+        given: Option<&BTreeMap<String, TemplateFile>>,
+        absolute: bool,
+    ) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        for (name, file) in given.into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            let inside = Path::new(name);
+            let plain = |part: Component<'_>| {
+                matches!(part, Component::Normal(_)) || (absolute && part == Component::RootDir)
+            };
+            if inside.is_absolute() != absolute || !inside.components().all(plain) {
+                let help = match absolute {
+                    true => "the whole path in the container, such as `/etc/otelcol/config.yaml`",
+                    false => "a path within the working folder, such as `config.yaml`",
+                };
+                let span = self.document.key_span(&path);
+                let message = format!("`{name}` cannot be the path of a file there");
+                self.findings.push(Finding::new(span, message).help(help));
+            }
+            let text = match file {
+                TemplateFile::Text(text) => Some(text.clone()),
+                TemplateFile::From(file) => {
+                    let key = format!("{path}.from");
+                    let help = "a file; the path starts at the scenario's folder";
+                    let from = self.required(&key, file.from.as_ref(), help);
+                    from.and_then(|from| {
+                        let from = self.beside(from);
+                        let read = std::fs::read_to_string(&from);
+                        if let Err(error) = &read {
+                            let message = format!("{} cannot be read: {error}", from.display());
+                            self.problem(&key, message, help);
+                        }
+                        read.ok()
+                    })
+                }
+            };
+            files.insert(name.clone(), text.unwrap_or_default());
+        }
+        files
+    }
+
+    fn stop(&mut self, path: &str, file: Option<StopFile>) -> StopPlan {
+        let file = file.unwrap_or_default();
+        let signal = match file.signal.unwrap_or(SignalFile::Term) {
+            SignalFile::Term => 15,
+            SignalFile::Int => 2,
+            SignalFile::Quit => 3,
+            SignalFile::Hup => 1,
+        };
+        StopPlan {
+            signal,
+            grace_ns: self.time(&format!("{path}.grace"), file.grace, 10 * SECOND, 0..=HOUR),
+        }
+    }
+
+    fn log_limit(&mut self, path: &str, given: Option<Bytes>) -> u64 {
+        let bytes = given.map_or(LOG_LIMIT, |bytes| bytes.0);
+        self.bytes(&format!("{path}.log_limit"), bytes, 4096, 1 << 40)
+    }
+}
