@@ -43,6 +43,9 @@ pub struct Evidence {
     /// Problems of the run itself, in words: a role that died, a clock that jumped.
     pub incidents: Vec<String>,
     pub stopped: Option<Stopped>,
+    /// Nothing comes back to the sink: what becomes of what the last target took is not known.
+    #[serde(default)]
+    pub ends_elsewhere: bool,
     /// Each end of a target's program that no fault was to bring about.
     #[serde(default)]
     pub target_exits: Vec<TargetExit>,

@@ -22,6 +22,7 @@ mod recovery;
 mod resources;
 mod series;
 mod sums;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -195,6 +196,7 @@ fn notes(plan: &Plan, evidence: &Evidence, replay_of: Option<&str>) -> Vec<Strin
     if !plan.sink.plant.is_empty() {
         notes.push("the sink was told to misbehave (sink.plant)".to_owned());
     }
+    notes.extend(targets::note(plan));
     notes.extend(packets::note(evidence));
     notes
 }

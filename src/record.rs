@@ -131,6 +131,8 @@ pub struct CheckResult {
 pub enum CheckGroup {
     /// squall's checks on itself; they run first and always.
     Harness,
+    /// What the targets did of themselves.
+    Target,
     SteadyState,
     Expectation,
     Abort,

@@ -156,6 +156,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         roles,
         incidents,
         stopped: run.stopped,
+        ends_elsewhere: !run.plan.ends_at_sink(),
         target_exits: run.target_exits,
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         client_errors: live.client_errors,

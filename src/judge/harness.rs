@@ -30,6 +30,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
     checks.push(sink_saturation(facts));
     checks.push(controller_cpu(facts));
     checks.extend(packets::checks(facts));
+    checks.extend(super::targets::checks(facts));
     checks.extend(faults(facts));
     checks
 }
@@ -143,7 +144,7 @@ fn something_happened(facts: &Facts<'_>) -> Vec<CheckResult> {
                 "nothing was generated, so there is nothing to judge",
             )
         })
-        .chain(std::iter::once({
+        .chain(facts.plan.ends_at_sink().then(|| {
             let received: u64 = facts
                 .ledger
                 .signals()

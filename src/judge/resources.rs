@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::measure::{Measured, ratio, series_at, within};
 use crate::evidence::{LinkSample, MachineSample, ProcessSample};
+use crate::plan::RoleName;
 use crate::plan::expectation::Window;
 
 /// Measures `client.cpu`, `link.up.rate`, `machine.steal.max` and the like; `None` for other names.
@@ -14,7 +15,9 @@ pub(super) fn measure(facts: &Facts<'_>, name: &str, window: &Window) -> Option<
         "link" if matches!(what, "up.rate" | "down.rate" | "cpu.per_byte") => {
             link(facts, what, &intervals)
         }
-        "client" | "link" | "sink" | "controller" => role(facts, owner, what, &intervals),
+        "client" | "link" | "target" | "sink" | "controller" => {
+            role(facts, owner, what, &intervals)
+        }
         _ => None,
     }
 }
@@ -32,36 +35,37 @@ fn role(facts: &Facts<'_>, role: &str, what: &str, intervals: &[(u64, u64)]) -> 
     ) {
         return None;
     }
-    let Some(samples) = facts
-        .evidence
-        .roles
-        .iter()
-        .find(|evidence| evidence.role == role)
+    // There may be several links, and several targets.
+    let roles = facts.evidence.roles.iter();
+    let sampled: Vec<&[ProcessSample]> = roles
+        .filter(|evidence| RoleName::is_of_kind(&evidence.role, role))
         .map(|evidence| evidence.samples.as_slice())
-    else {
+        .filter(|samples| !samples.is_empty())
+        .collect();
+    if sampled.is_empty() {
         return Some(Err(format!("the {role} was not sampled")));
-    };
-    let inside = || {
-        samples
-            .iter()
-            .filter(|sample| within(intervals, sample.at_ns))
-    };
+    }
     let largest = |value: fn(&ProcessSample) -> u64| {
-        inside()
+        let inside = sampled.iter().copied().flatten();
+        let inside = inside.filter(|sample| within(intervals, sample.at_ns));
+        inside
             .map(value)
             .max()
             .map(|max| max as f64)
             .ok_or_else(no_samples)
     };
+    let sum_of = |measured: &dyn Fn(&[ProcessSample]) -> Measured| -> Measured {
+        sampled.iter().map(|samples| measured(samples)).sum()
+    };
     Some(match what {
-        "cpu" => rate(samples, intervals, cpu_ns).map(|ns_per_s| ns_per_s / 1e9),
+        "cpu" => sum_of(&|samples| rate(samples, intervals, cpu_ns)).map(|ns_per_s| ns_per_s / 1e9),
         "cpu.per_item" => {
-            let items = if role == "sink" {
-                "received"
-            } else {
-                "generated"
+            let items = match role {
+                "sink" | "target" => "received",
+                _ => "generated",
             };
-            let cpu_ns = samples.last().map_or(0, cpu_ns);
+            let last = sampled.iter().filter_map(|samples| samples.last());
+            let cpu_ns: u64 = last.map(cpu_ns).sum();
             facts
                 .ledger_count(items, None, &Window::Whole)
                 .and_then(|items| ratio(cpu_ns as f64 / 1e9, items, "there were no items"))
@@ -69,14 +73,18 @@ fn role(facts: &Facts<'_>, role: &str, what: &str, intervals: &[(u64, u64)]) -> 
         "rss.max" => largest(|sample| sample.rss_bytes),
         "threads.max" => largest(|sample| sample.threads),
         "fds.max" => largest(|sample| sample.fds),
-        "rss.mean" => {
-            let (sum, count) = inside().fold((0.0, 0.0), |(sum, count), sample| {
+        "rss.mean" => sum_of(&|samples| {
+            let inside = samples.iter();
+            let inside = inside.filter(|sample| within(intervals, sample.at_ns));
+            let (sum, count) = inside.fold((0.0, 0.0), |(sum, count), sample| {
                 (sum + sample.rss_bytes as f64, count + 1.0)
             });
             ratio(sum, count, "the window has no samples")
-        }
-        _ => rate(samples, intervals, |sample| {
-            sample.context_switches_voluntary + sample.context_switches_involuntary
+        }),
+        _ => sum_of(&|samples| {
+            rate(samples, intervals, |sample| {
+                sample.context_switches_voluntary + sample.context_switches_involuntary
+            })
         }),
     })
 }

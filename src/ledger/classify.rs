@@ -72,10 +72,7 @@ pub(super) fn classify(producer: &Producer, evidence: &Evidence) -> ProducerLedg
     };
     take(Class::Duplicated, producer.received_again.clone());
     take(Class::Delivered, received.clone());
-    take(
-        Class::Unresolved,
-        unresolved(producer, &batches, evidence.times.quiescent_ns.is_some()),
-    );
+    take(Class::Unresolved, unresolved(producer, &batches, evidence));
     take(Class::Refused, refused(&batches, &producer.received));
     take(Class::LostSilently, batches.acknowledged.clone());
     take(Class::GivenUp, batches.attempted.clone());
@@ -146,8 +143,8 @@ fn sequences(arrivals: Range<usize>, per_arrival: u64) -> Range<u64> {
 }
 
 /// What a killed client held (in its queue, or in flight), and what was acknowledged or in flight
-/// when the drain ended with receipts still arriving.
-fn unresolved(producer: &Producer, batches: &BatchSets, quiescent: bool) -> RoaringTreemap {
+/// when the drain ended with receipts still arriving, or went where nobody looks.
+fn unresolved(producer: &Producer, batches: &BatchSets, evidence: &Evidence) -> RoaringTreemap {
     let mut items = RoaringTreemap::new();
     let per_arrival = u64::from(producer.items_per_arrival.max(1));
     for life in producer.ended_lives() {
@@ -165,9 +162,12 @@ fn unresolved(producer: &Producer, batches: &BatchSets, quiescent: bool) -> Roar
                 .filter(|s| last_handed.is_none_or(|last| producer.entry_order(*s) > last)),
         );
     }
-    if !quiescent {
+    if evidence.times.quiescent_ns.is_none() {
         items |= &batches.acknowledged;
         items |= &batches.open;
+    }
+    if evidence.ends_elsewhere {
+        items |= &batches.acknowledged;
     }
     items
 }

@@ -303,6 +303,7 @@ fn figures(record: &Record, flows: &[Flow]) -> Vec<Figure> {
 fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
     [
         (CheckGroup::Harness, "Harness"),
+        (CheckGroup::Target, "Targets"),
         (CheckGroup::SteadyState, "Steady state"),
         (CheckGroup::Expectation, "Expectations"),
         (CheckGroup::Abort, "Abort conditions"),

@@ -102,7 +102,12 @@ impl Try<'_> {
 
 /// Every batch that was attempted.
 pub(super) fn exchanges<'a>(facts: &Facts<'a>) -> Vec<Exchange<'a>> {
-    let answers = Answers::of(&facts.evidence.answers);
+    // With a target between them the sink answers the target.
+    let answers = match facts.plan.targets.is_empty() {
+        true => facts.evidence.answers.as_slice(),
+        false => &[],
+    };
+    let answers = Answers::of(answers);
     facts
         .evidence
         .batches
