@@ -31,11 +31,14 @@ fn setup(folder: &Path, script: &str, ready: ProgramReady) -> TargetSetup {
             log_limit_bytes: 1 << 20,
             stop_signal: 15,
             grace_ns: SECOND_NS / 2,
+            secrets: Vec::new(),
+            disk: None,
         }),
         ready,
         ready_deadline_ns: SECOND_NS,
         grpc: "127.0.0.1:1".to_owned(),
         http: "127.0.0.1:2".to_owned(),
+        scrape: None,
     }
 }
 

@@ -68,6 +68,10 @@ impl Subject for External {
         out_of_reach("stop")
     }
 
+    async fn finish(&mut self) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
     async fn pause(&mut self) -> Result<(), Trouble> {
         out_of_reach("pause")
     }
