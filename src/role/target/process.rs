@@ -83,6 +83,10 @@ impl Sampler for Family {
 #[async_trait(?Send)]
 impl Subject for Process {
     async fn start(&mut self) -> Result<Option<u32>, Trouble> {
+        // One that runs is not started twice.
+        if self.running.is_some() {
+            return Ok(None);
+        }
         let failed = |error: StartError| Trouble::Failed(error.to_string());
         let (spawned, heard) = Supervised::spawn(&self.program).map_err(failed)?;
         let running = self.running.insert(spawned);
