@@ -560,7 +560,7 @@ fn with_disk(setup: &mut TargetSetup, bytes: u64) {
 fn a_full_disk_is_the_programs_alone_and_gone_with_it() {
     let script = "echo mine > data/first; id -u > who; echo ready; \
                   while :; do sleep 0.02; [ -e ask ] || continue; rm ask; \
-                  if echo more > data/more; then echo fits > told; else echo full > told; fi; done";
+                  if head -c 5000 /dev/zero >> data/more; then echo fits > told; else echo full > told; fi; done";
     let (folder, mut role, _) = running(script, |setup| with_disk(setup, 1 << 20));
     let fits = || {
         let path = |name: &str| folder.path().join(name);
@@ -614,6 +614,62 @@ fn a_full_disk_is_the_programs_alone_and_gone_with_it() {
     drop(role);
     gone(folder.path());
     std::fs::remove_dir(folder.path().join("data")).unwrap();
+}
+
+#[test]
+fn a_user_who_is_not_root_gets_a_disk_or_is_told_what_to_allow() {
+    use std::os::unix::process::CommandExt as _;
+    // Nobody's own temporary folder: others' may be closed to him.
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let nobody = 65534;
+    let folder = tempfile::tempdir().unwrap();
+    let squall = folder.path().join("squall");
+    std::fs::copy(env!("CARGO_BIN_EXE_squall"), &squall).unwrap();
+    let script = "df -k data | tail -1; id -u; grep NoNewPrivs /proc/self/status; echo x > data/x; \
+                  echo ready; exec sleep 60";
+    let mut setup = setup(folder.path(), script, says("ready"));
+    with_disk(&mut setup, 1 << 20);
+    for path in [folder.path().to_owned(), folder.path().join("data")] {
+        std::os::unix::fs::chown(path, Some(nobody), Some(nobody)).unwrap();
+    }
+    let line = serde_json::to_string(&Setup::Target(Box::new(setup))).unwrap();
+    let mut role = Process::new(&squall)
+        .args(["role", "target"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .uid(nobody)
+        .gid(nobody)
+        .spawn()
+        .unwrap();
+    let mut stdin = role.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, format!("{line}\n").as_bytes()).unwrap();
+    let mut first = String::new();
+    let mut output = std::io::BufReader::new(role.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut first).unwrap();
+    match serde_json::from_str(&first).unwrap() {
+        Report::Ready(_) => {
+            let said = std::fs::read_to_string(folder.path().join("target.log")).unwrap();
+            let mut lines = said.lines();
+            let disk = lines.next().unwrap();
+            assert!(
+                disk.starts_with("squall ") && disk.contains(" 1024 "),
+                "{said}"
+            );
+            assert_eq!(lines.next(), Some("65534"));
+        }
+        Report::Refused { why, help } => {
+            assert!(
+                why.starts_with("no small disk: ") && help.contains("CAP_SYS_ADMIN"),
+                "{why}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    drop(stdin);
+    role.wait().unwrap();
+    gone(folder.path());
 }
 
 #[test]
@@ -727,15 +783,21 @@ fn an_external_target_is_asked_and_scraped_and_not_touched() {
     );
     // It was started again.
     assert_eq!(scrape(), (vec![value("sent", 8.0)], 1, busy));
-    program(&mut role, ProgramCommand::Kill);
-    let why = role.wait_for(|report| match report {
-        Report::Failed { why } => Some(why),
-        _ => None,
-    });
-    assert!(
-        why.contains("an external target is not squall's to kill"),
-        "{why}"
-    );
+    for (command, what) in [
+        (ProgramCommand::Kill, "not squall's to kill"),
+        (ProgramCommand::Stop, "not squall's to stop"),
+        (ProgramCommand::Start, "not squall's to start"),
+        (ProgramCommand::Pause, "not squall's to pause"),
+        (ProgramCommand::Resume, "not squall's to resume"),
+        (ProgramCommand::FillDisk, "no small disk"),
+    ] {
+        program(&mut role, command);
+        let why = role.wait_for(|report| match report {
+            Report::Failed { why } => Some(why),
+            _ => None,
+        });
+        assert!(why.contains(what), "{why}");
+    }
     role.command(&Command::Finish);
     assert!(role.ended());
 

@@ -50,6 +50,16 @@ pub struct Program {
     pub ready_deadline: Duration,
 }
 
+impl Program {
+    /// Words about it, without its secrets.
+    pub fn without_secrets(&self, words: &str) -> String {
+        let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
+        secrets.fold(words.to_owned(), |words, secret| {
+            words.replace(secret, REDACTED)
+        })
+    }
+}
+
 /// What shows that it is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -155,13 +165,7 @@ impl Supervised {
         if let StartError::Ended { last_words, .. } | StartError::NotReady { last_words, .. } =
             &mut failure
         {
-            *last_words = program
-                .secrets
-                .iter()
-                .filter(|secret| !secret.is_empty())
-                .fold(output::last_words(&program.log), |words, secret| {
-                    words.replace(secret, REDACTED)
-                });
+            *last_words = output::last_words(&program.log);
         }
         Err(failure)
     }

@@ -53,6 +53,18 @@ impl Process {
         })
     }
 
+    async fn start_once(&mut self) -> Result<u32, StartError> {
+        let (spawned, heard) = Supervised::spawn(&self.program)?;
+        // Kept while it gets ready, so that it can be ended when this is dropped halfway.
+        let running = self.running.insert(spawned);
+        let ready = running.get_ready(&self.program, heard).await;
+        let pid = running.pid;
+        if ready.is_err() {
+            self.running = None;
+        }
+        ready.map(|()| pid)
+    }
+
     /// Does something to the disk, beside this thread.
     async fn on_disk(&self, what: fn(&Path) -> io::Result<Filler>) -> Result<Filler, Trouble> {
         let folder = self.disk.clone().ok_or_else(no_disk)?;
@@ -87,15 +99,13 @@ impl Subject for Process {
         if self.running.is_some() {
             return Ok(None);
         }
-        let failed = |error: StartError| Trouble::Failed(error.to_string());
-        let (spawned, heard) = Supervised::spawn(&self.program).map_err(failed)?;
-        let running = self.running.insert(spawned);
-        let pid = running.pid;
-        if let Err(error) = running.get_ready(&self.program, heard).await {
-            self.running = None;
-            return Err(failed(error));
+        match self.start_once().await {
+            Ok(pid) => Ok(Some(pid)),
+            Err(error) => {
+                let words = self.program.without_secrets(&error.to_string());
+                Err(Trouble::Failed(words))
+            }
         }
-        Ok(Some(pid))
     }
 
     async fn kill(&mut self) -> Result<Option<String>, Trouble> {
