@@ -232,6 +232,19 @@ impl<'a> Run<'a> {
             Report::ProgramEnded { exit, asked, at_ns } => {
                 self.program_ended(role, exit, asked, at_ns);
             }
+            Report::Program(sample) => self.program_sampled(role, sample),
+            Report::Scraped {
+                at_ns,
+                values,
+                last_failure,
+                ..
+            } => self.scraped(role, at_ns, values, last_failure),
+            Report::DiskFilled {
+                bytes,
+                free_bytes,
+                at_ns,
+            } => self.faults.disk_filled(role, bytes, free_bytes, at_ns),
+            Report::DiskFreed { at_ns, .. } => self.faults.disk_freed(role, at_ns),
         }
     }
 

@@ -3,9 +3,13 @@
 //!
 //! [`probe`] tells when it is ready,
 //! [`output`] keeps what it says within bounds, [`family`] finds what it started, and
-//! [`supervised`] holds all of it together.
+//! [`supervised`] holds all of it together. [`disk`] is a small one for its data; [`scrape`] and
+//! [`prometheus`] read what it says of itself.
 
+pub mod disk;
 pub mod family;
 pub mod output;
 pub mod probe;
+pub mod prometheus;
+pub mod scrape;
 pub mod supervised;

@@ -7,14 +7,18 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
-use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, SinkSample};
+use crate::evidence::{
+    ClientSample, LinkSample, PacketEvidence, ProcessSample, SinkEvidence, SinkSample,
+};
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
-pub use crate::target::probe::Probe as ProgramProbe;
-pub use crate::target::supervised::Ready as ProgramReady;
+
+pub use super::target::setup::{
+    DiskSetup, ProcessSetup, ProgramReady, ScrapeSetup, Selector, TargetKind, TargetSetup,
+};
 
 /// First line to a role: everything that it needs to get ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -147,29 +151,6 @@ impl Setup {
     }
 }
 
-/// A program that the target role looks after.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TargetSetup {
-    pub command: String,
-    pub args: Vec<String>,
-    /// Added to squall's own environment.
-    pub env: BTreeMap<String, String>,
-    /// Where it runs.
-    pub folder: PathBuf,
-    /// Where its output goes, and how much of it.
-    pub log: PathBuf,
-    pub log_limit_bytes: u64,
-    /// What shows that it is ready, and how long that may take.
-    pub ready: ProgramReady,
-    pub ready_deadline_ns: u64,
-    /// What asks it to end, and how long it may take before it is killed.
-    pub stop_signal: i32,
-    pub grace_ns: u64,
-    /// Where it receives, as it was told to.
-    pub grpc: String,
-    pub http: String,
-}
-
 /// What the target role does with its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -184,6 +165,10 @@ pub enum ProgramCommand {
     Pause,
     /// SIGCONT.
     Resume,
+    /// Fills the program's disk until nothing more fits.
+    FillDisk,
+    /// Removes what filled it.
+    FreeDisk,
 }
 
 /// Every further line to a role.
@@ -268,6 +253,31 @@ pub enum Report {
     ProgramEnded {
         exit: String,
         asked: bool,
+        at_ns: u64,
+    },
+    /// From the target role, ten a second: its program with all that it has started, over all
+    /// restarts.
+    Program(ProcessSample),
+    /// From the target role: what its program says of itself. A failed scrape has no values.
+    Scraped {
+        at_ns: u64,
+        values: BTreeMap<String, f64>,
+        /// Scrapes so far that failed, and why the last of them did.
+        failed: u64,
+        last_failure: Option<String>,
+    },
+    /// From the target role: its program's disk is full.
+    DiskFilled {
+        /// Of the filler.
+        bytes: u64,
+        /// Left for the program.
+        free_bytes: u64,
+        at_ns: u64,
+    },
+    /// From the target role: the filler is gone.
+    DiskFreed {
+        bytes: u64,
+        free_bytes: u64,
         at_ns: u64,
     },
     /// The role cannot go on, or not do all of its work: the run cannot be judged.
