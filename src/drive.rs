@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
-use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped};
+use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped, TapEvidence};
 use crate::plan::windows::segments_with;
 use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
@@ -101,6 +101,8 @@ struct Run<'a> {
     /// Of all the sink's processes that have told it.
     sink: SinkEvidence,
     packets: Option<PacketEvidence>,
+    /// What the taps counted.
+    taps: Vec<TapEvidence>,
     /// The last of them has.
     sink_done: bool,
 }
@@ -139,6 +141,7 @@ impl<'a> Run<'a> {
             by_deadline: None,
             sink: SinkEvidence::default(),
             packets: None,
+            taps: Vec::new(),
             sink_done: false,
             topology,
         }
@@ -217,6 +220,7 @@ impl<'a> Run<'a> {
                 self.sink_done = true;
             }
             Report::Packets(packets) => self.packets = Some(*packets),
+            Report::Tapped(taps) => self.taps.extend(taps),
             Report::LinkDone(sample) => self.live.series.link.push(sample),
             Report::Failed { why } | Report::Refused { why, .. } => {
                 self.incidents.push(format!("{}: {why}", role.as_str()));

@@ -21,6 +21,7 @@ mod connection;
 pub mod counters;
 pub mod fault;
 mod lane;
+pub mod observer;
 mod pump;
 mod ring;
 pub mod rules;
@@ -32,6 +33,7 @@ pub mod weather;
 
 use active::Begin;
 use connection::Shared;
+use observer::Observer;
 use rules::FaultError;
 use toxic::Toxic;
 use weather::Weather;
@@ -64,6 +66,22 @@ impl Link {
         Self::open(listener, upstream.to_string(), weather, buffer_bytes)
     }
 
+    /// As [`Self::bind`], with somebody who looks at what passes.
+    ///
+    /// # Errors
+    /// When no port can be opened.
+    pub async fn bind_observed(
+        upstream: SocketAddr,
+        seed: u64,
+        buffer_bytes: usize,
+        observer: Arc<dyn Observer>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let upstream = upstream.to_string();
+        let weather = Weather::new(seed);
+        Self::serve(listener, upstream, weather, buffer_bytes, Some(observer))
+    }
+
     /// Serves the connections of `listener` to `upstream` (an address or a name, and a port) under a
     /// weather that may have seen other links before.
     ///
@@ -75,12 +93,23 @@ impl Link {
         weather: Weather,
         buffer_bytes: usize,
     ) -> io::Result<Self> {
+        Self::serve(listener, upstream, weather, buffer_bytes, None)
+    }
+
+    fn serve(
+        listener: TcpListener,
+        upstream: String,
+        weather: Weather,
+        buffer_bytes: usize,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> io::Result<Self> {
         let local_addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             upstream,
             buffer_bytes: buffer_bytes.max(1),
             rules: Arc::clone(&weather.rules),
             counters: Arc::clone(&weather.counters),
+            observer,
         });
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, shared, stopped));

@@ -13,7 +13,7 @@ use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, Resolve, RoleName, SINK_NAME};
-use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup};
+use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup, TapSetup};
 
 mod aide;
 mod certificates;
@@ -105,11 +105,15 @@ impl Topology {
     pub async fn up(plan: &Plan, run_folder: &Path) -> Result<Self, TopologyError> {
         safety::check(plan).map_err(TopologyError::TooMuch)?;
         let evidence = run_folder.join("evidence");
+        let no_room = |error| TopologyError::Evidence {
+            path: evidence.display().to_string(),
+            error,
+        };
         let expected =
-            evidence_files::create(plan, &evidence).map_err(|error| TopologyError::Evidence {
-                path: evidence.display().to_string(),
-                error,
-            })?;
+            evidence_files::create(plan, &evidence).map_err(no_room)?;
+        if plan.link.tap {
+            evidence_files::taps::create(0, &expected, &evidence).map_err(no_room)?;
+        }
         let mut stage = Stage::before(run_folder);
         let mut link_setup = LinkSetup {
             upstream: String::new(),
@@ -118,6 +122,12 @@ impl Topology {
             packets: plan.link.packets.clone(),
             toxiproxy: plan.link.toxiproxy.clone(),
             dns: plan.client.resolve == Resolve::Dns,
+            tap: plan.link.tap.then(|| TapSetup {
+                link: 0,
+                expected: expected.clone(),
+                max_request_bytes: plan.sink.max_request_bytes,
+                evidence: evidence.clone(),
+            }),
         };
         let ground = match link_setup.packets {
             Some(_) => Some(

@@ -57,6 +57,7 @@ pub fn plan() -> Plan {
             buffer_bytes: 1 << 20,
             packets: None,
             toxiproxy: None,
+            tap: false,
         },
         sink: SinkPlan {
             max_request_bytes: 1 << 20,

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
-use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, SinkSample};
+use crate::evidence::{
+    ClientSample, LinkSample, PacketEvidence, SinkEvidence, SinkSample, TapEvidence,
+};
+use crate::mapped::shelves::Expected;
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
@@ -80,6 +83,21 @@ pub struct LinkSetup {
     /// Whether the client looks names up, at a name server beside the link.
     #[serde(default)]
     pub dns: bool,
+    /// Notes which items come and go; of the embedded proxy alone.
+    #[serde(default)]
+    pub tap: Option<TapSetup>,
+}
+
+/// What a tap on a link is told. Its files in `evidence` were made by the controller
+/// ([`crate::mapped::names`]).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TapSetup {
+    /// Number of the link.
+    pub link: usize,
+    pub expected: Vec<ExpectedProducer>,
+    /// Larger requests are not read.
+    pub max_request_bytes: u64,
+    pub evidence: PathBuf,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -113,6 +131,16 @@ pub struct ExpectedProducer {
     pub signal: Signal,
     pub producer: u16,
     pub sequences: u64,
+}
+
+impl From<&ExpectedProducer> for Expected {
+    fn from(producer: &ExpectedProducer) -> Self {
+        Self {
+            signal: producer.signal,
+            producer: producer.producer,
+            sequences: producer.sequences,
+        }
+    }
 }
 
 /// PEM texts.
@@ -253,6 +281,8 @@ pub enum Report {
     SinkDone(Box<SinkEvidence>),
     /// From a link of packets, before [`Report::LinkDone`].
     Packets(Box<PacketEvidence>),
+    /// From a link with a tap, before [`Report::LinkDone`]: what each side counted.
+    Tapped(Vec<TapEvidence>),
     /// From the link, as the answer to [`Command::Finish`].
     LinkDone(LinkSample),
     /// From the target role: its program is ready.

@@ -46,7 +46,7 @@ pub fn into_plan(
     let producers = planner.producers(file.client.as_ref());
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
-    let link = planner.link(file.link.as_ref());
+    let link = planner.link(file.link.as_ref(), &client.tls);
     let mut plan = Plan {
         format: PLAN_FORMAT,
         scenario: planner.name(file.scenario.as_deref()),

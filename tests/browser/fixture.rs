@@ -612,6 +612,7 @@ fn plan() -> Plan {
             buffer_bytes: 262_144,
             packets: None,
             toxiproxy: None,
+            tap: false,
         },
         sink: SinkPlan {
             max_request_bytes: 64 << 20,

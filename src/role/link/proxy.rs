@@ -1,12 +1,15 @@
 //! The embedded TCP proxy as a link.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::backend::Backend;
 use super::proof::prove;
-use crate::evidence::LinkSample;
+use super::tap::{Tap, Tapping};
+use crate::clock::RunClock;
+use crate::evidence::{LinkSample, TapEvidence};
 use crate::link::Link;
 use crate::link::active::Begin;
 use crate::link::rules::FaultError;
@@ -22,6 +25,7 @@ const PARTS_MAX: usize = 64;
 pub struct Proxy {
     link: Link,
     active: BTreeMap<usize, LinkFault>,
+    tap: Option<Arc<Tap>>,
 }
 
 impl Proxy {
@@ -31,9 +35,21 @@ impl Proxy {
             RoleError::Failed(format!("upstream {:?}: {error}", setup.upstream))
         })?;
         let buffer_bytes = usize::try_from(setup.buffer_bytes).unwrap_or(usize::MAX);
+        let tap = setup.tap.as_ref().map(Tap::open).transpose();
+        let tap = tap
+            .map_err(|error| RoleError::Failed(format!("cannot open the tap's files: {error}")))?
+            .map(Arc::new);
+        let link = match &tap {
+            None => Link::bind(upstream, setup.seed, buffer_bytes).await?,
+            Some(tap) => {
+                let observer = Arc::new(Tapping(Arc::clone(tap)));
+                Link::bind_observed(upstream, setup.seed, buffer_bytes, observer).await?
+            }
+        };
         Ok(Self {
-            link: Link::bind(upstream, setup.seed, buffer_bytes).await?,
+            link,
             active: BTreeMap::new(),
+            tap,
         })
     }
 }
@@ -85,6 +101,20 @@ impl Backend for Proxy {
 
     fn sample(&self, at_ns: u64) -> LinkSample {
         self.link.sample(at_ns)
+    }
+
+    fn start(&mut self, clock: RunClock) {
+        if let Some(tap) = &self.tap {
+            tap.start(clock);
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.tap.as_ref()?.failure().map(str::to_owned)
+    }
+
+    fn taps(&self) -> Option<Vec<TapEvidence>> {
+        Some(self.tap.as_ref()?.counts())
     }
 
     async fn shutdown(self: Box<Self>) {

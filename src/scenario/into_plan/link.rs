@@ -1,7 +1,7 @@
 //! The link, and what belongs to one kind of it only.
 
 use super::Planner;
-use crate::plan::{LinkBackend, LinkPlan, PacketLinkPlan};
+use crate::plan::{LinkBackend, LinkPlan, PacketLinkPlan, TlsPlan};
 use crate::scenario::file::LinkFile;
 use crate::scenario::problem::Finding;
 
@@ -12,7 +12,7 @@ const PACKETS_BUFFER: u64 = 64 << 20;
 const OF_PACKETS: [&str; 2] = ["mtu", "congestion"];
 
 impl Planner<'_> {
-    pub(super) fn link(&mut self, file: Option<&LinkFile>) -> LinkPlan {
+    pub(super) fn link(&mut self, file: Option<&LinkFile>, tls: &TlsPlan) -> LinkPlan {
         let default = LinkFile::default();
         let file = file.unwrap_or(&default);
         let via = file.via.unwrap_or(LinkBackend::Proxy);
@@ -29,7 +29,27 @@ impl Planner<'_> {
             buffer_bytes: self.bytes("link.buffer", buffer, 4096, 1 << 30),
             packets,
             toxiproxy: self.toxiproxy(via, file.toxiproxy.as_ref()),
+            tap: self.tap(via, file.tap, tls),
         }
+    }
+
+    fn tap(&mut self, via: LinkBackend, tap: Option<bool>, tls: &TlsPlan) -> bool {
+        let tap = tap.unwrap_or(false);
+        if tap && via != LinkBackend::Proxy {
+            self.problem(
+                "link.tap",
+                format!("a link `via: {}` has no tap", via.as_str()),
+                "set `link.via: proxy`, or leave `tap` out",
+            );
+        }
+        if tap && *tls != TlsPlan::Off {
+            self.problem(
+                "link.tap",
+                "a tap cannot read encrypted traffic",
+                "leave `tap` out, or `client.tls`",
+            );
+        }
+        tap
     }
 
     fn packet_link(&mut self, file: &LinkFile) -> PacketLinkPlan {
