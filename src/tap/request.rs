@@ -36,8 +36,9 @@ impl Heading {
     /// Takes the request's line.
     pub fn line(&mut self, method: &[u8], path: &[u8]) {
         self.post = method == b"POST";
-        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-        self.path = String::from_utf8_lossy(path).into_owned();
+        // With a host before it, or a query behind it, it is the same path.
+        let uri = hyper::Uri::try_from(path);
+        self.path = uri.map_or_else(|_| String::new(), |uri| uri.path().to_owned());
     }
 
     /// Takes one header, or pseudo-header of HTTP/2.

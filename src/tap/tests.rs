@@ -216,6 +216,7 @@ static OVER_HTTP1: LazyLock<Vec<u8>> = LazyLock::new(|| {
                 other.body(Full::default().boxed()).unwrap(),
                 post(content_type, encoding).body(chunked).unwrap(),
             ] {
+                sender.ready().await.unwrap();
                 let answer = sender.send_request(request).await.unwrap();
                 answer.into_body().collect().await.unwrap();
             }
