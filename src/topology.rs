@@ -13,7 +13,9 @@ use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{Plan, Protocol, Resolve, RoleName, SINK_NAME};
-use crate::role::control::{ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup, TapSetup};
+use crate::role::control::{
+    ClientSetup, LinkSetup, Ready, Report, Setup, SinkSetup, StressSetup, TapSetup,
+};
 
 mod aide;
 mod certificates;
@@ -109,8 +111,7 @@ impl Topology {
             path: evidence.display().to_string(),
             error,
         };
-        let expected =
-            evidence_files::create(plan, &evidence).map_err(no_room)?;
+        let expected = evidence_files::create(plan, &evidence).map_err(no_room)?;
         if plan.link.tap {
             evidence_files::taps::create(0, &expected, &evidence).map_err(no_room)?;
         }

@@ -83,9 +83,8 @@ impl Accounting {
         Ok(Self {
             clock: OnceLock::new(),
             shelves: Shelves::open(expected, |one| {
-                let file = |name: fn(Signal, u16) -> String| {
-                    evidence.join(name(one.signal, one.producer))
-                };
+                let file =
+                    |name: fn(Signal, u16) -> String| evidence.join(name(one.signal, one.producer));
                 Marks::open(
                     &file(names::received),
                     &file(names::received_again),

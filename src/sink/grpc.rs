@@ -129,8 +129,7 @@ async fn export<R: Receiver>(
         (read, _) => read.map_err(refused)?,
     };
     server.traffic.add_wire_bytes(arrived.body.len());
-    let (compressed, _) =
-        unframe(&arrived.body).map_err(|why| refused(Refusal::Malformed(why)))?;
+    let (compressed, _) = unframe(&arrived.body).map_err(|why| refused(Refusal::Malformed(why)))?;
     arrived.body = arrived.body.slice(PREFIX_BYTES..);
     let compression = if compressed {
         announced

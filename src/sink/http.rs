@@ -89,9 +89,9 @@ async fn export<R: Receiver>(
 ) -> Result<Reply, Failure> {
     let path = request.uri().path();
     let signal = http_signal(path).ok_or_else(|| {
-            let why = format!("nothing is served at {path:?}");
-            malformed(StatusCode::NOT_FOUND, Code::NotFound, why)
-        })?;
+        let why = format!("nothing is served at {path:?}");
+        malformed(StatusCode::NOT_FOUND, Code::NotFound, why)
+    })?;
     if request.method() != Method::POST {
         let why = format!(
             "{} is not how telemetry is sent: use POST",

@@ -15,14 +15,23 @@ pub struct Chunked {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    Size { size: u64, digits: u8 },
+    Size {
+        size: u64,
+        digits: u8,
+    },
     /// Behind the size, up to the line's end.
-    Extension { size: u64 },
-    Data { left: u64 },
+    Extension {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     /// Behind a chunk, up to the line's end.
     DataEnd,
     /// Behind the last chunk, in a line that is `empty` so far.
-    Trailer { empty: bool },
+    Trailer {
+        empty: bool,
+    },
 }
 
 /// What some bytes of the body are.

@@ -110,7 +110,8 @@ impl Incoming {
             let rest = &bytes[used..];
             match &mut self.length {
                 Length::Known(left) => {
-                    let some = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+                    let some =
+                        usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
                     *left -= some as u64;
                     let room = max_bytes.saturating_sub(self.body.len());
                     self.body.push(&rest[..some], room);

@@ -303,7 +303,8 @@ impl Http2 {
             return;
         }
         while self.kept_bytes + bytes.len() as u64 > self.max_request_bytes {
-            let holding = |(id, other): &(&u32, &mut Stream)| **id != stream && other.body.len() > 0;
+            let holding =
+                |(id, other): &(&u32, &mut Stream)| **id != stream && other.body.len() > 0;
             let Some((_, oldest)) = self.streams.iter_mut().find(holding) else {
                 break;
             };

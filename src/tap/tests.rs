@@ -114,8 +114,7 @@ fn traces(spans: u64) -> ExportTraceServiceRequest {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder =
-        flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     io::Write::write_all(&mut encoder, bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -229,10 +228,9 @@ static OVER_HTTP2: LazyLock<Vec<u8>> = LazyLock::new(|| {
     written_by(async |address| {
         let stream = TcpStream::connect(address).await.unwrap();
         let io = TokioIo::new(stream);
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
-                .await
-                .unwrap();
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+            .await
+            .unwrap();
         tokio::spawn(connection);
         let mut sending = tokio::task::JoinSet::new();
         for _ in 0..3 {

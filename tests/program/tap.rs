@@ -19,13 +19,14 @@ link: {{ tap: true }}
 client:
   protocol: {protocol}
   compression: {compression}
+  producers: 2
   sdk:
     OTEL_BSP_SCHEDULE_DELAY: 100ms
     OTEL_BLRP_SCHEDULE_DELAY: 100ms
     OTEL_METRIC_EXPORT_INTERVAL: 300ms
 load:
   traces: {{ rate: 300/s, spans_per_trace: 3 }}
-  logs: {{ rate: 200/s, producers: 2 }}
+  logs: {{ rate: 200/s }}
   metrics: {{ rate: 100/s, series: 5, instruments: [ sum, histogram ] }}
 {more}"
     )
@@ -67,7 +68,11 @@ fn assert_exact(finished: &Finished) -> Evidence {
     let evidence = finished.evidence();
     let (entry, exit) = (tap(&evidence, Side::Entry), tap(&evidence, Side::Exit));
     let attempted = attempted(&evidence);
-    assert_eq!(evidence.producers.len(), 4);
+    assert_eq!(
+        evidence.producers.len(),
+        5,
+        "two each, and the points as one"
+    );
     for producer in &evidence.producers {
         let key = (producer.signal, producer.producer);
         let name = format!("{key:?}\n{}", finished.story());
@@ -125,9 +130,9 @@ fn what_a_partition_holds_back_has_entered_and_not_left() {
         "http/protobuf",
         "gzip",
         "faults:
-  - { name: cut, at: 1500ms, for: 1s, partition: silence }
-  - { name: broken, at: 2s, for: 200ms, partition: reset }
-expect: [ \"traces.recovered >= 0\" ]",
+  - { name: cut, at: 1500ms, for: 1s, partition: silence, direction: up }
+  - { name: broken, at: 2s, for: 200ms, partition: reset, direction: down }
+expect: [ \"lost_silently == 0\" ]",
     ));
     assert_eq!(finished.code, 0, "{}", finished.story());
     finished.assert_closes();
