@@ -372,7 +372,7 @@ fn streams_that_never_end_make_room_for_those_that_do() {
     ];
     let whole = traces(20).encode_to_vec();
     for stream in 0..100 {
-        let block = hpack.encode(headers.into_iter());
+        let block = hpack.encode(headers);
         frame(1, 4, stream * 2 + 1, &block);
         frame(0, u8::from(stream == 99), stream * 2 + 1, &whole);
     }
