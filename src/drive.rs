@@ -6,7 +6,9 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
-use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped, TargetExit};
+use crate::evidence::{
+    Evidence, PacketEvidence, SinkEvidence, Stopped, TapEvidence, TargetExit,
+};
 use crate::plan::windows::segments_with;
 use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
@@ -103,6 +105,8 @@ struct Run<'a> {
     /// Of all the sink's processes that have told it.
     sink: SinkEvidence,
     packets: Option<PacketEvidence>,
+    /// What the taps counted.
+    taps: Vec<TapEvidence>,
     /// The last of them has.
     sink_done: bool,
     /// Ends of targets' programs that nobody brought about.
@@ -143,6 +147,7 @@ impl<'a> Run<'a> {
             by_deadline: None,
             sink: SinkEvidence::default(),
             packets: None,
+            taps: Vec::new(),
             sink_done: false,
             target_exits: Vec::new(),
             topology,
@@ -224,6 +229,7 @@ impl<'a> Run<'a> {
                 self.sink_done = true;
             }
             Report::Packets(packets) => self.packets = Some(*packets),
+            Report::Tapped(taps) => self.taps.extend(taps),
             Report::Failed { why } | Report::Refused { why, .. } => {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }

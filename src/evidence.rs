@@ -11,9 +11,11 @@ use crate::signal::Signal;
 
 mod packets;
 mod sink;
+mod tap;
 
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
 pub use sink::{AnswerLine, SinkEvidence, SinkSignal};
+pub use tap::{HopLatency, Side, TapEvidence, Tapped};
 
 /// Everything that a run left behind.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -56,6 +58,12 @@ pub struct Evidence {
     /// Versions of what the roles stand on, by the name that a result's environment has for them.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+    /// What the taps on the links saw; empty without.
+    #[serde(default)]
+    pub taps: Vec<TapEvidence>,
+    /// What each item took between consecutive taps, and from its due time to the first.
+    #[serde(default)]
+    pub hop_latencies: Vec<HopLatency>,
 }
 
 /// A target's program that ended without having been told to.

@@ -11,6 +11,7 @@
 //! | [`role`] | the child processes and what they say to their controller |
 //! | [`load`], [`sdk`] | when and what is sent; the official SDK, watched |
 //! | [`link`] | the proxy between client and sink, and its faults |
+//! | [`tap`] | reading OTLP requests off a link as they pass |
 //! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
 //! | [`target`] | a program under test, run from outside |
 //! | [`relay`] | a small forwarder with planted bugs, to judge squall by |
@@ -54,6 +55,7 @@ pub mod signal;
 pub mod sink;
 pub mod stats;
 pub mod store;
+pub mod tap;
 pub mod target;
 pub mod topology;
 pub mod toxiproxy;

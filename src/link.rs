@@ -21,6 +21,7 @@ mod connection;
 pub mod counters;
 pub mod fault;
 mod lane;
+pub mod observer;
 mod pump;
 mod ring;
 pub mod rules;
@@ -32,6 +33,7 @@ pub mod weather;
 
 use active::Begin;
 use connection::Shared;
+use observer::Observer;
 use rules::FaultError;
 use toxic::Toxic;
 use weather::Weather;
@@ -75,12 +77,27 @@ impl Link {
         weather: Weather,
         buffer_bytes: usize,
     ) -> io::Result<Self> {
+        Self::serve(listener, upstream, weather, buffer_bytes, None)
+    }
+
+    /// The same, with somebody who looks at what passes, where there is one.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn serve(
+        listener: TcpListener,
+        upstream: String,
+        weather: Weather,
+        buffer_bytes: usize,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> io::Result<Self> {
         let local_addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             upstream,
             buffer_bytes: buffer_bytes.max(1),
             rules: Arc::clone(&weather.rules),
             counters: Arc::clone(&weather.counters),
+            observer,
         });
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, shared, stopped));

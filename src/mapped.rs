@@ -12,8 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::MmapRaw;
 use roaring::RoaringTreemap;
 
+pub mod shelves;
+
 /// Names of the mapped files in the evidence folder.
 pub mod names {
+    use crate::evidence::Side;
     use crate::signal::Signal;
 
     /// [`super::Arrivals`]: due and release time of each arrival.
@@ -39,6 +42,27 @@ pub mod names {
     /// [`super::Words`], two slots: copies beyond the first, and among them copies beyond the second.
     pub fn extra_copies(signal: Signal, producer: u16) -> String {
         format!("extra_copies.{signal}.{producer}")
+    }
+    /// [`super::Bitmap`]: sequences that the tap on a side of a link saw.
+    pub fn tapped(link: usize, side: Side, signal: Signal, producer: u16) -> String {
+        format!("tap.{link}.{side}.seen.{signal}.{producer}")
+    }
+    /// [`super::Bitmap`]: sequences that it saw again.
+    pub fn tapped_again(link: usize, side: Side, signal: Signal, producer: u16) -> String {
+        format!("tap.{link}.{side}.seen_again.{signal}.{producer}")
+    }
+    /// [`super::Words`], two slots as in [`extra_copies`].
+    pub fn tapped_extra_copies(link: usize, side: Side, signal: Signal, producer: u16) -> String {
+        format!("tap.{link}.{side}.extra_copies.{signal}.{producer}")
+    }
+    /// [`super::Words`], one slot per sequence: when it was first seen, in nanoseconds since the
+    /// run's start, and one; 0 for never.
+    pub fn tapped_first(link: usize, side: Side, signal: Signal, producer: u16) -> String {
+        format!("tap.{link}.{side}.first.{signal}.{producer}")
+    }
+    /// [`crate::journal::PointsLine`]s: data points that it saw.
+    pub fn tapped_points(link: usize, side: Side) -> String {
+        format!("tap.{link}.{side}.points.jsonl")
     }
     /// [`super::Words`], one slot per metric series: sum of the whole numbers recorded into it.
     pub fn recorded() -> String {
@@ -108,6 +132,14 @@ impl Words {
     pub fn add(&self, index: usize, value: u64) {
         if let Some(word) = self.as_slice().get(index) {
             word.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets a word that is still 0; does nothing beyond the end.
+    pub fn set_first(&self, index: usize, value: u64) {
+        if let Some(word) = self.as_slice().get(index) {
+            // Somebody who was earlier keeps the word.
+            let _ = word.compare_exchange(0, value, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use crate::signal::Signal;
 
 pub mod check;
+pub mod headers;
 pub mod identities;
+pub mod inflate;
 pub mod json;
 pub mod points;
 pub mod schema;

@@ -421,6 +421,9 @@ pub struct LinkPlan {
     /// Of `via: toxiproxy` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub toxiproxy: Option<ToxiproxyServer>,
+    /// Whether it notes which items enter and leave it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tap: bool,
 }
 
 /// What only a link of packets has.

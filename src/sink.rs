@@ -12,7 +12,6 @@ pub mod counts;
 pub mod gate;
 pub mod grpc;
 pub mod http;
-pub mod inflate;
 pub mod intake;
 pub mod latency;
 pub mod plant;

@@ -115,11 +115,14 @@ impl Topology {
     pub async fn up(plan: &Plan, run_folder: &Path) -> Result<Self, TopologyError> {
         safety::check(plan).map_err(TopologyError::TooMuch)?;
         let evidence = run_folder.join("evidence");
-        let expected =
-            evidence_files::create(plan, &evidence).map_err(|error| TopologyError::Evidence {
-                path: evidence.display().to_string(),
-                error,
-            })?;
+        let no_room = |error| TopologyError::Evidence {
+            path: evidence.display().to_string(),
+            error,
+        };
+        let expected = evidence_files::create(plan, &evidence).map_err(no_room)?;
+        for (index, _) in tapped(plan) {
+            evidence_files::taps::create(index, &expected, &evidence).map_err(no_room)?;
+        }
         let stage = Stage::before(run_folder);
         Line::up(plan, stage, evidence, expected).await
     }
@@ -185,6 +188,15 @@ impl Topology {
             RoleName::Sink => Some(&mut self.sink),
         }
     }
+}
+
+/// The links that have a tap, and their numbers.
+pub(crate) fn tapped(plan: &Plan) -> impl Iterator<Item = (usize, RoleName)> + '_ {
+    let roles = (0_u8..).map(RoleName::Link);
+    let links = plan.links.iter().enumerate().zip(roles);
+    links
+        .filter(|((_, link), _)| link.tap)
+        .map(|((index, _), role)| (index, role))
 }
 
 /// Where roles come up, one after the other.

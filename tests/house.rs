@@ -30,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "link",
             "netns",
             "sink",
+            "tap",
             "observe",
             "toxiproxy",
             "toxiproxy_client",

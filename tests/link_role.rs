@@ -44,6 +44,7 @@ impl Role {
             packets: None,
             toxiproxy: None,
             dns: false,
+            tap: None,
         });
         let mut role = Self::start(&serde_json::to_string(&setup).unwrap());
         let Some(Report::Ready(Ready { grpc, http, .. })) = role.reports.next() else {
@@ -153,6 +154,7 @@ fn a_set_up_of_another_kind_is_refused() {
         packets: None,
         toxiproxy: None,
         dns: false,
+        tap: None,
     });
     let mut role = Role::start(&serde_json::to_string(&setup).unwrap());
     assert_eq!(role.child.wait().unwrap().code(), Some(70));

@@ -45,6 +45,7 @@ impl Way {
                 buffer_bytes: 1 << 20,
                 packets: None,
                 dns: false,
+                tap: None,
                 toxiproxy: Some(server),
             }),
         );

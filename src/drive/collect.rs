@@ -16,6 +16,9 @@ use crate::journal::{self, ANSWERS_FILE, BATCHES_FILE, BatchLine, POINTS_FILE, P
 use crate::mapped::{Arrivals, Bitmap, Words, names};
 use crate::plan::{ArrivalPlan, ArrivalProcess, Plan, RoleName};
 use crate::signal::Signal;
+use crate::topology::tapped;
+
+mod taps;
 
 /// What had been received when the drain's deadline passed.
 #[derive(Debug, Default)]
@@ -119,6 +122,18 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     }
     let pids = run.sampling.pids();
     let mut live = run.live;
+    let (mut taps, mut hop_latencies) = (Vec::new(), Vec::new());
+    let tapped: Vec<_> = tapped(run.plan).collect();
+    if !tapped.is_empty() {
+        let known = taps::Known {
+            producers: &producers,
+            points: &handed_points(&lines).1,
+            counts: run.taps,
+        };
+        let places = taps::places(tapped.iter().map(|(index, role)| (*index, role.as_str())));
+        let read = taps::read(folder, &places, known, &live.segments);
+        (taps, hop_latencies) = or_incident(read, "what the taps saw", &mut incidents);
+    }
     let roles = pids
         .into_iter()
         .map(|(name, pid)| RoleEvidence {
@@ -161,6 +176,8 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         client_errors: live.client_errors,
         versions: run.topology.versions,
+        taps,
+        hop_latencies,
     }
 }
 
@@ -339,15 +356,10 @@ fn batches(lines: &[BatchLine]) -> Vec<Batch> {
     batches.into_values().collect()
 }
 
-/// The data points of the run as one producer: each point is an arrival of its own, due when it
-/// was collected. Also tells how many points arrived that the client never handed over.
-fn points_producer(
-    lines: &[BatchLine],
-    receipts: &[PointsLine],
-    deadline_ns: Option<u64>,
-) -> (Producer, u64) {
+/// When each data point was handed over, and its sequence by its key.
+fn handed_points(lines: &[BatchLine]) -> (Vec<u64>, HashMap<PointKey, u64>) {
     let mut due_ns = Vec::new();
-    let mut by_key: HashMap<PointKey, u64> = HashMap::new();
+    let mut by_key = HashMap::new();
     for line in lines {
         if let BatchLine::Handed { at_ns, points, .. } = line {
             for point in points {
@@ -356,6 +368,17 @@ fn points_producer(
             }
         }
     }
+    (due_ns, by_key)
+}
+
+/// The data points of the run as one producer: each point is an arrival of its own, due when it
+/// was collected. Also tells how many points arrived that the client never handed over.
+fn points_producer(
+    lines: &[BatchLine],
+    receipts: &[PointsLine],
+    deadline_ns: Option<u64>,
+) -> (Producer, u64) {
+    let (due_ns, by_key) = handed_points(lines);
     let mut entered = RoaringTreemap::new();
     if !due_ns.is_empty() {
         entered.insert_range(1..=due_ns.len() as u64);

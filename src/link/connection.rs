@@ -13,6 +13,7 @@ use super::active::{Asking, Hold};
 use super::counters::Counters;
 use super::fault::Admission;
 use super::lane::Lane;
+use super::observer::Observer;
 use super::pump::{Over, Pump};
 use super::rules::Rules;
 use super::timer::Timer;
@@ -28,6 +29,7 @@ pub struct Shared {
     pub buffer_bytes: usize,
     pub rules: Arc<Rules>,
     pub counters: Arc<Counters>,
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// How long a connection that a fault has closed still takes what its peers send: unread bytes would
@@ -151,13 +153,13 @@ impl Connection {
     fn lane(&self, direction: Direction) -> Lane {
         let counters = Arc::clone(&self.shared.counters);
         let turns = Arc::clone(&self.turns);
-        Lane::new(
-            self.number,
-            direction,
-            self.shared.buffer_bytes,
-            counters,
-            turns,
-        )
+        let observer = match direction {
+            Direction::Up => self.shared.observer.as_ref(),
+            Direction::Down | Direction::Both => None,
+        };
+        let watch = observer.map(|observer| observer.connection());
+        let buffer_bytes = self.shared.buffer_bytes;
+        Lane::new(self.number, direction, buffer_bytes, counters, turns).watched(watch)
     }
 
     fn admit(&mut self) -> Admission {

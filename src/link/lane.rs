@@ -6,16 +6,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::active::{Active, Hold, Strikes};
+use super::active::{Active, Strikes};
 use super::counters::Counters;
 use super::fault::noop::Noop;
-use super::fault::{Cut, End, Fault};
+use super::fault::{Cut, End};
+use super::observer::Watch;
 use super::ring::Ring;
 use super::rules::Rules;
 use super::tally::Tally;
 use super::turns::Turns;
 use crate::clock::monotonic_ns;
 use crate::plan::Direction;
+
+mod attached;
+
+use attached::Attached;
 
 /// One read of the source, or what is left of it.
 #[derive(Debug, Clone, Copy)]
@@ -24,25 +29,6 @@ struct Chunk {
     bytes: usize,
     /// The turn of the connection to which it belongs.
     turn: u64,
-}
-
-/// One fault as it applies to this lane.
-struct Attached {
-    active: Arc<Active>,
-    fault: Box<dyn Fault>,
-    /// Where the draws of its turns begin, where it strikes some turns only. Then `fault` is nothing
-    /// until the first that is struck: its time and its draws begin there.
-    turns: Option<u64>,
-    awake: bool,
-    /// Whether it strikes the chunk that is next.
-    strikes: bool,
-    /// How long it holds the slice that is next.
-    held_ns: u64,
-    /// Bytes that have left through it, in earlier settings included.
-    left_bytes: u64,
-    tally: Tally,
-    // Dropped after the tally has been handed over.
-    _hold: Hold,
 }
 
 /// The queue of one lane and the faults on it. All times are nanoseconds of the monotonic clock.
@@ -69,6 +55,7 @@ pub struct Lane {
     window_bytes: usize,
     counters: Arc<Counters>,
     turns: Arc<Turns>,
+    watch: Option<Box<dyn Watch>>,
 }
 
 impl Lane {
@@ -97,7 +84,14 @@ impl Lane {
             window_bytes: 0,
             counters,
             turns,
+            watch: None,
         }
+    }
+
+    /// The lane, looked at by `watch`.
+    pub fn watched(mut self, watch: Option<Box<dyn Watch>>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Takes up faults that have begun and lets go of those that have ended.
@@ -208,8 +202,11 @@ impl Lane {
         self.released < self.buffer_bytes && waiting < self.buffer_bytes.max(window_bytes)
     }
 
-    /// `bytes` were read from the source.
-    pub fn received(&self, bytes: usize) {
+    /// `bytes` were read from the source, into the room.
+    pub fn received(&mut self, bytes: usize) {
+        if let Some(watch) = &mut self.watch {
+            watch.up_read(self.ring.peek(bytes));
+        }
         self.turns.came(self.direction);
         self.counters.received(self.direction, bytes);
     }
@@ -342,6 +339,9 @@ impl Lane {
 
     /// The first `bytes` of [`Self::writable`] were written, in a call that began at `began_ns`.
     pub fn written(&mut self, bytes: usize, began_ns: u64) {
+        if let Some(watch) = &mut self.watch {
+            watch.up_written(&self.ring.front()[..bytes]);
+        }
         self.ring.drop_front(bytes);
         self.released -= bytes;
         self.counters.let_go(bytes);
@@ -349,6 +349,15 @@ impl Lane {
         if self.is_straight() {
             self.ring.shrink();
         }
+    }
+
+    /// The first `bytes` that were read into the room were written at once, in a call that began at
+    /// `began_ns`.
+    pub fn passed_straight(&mut self, bytes: usize, began_ns: u64) {
+        if let Some(watch) = &mut self.watch {
+            watch.up_written(self.ring.peek(bytes));
+        }
+        self.passed(bytes, began_ns);
     }
 
     /// `bytes` were written, in a call that began at `began_ns`: what a silence let through leaked.
@@ -433,46 +442,6 @@ impl Lane {
 /// Those that strike the chunk that is next.
 fn struck(attached: &mut [Attached]) -> impl Iterator<Item = &mut Attached> {
     attached.iter_mut().filter(|one| one.strikes)
-}
-
-impl Attached {
-    /// The fault begins on this lane.
-    fn wake(&mut self, connection: u64, direction: Direction, now_ns: u64) {
-        let seed = self.active.lane_seed(connection, direction);
-        let active = &self.active;
-        self.fault = active.toxic().on_lane(seed, now_ns, &active.line);
-        self.awake = true;
-        if self.left_bytes > 0 {
-            self.fault.resume(self.left_bytes, now_ns);
-        }
-    }
-
-    /// Whether it strikes what belongs to a turn.
-    fn strikes_turn(&self, turn: u64) -> bool {
-        self.turns
-            .is_none_or(|seed| self.active.strikes_turn(seed, turn))
-    }
-
-    /// A slice of a chunk leaves; `whole` with the chunk's last.
-    fn slice_left(&mut self, arrived_ns: u64, bytes: usize, whole: bool, now_ns: u64) {
-        let swallowed = self.fault.swallows();
-        self.fault.slice_left(bytes, now_ns);
-        self.left_bytes += bytes as u64;
-        if self.held_ns > 0 || swallowed {
-            if whole {
-                self.tally.held(bytes, self.held_ns);
-            } else {
-                self.tally.bytes += bytes as u64;
-            }
-        }
-        let least_ns = arrived_ns.saturating_add(self.fault.hold_least_ns());
-        if arrived_ns >= self.active.started_ns() && now_ns < least_ns {
-            self.tally.leaked_bytes += bytes as u64;
-        }
-        if whole {
-            self.fault.chunk_left();
-        }
-    }
 }
 
 impl Drop for Lane {

@@ -151,7 +151,7 @@ impl<'a> Pump<'a> {
                 Poll::Ready(Ok(written)) => {
                     passed = written;
                     self.refresh();
-                    self.lane.passed(written, now_ns);
+                    self.lane.passed_straight(written, now_ns);
                 }
                 Poll::Ready(Err(_)) => return Step::Refused,
                 Poll::Pending => {}

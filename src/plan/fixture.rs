@@ -60,6 +60,7 @@ pub fn plan() -> Plan {
             buffer_bytes: 1 << 20,
             packets: None,
             toxiproxy: None,
+            tap: false,
         }],
         targets: Vec::new(),
         sink: SinkPlan {

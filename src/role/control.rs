@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
 use crate::evidence::{
-    ClientSample, LinkSample, PacketEvidence, ProcessSample, SinkEvidence, SinkSample,
+    ClientSample, LinkSample, PacketEvidence, ProcessSample, SinkEvidence, SinkSample, TapEvidence,
 };
+use crate::mapped::shelves::Expected;
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
@@ -88,6 +89,21 @@ pub struct LinkSetup {
     /// Where it listens; `None`: on a free port of 127.0.0.1.
     #[serde(default)]
     pub listen: Option<String>,
+    /// Notes which items come and go; of the embedded proxy alone.
+    #[serde(default)]
+    pub tap: Option<TapSetup>,
+}
+
+/// What a tap on a link is told. Its files in `evidence` were made by the controller
+/// ([`crate::mapped::names`]).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TapSetup {
+    /// Number of the link.
+    pub link: usize,
+    pub expected: Vec<ExpectedProducer>,
+    /// Larger requests are not read.
+    pub max_request_bytes: u64,
+    pub evidence: PathBuf,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,6 +137,16 @@ pub struct ExpectedProducer {
     pub signal: Signal,
     pub producer: u16,
     pub sequences: u64,
+}
+
+impl From<&ExpectedProducer> for Expected {
+    fn from(producer: &ExpectedProducer) -> Self {
+        Self {
+            signal: producer.signal,
+            producer: producer.producer,
+            sequences: producer.sequences,
+        }
+    }
 }
 
 /// PEM texts.
@@ -242,6 +268,8 @@ pub enum Report {
     SinkDone(Box<SinkEvidence>),
     /// From a link of packets, before [`Report::LinkDone`].
     Packets(Box<PacketEvidence>),
+    /// From a link with a tap, before [`Report::LinkDone`]: what each side counted.
+    Tapped(Vec<TapEvidence>),
     /// From the link, as the answer to [`Command::Finish`].
     LinkDone(LinkSample),
     /// From the target role: its program is ready.

@@ -16,6 +16,7 @@ mod dns;
 mod packets;
 mod proof;
 mod proxy;
+mod tap;
 #[cfg(feature = "toxiproxy")]
 mod toxiproxy;
 
@@ -95,11 +96,18 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
             command = commands.recv() => command,
             _ = ticks.tick(), if clock.is_some() => {
                 stdio::report(&Report::Link(link.sample(since_start_ns(clock))));
+                if let Some(why) = link.failure() {
+                    stdio::report(&Report::Failed { why: why.clone() });
+                    return Err(RoleError::Failed(why));
+                }
                 continue;
             }
         };
         match command {
-            Some(Command::Start(run_clock)) => clock = Some(run_clock),
+            Some(Command::Start(run_clock)) => {
+                clock = Some(run_clock);
+                link.start(run_clock);
+            }
             Some(Command::Finish) | None => break,
             Some(other) => match obey(link.as_mut(), &dns, other, clock).await {
                 Ok(done) => stdio::report(&done),
@@ -111,6 +119,9 @@ async fn serve(setup: LinkSetup) -> Result<(), RoleError> {
         None => {}
         Some(Ok(packets)) => stdio::report(&Report::Packets(Box::new(packets))),
         Some(Err(why)) => stdio::report(&Report::Failed { why }),
+    }
+    if let Some(taps) = link.taps() {
+        stdio::report(&Report::Tapped(taps));
     }
     stdio::report(&Report::LinkDone(link.sample(since_start_ns(clock))));
     link.shutdown().await;

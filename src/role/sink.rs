@@ -10,7 +10,8 @@ use tokio::time::MissedTickBehavior;
 use super::control::{Command, Ready, Report, Setup, SinkSetup};
 use super::stdio::{RoleError, commands, report, set_up};
 use crate::journal::{ANSWERS_FILE, Journal};
-use crate::sink::accounting::{Accounting, Expected};
+use crate::mapped::shelves::Expected;
+use crate::sink::accounting::Accounting;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::tls;
 use crate::sink::traffic::Traffic;
@@ -47,15 +48,7 @@ pub fn run() -> Result<(), RoleError> {
 }
 
 async fn play(setup: SinkSetup) -> Result<(), RoleError> {
-    let expected: Vec<Expected> = setup
-        .expected
-        .iter()
-        .map(|producer| Expected {
-            signal: producer.signal,
-            producer: producer.producer,
-            sequences: producer.sequences,
-        })
-        .collect();
+    let expected: Vec<Expected> = setup.expected.iter().map(Expected::from).collect();
     let accounting = Accounting::open(
         &setup.sink,
         setup.seed,

@@ -363,6 +363,8 @@ pub struct LinkFile {
     /// Of `via: netns`: congestion control of both sides, such as `cubic` or `bbr`. Default: the machine's.
     #[schemars(regex(pattern = "^[a-z0-9_-]{1,15}$"))]
     pub congestion: Option<String>,
+    /// Of `via: proxy`, without TLS: whether it notes which items enter and leave it. Default false.
+    pub tap: Option<bool>,
     /// Which Toxiproxy. Default: the server at 127.0.0.1:8474.
     pub toxiproxy: Option<ToxiproxyFile>,
 }
@@ -377,6 +379,7 @@ impl LinkFile {
             mtu: own.mtu.or(all.mtu),
             congestion: own.congestion.or(all.congestion),
             toxiproxy: own.toxiproxy.or(all.toxiproxy),
+            tap: own.tap.or(all.tap),
         }
     }
 }

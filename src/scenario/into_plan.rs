@@ -48,8 +48,12 @@ pub fn into_plan(
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
     let targets = planner.targets(file, &client);
-    let links = planner.links(file, &targets);
     let sink_tls = planner.sink_tls(file, &targets);
+    let encrypted = targets::Encrypted {
+        client: client.tls != TlsPlan::Off,
+        sink: sink_tls != TlsPlan::Off,
+    };
+    let links = planner.links(file, &targets, encrypted);
     let mut plan = Plan {
         format: PLAN_FORMAT,
         scenario: planner.name(file.scenario.as_deref()),

@@ -13,6 +13,8 @@ use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
 use crate::ids::PointKey;
 use crate::journal::{self, Journal, POINTS_FILE, Point, PointsLine};
+use crate::mapped::names;
+use crate::mapped::shelves::{Expected, Marks, Shelves};
 use crate::otlp::Malformed;
 use crate::otlp::identities::{Item, of_log_record, of_span};
 use crate::otlp::points::of_metric;
@@ -26,8 +28,7 @@ use crate::stats::histogram::Latencies;
 mod book;
 mod struck;
 
-pub use book::Expected;
-use book::{Arrival, Book, Shelves};
+use book::{Arrival, Book};
 
 /// Samples over which the live percentile looks back: a second of them.
 const RECENT_SAMPLES: usize = 10;
@@ -38,7 +39,7 @@ pub struct Accounting {
     clock: OnceLock<RunClock>,
     /// Changes only when a fault begins that waited for a condition.
     segments: RwLock<Arc<[Segment]>>,
-    shelves: Shelves,
+    shelves: Shelves<Marks>,
     books: [Mutex<Book>; 3],
     points: Journal,
     oracle: Option<File>,
@@ -81,7 +82,15 @@ impl Accounting {
             .extend(seen.iter().flat_map(|line| &line.points).map(|p| p.key));
         Ok(Self {
             clock: OnceLock::new(),
-            shelves: Shelves::open(expected, evidence)?,
+            shelves: Shelves::open(expected, |one| {
+                let file =
+                    |name: fn(Signal, u16) -> String| evidence.join(name(one.signal, one.producer));
+                Marks::open(
+                    &file(names::received),
+                    &file(names::received_again),
+                    &file(names::extra_copies),
+                )
+            })?,
             books,
             segments: RwLock::new(segments.into()),
             points,
@@ -206,11 +215,11 @@ impl Accounting {
         }
         let timeline = self.timeline();
         let verdict = self.judge(&mut book, signal, items.len(), |index| {
-            let (identity, _) = self.shelves.find(signal, &items[index])?;
+            let (identity, _) = self.shelves.find(signal, items[index].span_id)?;
             Some(((0, items[index].span_id), identity.to_string()))
         })?;
         for (index, item) in items.iter().enumerate() {
-            match self.shelves.find(signal, item) {
+            match self.shelves.find(signal, item.span_id) {
                 None => book.unexpected(signal, item),
                 Some((identity, marks)) => {
                     let copies = copies(verdict.as_ref(), index);
@@ -310,7 +319,7 @@ impl Receiver for Accounting {
         )?;
         let first = items
             .first()
-            .and_then(|item| self.shelves.find(request.signal, item))
+            .and_then(|item| self.shelves.find(request.signal, item.span_id))
             .map(|(identity, _)| (identity.producer, identity.sequence));
         let count = (items.len() + points.len()) as u64;
         let told = |answer| Taken {

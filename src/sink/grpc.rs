@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -14,18 +14,16 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::inflate::Compression;
-use super::intake::{self, Arrived, Refusal};
+use super::intake::{self, Refusal};
 use super::server::{AnswerBody, Door, Server};
 use super::weather::{Effect, Line};
 use super::{Answer, Receiver};
 use crate::otlp::Encoding;
+use crate::otlp::headers::{PREFIX_BYTES, grpc_signal, unframe};
+use crate::otlp::inflate::Compression;
 use crate::otlp::status::export_response;
 use crate::plan::{AnswerStatus, ResetReason};
-use crate::signal::Signal;
 
-/// A message's prefix: whether it is compressed, and its length, big-endian.
-const PREFIX_BYTES: usize = 5;
 const GRPC: &str = "application/grpc";
 /// What the sender of a struck request is told.
 const FAULT: &str = "a fault of the scenario";
@@ -104,7 +102,7 @@ async fn export<R: Receiver>(
     line: &Line,
     request: Request<Incoming>,
 ) -> Result<Reply, Failure> {
-    let signal = signal_of(request.uri().path()).ok_or_else(|| {
+    let signal = grpc_signal(request.uri().path()).ok_or_else(|| {
         let why = format!("there is no method {:?}", request.uri().path());
         malformed(Status::unimplemented(why))
     })?;
@@ -131,7 +129,8 @@ async fn export<R: Receiver>(
         (read, _) => read.map_err(refused)?,
     };
     server.traffic.add_wire_bytes(arrived.body.len());
-    let compressed = unframe(&mut arrived).map_err(|why| refused(Refusal::Malformed(why)))?;
+    let (compressed, _) = unframe(&arrived.body).map_err(|why| refused(Refusal::Malformed(why)))?;
+    arrived.body = arrived.body.slice(PREFIX_BYTES..);
     let compression = if compressed {
         announced
     } else {
@@ -200,40 +199,10 @@ fn status_of(status: AnswerStatus, retry_after_ns: Option<u64>) -> Status {
     }
 }
 
-fn signal_of(path: &str) -> Option<Signal> {
-    match path {
-        "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Some(Signal::Traces),
-        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Some(Signal::Metrics),
-        "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Some(Signal::Logs),
-        _ => None,
-    }
-}
-
 fn compression_of(headers: &HeaderMap) -> Option<Compression> {
     match headers.get("grpc-encoding") {
         None => Some(Compression::None),
         Some(name) => name.to_str().ok().and_then(Compression::from_name),
-    }
-}
-
-/// Takes the prefix off the only message of the body; whether that message is compressed.
-fn unframe(arrived: &mut Arrived) -> Result<bool, String> {
-    let body = &mut arrived.body;
-    if body.len() < PREFIX_BYTES {
-        return Err("the body is too short to hold a gRPC message".to_owned());
-    }
-    let flag = body.get_u8();
-    let len = body.get_u32();
-    if body.len() as u64 != u64::from(len) {
-        let found = body.len();
-        return Err(format!(
-            "the gRPC message is said to have {len} bytes, and {found} came"
-        ));
-    }
-    match flag {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => Err(format!("the gRPC message has the unknown flag {other}")),
     }
 }
 
@@ -288,33 +257,5 @@ fn name(code: Code) -> &'static str {
         Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
         Code::Unimplemented => "UNIMPLEMENTED",
         other => other.description(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arrived(body: &[u8]) -> Arrived {
-        Arrived {
-            body: Bytes::copy_from_slice(body),
-            monotonic_ns: 0,
-        }
-    }
-
-    #[test]
-    fn a_whole_message_is_unframed() {
-        let mut whole = arrived(&[1, 0, 0, 0, 2, 8, 9]);
-        assert_eq!(unframe(&mut whole), Ok(true));
-        assert_eq!(&*whole.body, [8, 9]);
-        assert_eq!(unframe(&mut arrived(&[0, 0, 0, 0, 0])), Ok(false));
-    }
-
-    #[test]
-    fn a_broken_frame_is_told_in_words() {
-        let why = |body: &[u8]| unframe(&mut arrived(body)).unwrap_err();
-        assert!(why(&[0, 0]).contains("too short"));
-        assert!(why(&[0, 0, 0, 0, 9, 1]).contains("9 bytes, and 1 came"));
-        assert!(why(&[7, 0, 0, 0, 0]).contains("flag 7"));
     }
 }

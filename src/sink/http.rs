@@ -8,15 +8,15 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::inflate::Compression;
 use super::intake::{self, Refusal};
 use super::server::{AnswerBody, Door, Server};
 use super::weather::{Effect, Line};
 use super::{Answer, Receiver};
 use crate::otlp::Encoding;
+use crate::otlp::headers::{self, http_signal};
+use crate::otlp::inflate::Compression;
 use crate::otlp::status::{Code, Status, export_response};
 use crate::plan::{AnswerStatus, ResetReason};
-use crate::signal::Signal;
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -88,13 +88,10 @@ async fn export<R: Receiver>(
     encoding: Option<Encoding>,
 ) -> Result<Reply, Failure> {
     let path = request.uri().path();
-    let signal = Signal::ALL
-        .into_iter()
-        .find(|signal| signal.http_path() == path)
-        .ok_or_else(|| {
-            let why = format!("nothing is served at {path:?}");
-            malformed(StatusCode::NOT_FOUND, Code::NotFound, why)
-        })?;
+    let signal = http_signal(path).ok_or_else(|| {
+        let why = format!("nothing is served at {path:?}");
+        malformed(StatusCode::NOT_FOUND, Code::NotFound, why)
+    })?;
     if request.method() != Method::POST {
         let why = format!(
             "{} is not how telemetry is sent: use POST",
@@ -193,15 +190,7 @@ fn status_of(status: AnswerStatus) -> StatusCode {
 }
 
 fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
-    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case(PROTOBUF) {
-        Some(Encoding::Protobuf)
-    } else if essence.eq_ignore_ascii_case(JSON) {
-        Some(Encoding::Json)
-    } else {
-        None
-    }
+    headers::encoding(headers.get(CONTENT_TYPE)?.to_str().ok()?)
 }
 
 fn unwanted(http: StatusCode, code: Code, why: String) -> Failure {
@@ -246,22 +235,4 @@ fn respond(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response<An
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_and_case_of_a_content_type_do_not_matter() {
-        let of = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(text));
-            encoding_of(&headers)
-        };
-        assert_eq!(of("application/json; charset=utf-8"), Some(Encoding::Json));
-        assert_eq!(of("Application/X-Protobuf"), Some(Encoding::Protobuf));
-        assert_eq!(of("text/plain"), None);
-        assert_eq!(encoding_of(&HeaderMap::new()), None);
-    }
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
-use super::inflate::{Compression, InflateError, inflate};
 use super::{Receiver, Request, Taken, Treatment};
 use crate::clock::monotonic_ns;
+use crate::otlp::inflate::{Compression, InflateError, inflate};
 use crate::otlp::{Encoding, Malformed, to_protobuf};
 use crate::signal::Signal;
 

@@ -9,6 +9,8 @@ use crate::plan::{ArrivalProcess, Plan};
 use crate::role::control::ExpectedProducer;
 use crate::signal::Signal;
 
+pub mod taps;
+
 /// Arrivals per second for which a closed loop's producer has room. The files are sparse: room
 /// that is not used takes no space.
 const CLOSED_LOOP_ARRIVALS_PER_SECOND: u64 = 500_000;

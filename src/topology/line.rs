@@ -14,7 +14,7 @@ use crate::plan::{
     LinkPlan, Place, Plan, Protocol, Resolve, RoleName, SINK_NAME, TargetKind, Transport,
 };
 use crate::role::control::{
-    ClientSetup, ExpectedProducer, LinkSetup, Ready, Setup, Sides, SinkSetup,
+    ClientSetup, ExpectedProducer, LinkSetup, Ready, Setup, Sides, SinkSetup, TapSetup,
 };
 
 /// The line while it comes up.
@@ -22,6 +22,7 @@ pub(super) struct Line<'a> {
     plan: &'a Plan,
     stage: Stage<'a>,
     evidence: PathBuf,
+    expected: Vec<ExpectedProducer>,
     /// What stands behind the link of packets, where there is one: it is started through its far door.
     behind: BTreeSet<Place>,
     sides: Option<Box<Sides>>,
@@ -47,6 +48,7 @@ impl<'a> Line<'a> {
             plan,
             stage,
             evidence,
+            expected,
             behind: behind(plan),
             sides: None,
             front: None,
@@ -57,7 +59,7 @@ impl<'a> Line<'a> {
         };
         line.ground().await?;
         line.certify()?;
-        let sink = line.sink(expected).await?;
+        let sink = line.sink().await?;
         for index in from_the_sink(plan) {
             line.link_from(Place::Target(index)).await?;
             line.target(index).await?;
@@ -138,14 +140,11 @@ impl<'a> Line<'a> {
         })
     }
 
-    async fn sink(
-        &mut self,
-        expected: Vec<ExpectedProducer>,
-    ) -> Result<RoleProcess, TopologyError> {
+    async fn sink(&mut self) -> Result<RoleProcess, TopologyError> {
         let setup = Setup::Sink(Box::new(SinkSetup {
             sink: self.plan.sink.clone(),
             seed: self.plan.seed,
-            expected,
+            expected: self.expected.clone(),
             segments: segments(self.plan),
             tls: self.back.as_ref().map(Certificates::for_sink),
             listen: self.address(Place::Sink),
@@ -170,6 +169,12 @@ impl<'a> Line<'a> {
             packets: link.packets.clone(),
             toxiproxy: link.toxiproxy.clone(),
             dns: link.from == Place::Client && self.plan.client.resolve == Resolve::Dns,
+            tap: link.tap.then(|| TapSetup {
+                link: usize::from(index),
+                expected: self.expected.clone(),
+                max_request_bytes: self.plan.sink.max_request_bytes,
+                evidence: self.evidence.clone(),
+            }),
             listen: self.listens_for_external(link),
         }
     }

@@ -615,6 +615,7 @@ fn plan() -> Plan {
             buffer_bytes: 262_144,
             packets: None,
             toxiproxy: None,
+            tap: false,
         }],
         targets: Vec::new(),
         sink: SinkPlan {

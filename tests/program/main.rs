@@ -11,5 +11,6 @@ mod packets;
 mod planted;
 mod processes;
 mod quickstart;
+mod tap;
 mod timeline;
 mod weather;

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::evidence::{LinkSample, PacketEvidence};
+use crate::clock::RunClock;
+use crate::evidence::{LinkSample, PacketEvidence, TapEvidence};
 use crate::plan::{Direction, LinkFault, Toxicity};
 use crate::role::control::Ready;
 
@@ -30,6 +31,19 @@ pub trait Backend: Send {
 
     /// What a link of packets has to tell of the whole run, or why it cannot; `None` for any other.
     fn packets(&self) -> Option<Result<PacketEvidence, String>> {
+        None
+    }
+
+    /// The run begins.
+    fn start(&mut self, _clock: RunClock) {}
+
+    /// Why it cannot go on, if it cannot.
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    /// What its tap counted, where it has one.
+    fn taps(&self) -> Option<Vec<TapEvidence>> {
         None
     }
 

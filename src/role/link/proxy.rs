@@ -1,15 +1,19 @@
 //! The embedded TCP proxy as a link.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::net::TcpListener;
 
 use super::backend::Backend;
 use super::proof::prove;
-use crate::evidence::LinkSample;
+use super::tap::{Tap, Tapping};
+use crate::clock::RunClock;
+use crate::evidence::{LinkSample, TapEvidence};
 use crate::link::Link;
 use crate::link::active::Begin;
+use crate::link::observer::Observer;
 use crate::link::rules::FaultError;
 use crate::link::toxic::Toxic;
 use crate::link::weather::Weather;
@@ -26,6 +30,7 @@ const PARTS_MAX: usize = 64;
 pub struct Proxy {
     link: Link,
     active: BTreeMap<usize, LinkFault>,
+    tap: Option<Arc<Tap>>,
 }
 
 impl Proxy {
@@ -36,10 +41,20 @@ impl Proxy {
             .await
             .map_err(|error| RoleError::Failed(format!("it cannot listen on {listen}: {error}")))?;
         let buffer_bytes = usize::try_from(setup.buffer_bytes).unwrap_or(usize::MAX);
+        let tap = setup.tap.as_ref().map(Tap::open).transpose();
+        let tap = tap
+            .map_err(|error| RoleError::Failed(format!("cannot open the tap's files: {error}")))?
+            .map(Arc::new);
+        let observer = tap
+            .as_ref()
+            .map(|tap| Arc::new(Tapping(Arc::clone(tap))) as Arc<dyn Observer>);
         let weather = Weather::new(setup.seed);
+        let upstream = setup.upstream.clone();
+        let link = Link::serve(listener, upstream, weather, buffer_bytes, observer)?;
         Ok(Self {
-            link: Link::open(listener, setup.upstream.clone(), weather, buffer_bytes)?,
+            link,
             active: BTreeMap::new(),
+            tap,
         })
     }
 }
@@ -91,6 +106,20 @@ impl Backend for Proxy {
 
     fn sample(&self, at_ns: u64) -> LinkSample {
         self.link.sample(at_ns)
+    }
+
+    fn start(&mut self, clock: RunClock) {
+        if let Some(tap) = &self.tap {
+            tap.start(clock);
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.tap.as_ref()?.failure().map(str::to_owned)
+    }
+
+    fn taps(&self) -> Option<Vec<TapEvidence>> {
+        Some(self.tap.as_ref()?.counts())
     }
 
     async fn shutdown(self: Box<Self>) {

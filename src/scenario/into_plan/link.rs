@@ -33,6 +33,7 @@ impl Planner<'_> {
             buffer_bytes: self.bytes(&format!("{path}.buffer"), buffer, 4096, 1 << 30),
             packets,
             toxiproxy: self.toxiproxy(path, via, file.toxiproxy.as_ref()),
+            tap: file.tap.unwrap_or(false),
         }
     }
 

@@ -14,6 +14,8 @@ mod graph;
 mod kinds;
 mod templates;
 
+pub(super) use graph::Encrypted;
+
 /// Name of the only target where it has none.
 const DEFAULT_NAME: &str = "target";
 const SINK: &str = "sink";

@@ -28,7 +28,7 @@ impl Accounting {
             let spans = items
                 .iter()
                 .take(touched)
-                .filter_map(|item| self.shelves.find(signal, item))
+                .filter_map(|item| self.shelves.find(signal, item.span_id))
                 .map(|(identity, _)| format!("{kind} {signal} {identity}\n"));
             let measured = points.iter().take(touched).map(|point| {
                 let key = point.key;

@@ -5,6 +5,13 @@ use super::super::super::problem::{Finding, did_you_mean};
 use super::super::Planner;
 use crate::plan::{LinkBackend, LinkPlan, Place, TargetPlan};
 
+/// Which hops are encrypted: the client's, and with a target between them the sink's.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Encrypted {
+    pub client: bool,
+    pub sink: bool,
+}
+
 /// Name of the link where there is but one.
 const ONLY: &str = "link";
 
@@ -14,6 +21,7 @@ impl Planner<'_> {
         &mut self,
         file: &ScenarioFile,
         targets: &[TargetPlan],
+        encrypted: Encrypted,
     ) -> Vec<LinkPlan> {
         let first = match targets {
             [] => Place::Sink,
@@ -34,9 +42,45 @@ impl Planner<'_> {
                 ..base.clone()
             })
             .collect();
-        let links = self.with_own_keys(file, links);
+        let mut links = self.with_own_keys(file, links);
         self.packets_once(&links, targets);
+        self.taps(file, encrypted, &mut links);
         links
+    }
+
+    /// Between targets losses are placed by what the taps saw: there they are the default.
+    fn taps(&mut self, file: &ScenarioFile, encrypted: Encrypted, links: &mut [LinkPlan]) {
+        let several = links.len() > 1;
+        for link in links {
+            let own = file.links.as_ref().and_then(|links| links.get(&link.name));
+            let own = own.and_then(|own| own.tap);
+            let wanted = own.or(file.link.as_ref().and_then(|all| all.tap));
+            let is_encrypted = match (link.from, link.to) {
+                (Place::Client, _) => encrypted.client,
+                (_, Place::Sink) => encrypted.sink,
+                _ => false,
+            };
+            let possible = link.via == LinkBackend::Proxy && !is_encrypted;
+            link.tap = wanted.unwrap_or(several && possible);
+            if !link.tap || possible {
+                continue;
+            }
+            let path = match own {
+                Some(_) => format!("links.{}.tap", link.name),
+                None => "link.tap".to_owned(),
+            };
+            match is_encrypted {
+                true => {
+                    let help = "leave `tap` out, or the encryption";
+                    self.problem(&path, "a tap cannot read encrypted traffic", help);
+                }
+                false => self.problem(
+                    &path,
+                    format!("a link `via: {}` has no tap", link.via.as_str()),
+                    "set `via: proxy`, or leave `tap` out",
+                ),
+            }
+        }
     }
 
     /// What `links` says of single ones.

@@ -1,0 +1,201 @@
+//! What the taps saw of each item, and how long items took from one tap to the next.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use roaring::RoaringTreemap;
+
+use crate::evidence::{HopLatency, Producer, Side, TapEvidence, Tapped};
+use crate::ids::PointKey;
+use crate::journal::{self, PointsLine};
+use crate::mapped::{Bitmap, Words, names};
+use crate::plan::windows::{Segment, segment_at};
+use crate::signal::Signal;
+use crate::stats::histogram::Latencies;
+
+/// Where items are due, as the place before the first tap.
+const DUE: &str = "due";
+
+/// One side of a link with a tap; a run's are listed in the order in which items pass them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the link.
+    pub link: usize,
+    pub side: Side,
+    /// The link's name, a dot and the side.
+    pub name: String,
+}
+
+/// Both sides of each link, in order; the links by number and name.
+pub fn places<'a>(links: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<Place> {
+    let both = |(link, name): (usize, &'a str)| {
+        Side::ALL.map(|side| Place {
+            link,
+            side,
+            name: format!("{name}.{side}"),
+        })
+    };
+    links.into_iter().flat_map(both).collect()
+}
+
+/// What is known of the items before the taps' files are read.
+pub struct Known<'a> {
+    pub producers: &'a [Producer],
+    /// Sequence of each data point that was handed over.
+    pub points: &'a HashMap<PointKey, u64>,
+    /// What each tap counted.
+    pub counts: Vec<TapEvidence>,
+}
+
+/// Reads what each tap saw, in the order of `places`, and the latencies between them.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn read(
+    folder: &Path,
+    places: &[Place],
+    known: Known<'_>,
+    segments: &[Segment],
+) -> io::Result<(Vec<TapEvidence>, Vec<HopLatency>)> {
+    let mut taps = known.counts;
+    let mut hops = Vec::new();
+    for signal in Signal::ALL {
+        let mut latencies = Hops::new(places, segments);
+        for producer in known.producers.iter().filter(|p| p.signal == signal) {
+            let mut firsts = Vec::new();
+            for place in places {
+                let (tapped, first) = match signal {
+                    Signal::Metrics => points_seen(folder, place, known.points)?,
+                    Signal::Traces | Signal::Logs => items_seen(folder, place, producer)?,
+                };
+                tap_of(&mut taps, place).producers.push(tapped);
+                firsts.push(first);
+            }
+            latencies.record(producer, &firsts);
+        }
+        hops.extend(latencies.into_evidence(places, signal));
+    }
+    Ok((taps, hops))
+}
+
+/// The tap at a place; one whose link did not live to tell has counted nothing.
+fn tap_of<'a>(taps: &'a mut Vec<TapEvidence>, place: &Place) -> &'a mut TapEvidence {
+    let is_there = |tap: &TapEvidence| tap.link == place.link && tap.side == place.side;
+    let index = taps.iter().position(is_there).unwrap_or_else(|| {
+        taps.push(TapEvidence::new(place.link, place.side));
+        taps.len() - 1
+    });
+    &mut taps[index]
+}
+
+/// When each item was first seen at one place.
+enum First {
+    /// As the tap wrote it: one more than the time, and 0 for never.
+    Words(Words),
+    Points(HashMap<u64, u64>),
+}
+
+impl First {
+    fn at_ns(&self, sequence: u64) -> Option<u64> {
+        match self {
+            First::Words(words) => words.get(usize::try_from(sequence).ok()?).checked_sub(1),
+            First::Points(points) => points.get(&sequence).copied(),
+        }
+    }
+}
+
+fn items_seen(folder: &Path, place: &Place, of: &Producer) -> io::Result<(Tapped, First)> {
+    let (link, side, signal, producer) = (place.link, place.side, of.signal, of.producer);
+    let set = |name: String| Bitmap::open(&folder.join(name)).map(|bitmap| bitmap.to_set());
+    let words = |name: String| Words::open(&folder.join(name));
+    let tapped = Tapped {
+        signal,
+        producer,
+        seen: set(names::tapped(link, side, signal, producer))?,
+        seen_again: set(names::tapped_again(link, side, signal, producer))?,
+        extra_copies: words(names::tapped_extra_copies(link, side, signal, producer))?.get(0),
+    };
+    let first = words(names::tapped_first(link, side, signal, producer))?;
+    Ok((tapped, First::Words(first)))
+}
+
+fn points_seen(
+    folder: &Path,
+    place: &Place,
+    sequences: &HashMap<PointKey, u64>,
+) -> io::Result<(Tapped, First)> {
+    let file = folder.join(names::tapped_points(place.link, place.side));
+    let lines: Vec<PointsLine> = journal::read(&file)?;
+    let mut tapped = Tapped {
+        signal: Signal::Metrics,
+        producer: 0,
+        seen: RoaringTreemap::new(),
+        seen_again: RoaringTreemap::new(),
+        extra_copies: 0,
+    };
+    let mut first = HashMap::new();
+    for line in &lines {
+        // A point that the client did not hand over is the sink's to report.
+        let known = line.points.iter().filter_map(|p| sequences.get(&p.key));
+        for sequence in known.copied() {
+            if tapped.seen.insert(sequence) {
+                first.insert(sequence, line.at_ns);
+            } else {
+                tapped.seen_again.insert(sequence);
+                tapped.extra_copies += 1;
+            }
+        }
+    }
+    Ok((tapped, First::Points(first)))
+}
+
+/// The latencies of one signal: from the due time to the first place, and from each to the next.
+struct Hops<'a> {
+    segments: &'a [Segment],
+    by_hop: Vec<Vec<Latencies>>,
+}
+
+impl<'a> Hops<'a> {
+    fn new(places: &[Place], segments: &'a [Segment]) -> Self {
+        Self {
+            segments,
+            by_hop: vec![vec![Latencies::default(); segments.len()]; places.len()],
+        }
+    }
+
+    fn record(&mut self, producer: &Producer, firsts: &[First]) {
+        let per_arrival = u64::from(producer.items_per_arrival.max(1));
+        let items = producer.due_ns.len() as u64 * per_arrival;
+        for sequence in 1..=items {
+            let Some(due_ns) = producer.due_of(sequence) else {
+                continue;
+            };
+            let segment = segment_at(self.segments, due_ns);
+            let mut before = Some(due_ns);
+            for (hop, first) in self.by_hop.iter_mut().zip(firsts) {
+                let here = first.at_ns(sequence);
+                if let (Some(from_ns), Some(to_ns), Some(latencies)) =
+                    (before, here, hop.get_mut(segment))
+                {
+                    latencies.record_ns(to_ns.saturating_sub(from_ns), 1);
+                }
+                before = here;
+            }
+        }
+    }
+
+    /// Those hops that any item took.
+    fn into_evidence(self, places: &[Place], signal: Signal) -> Vec<HopLatency> {
+        let from = std::iter::once(DUE).chain(places.iter().map(|place| place.name.as_str()));
+        let hops = from.zip(places).zip(self.by_hop);
+        hops.filter(|(_, by_segment)| by_segment.iter().any(|l| l.count() > 0))
+            .map(|((from, to), by_segment)| HopLatency {
+                from: from.to_owned(),
+                to: to.name.clone(),
+                signal,
+                by_segment,
+            })
+            .collect()
+    }
+}
