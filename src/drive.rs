@@ -13,6 +13,7 @@ use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
 mod collect;
+pub mod content;
 mod continued;
 mod faults;
 pub mod live;

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod content;
 mod packets;
 mod sink;
 
+pub use content::{ContentEvidence, ContentFlaw, ContentPart, SignalContent};
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
 pub use sink::{AnswerLine, SinkEvidence, SinkSignal};
 
@@ -50,6 +52,9 @@ pub struct Evidence {
     /// Versions of what the roles stand on, by the name that a result's environment has for them.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+    /// What was found in what arrived, where the plan has its content checked.
+    #[serde(default)]
+    pub content: Option<ContentEvidence>,
 }
 
 /// When the run's parts really began and ended.

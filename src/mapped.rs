@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::MmapRaw;
 use roaring::RoaringTreemap;
 
+pub mod content;
+
 /// Names of the mapped files in the evidence folder.
 pub mod names {
     use crate::signal::Signal;
@@ -39,6 +41,10 @@ pub mod names {
     /// [`super::Words`], two slots: copies beyond the first, and among them copies beyond the second.
     pub fn extra_copies(signal: Signal, producer: u16) -> String {
         format!("extra_copies.{signal}.{producer}")
+    }
+    /// [`super::content::Contents`]: what each item said. Only where content is checked.
+    pub fn content(signal: Signal, producer: u16) -> String {
+        format!("content.{signal}.{producer}")
     }
     /// [`super::Words`], one slot per metric series: sum of the whole numbers recorded into it.
     pub fn recorded() -> String {

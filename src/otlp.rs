@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::signal::Signal;
 
 pub mod check;
+pub mod content;
 pub mod identities;
 pub mod json;
 pub mod points;

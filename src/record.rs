@@ -13,7 +13,9 @@ use crate::stats::histogram::Latencies;
 use crate::units;
 
 mod conformance;
+mod content;
 
+pub use content::{ContentFinding, ContentResult};
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 
 /// Version of `result.json`; a reader refuses a later one.
@@ -76,6 +78,9 @@ pub struct RunResult {
     /// How the client kept to OTLP while things went wrong.
     #[serde(default)]
     pub conformance: Conformance,
+    /// What was found in the content of what arrived, where the run looked (`validate: content`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentResult>,
     /// Metric sums: what was recorded and what arrived.
     pub sums: SumsResult,
     /// Notes on the run that change how its numbers are read (`closed loop`, `modelled`).
@@ -132,6 +137,8 @@ pub enum CheckGroup {
     /// squall's checks on itself; they run first and always.
     Harness,
     SteadyState,
+    /// What arrived is what was sent: `validate: content`.
+    Content,
     Expectation,
     Abort,
 }

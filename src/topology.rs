@@ -143,6 +143,7 @@ impl Topology {
             listen,
             evidence: evidence.clone(),
             resumes: None,
+            content: plan.content.clone(),
         }));
         let (sink, sink_ready) = stage
             .enter(RoleName::Sink, sink_setup, &[], sink_door)
@@ -184,6 +185,7 @@ impl Topology {
             tls: certificates.as_ref().map(Certificates::for_client),
             evidence: evidence.clone(),
             resumes: false,
+            content: plan.content.is_some(),
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let (client, _) = stage

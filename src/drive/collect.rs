@@ -6,7 +6,7 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
-use super::{Run, sums};
+use super::{Run, content, sums};
 use crate::evidence::{
     Answer, Attempt, Batch, Evidence, Measurements, Outage, Outcome, Producer, RoleEvidence,
     SinkSignal, Times,
@@ -117,6 +117,11 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
             &mut incidents,
         );
     }
+    let mut content = sink.content.take();
+    if let Some(content) = &mut content {
+        let read = content::complete(content, folder, &producers, &lines);
+        or_incident(read, "what the spans say", &mut incidents);
+    }
     let pids = run.sampling.pids();
     let mut live = run.live;
     let roles = pids
@@ -159,6 +164,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
         client_errors: live.client_errors,
         versions: run.topology.versions,
+        content,
     }
 }
 

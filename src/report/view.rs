@@ -304,6 +304,7 @@ fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
     [
         (CheckGroup::Harness, "Harness"),
         (CheckGroup::SteadyState, "Steady state"),
+        (CheckGroup::Content, "Content"),
         (CheckGroup::Expectation, "Expectations"),
         (CheckGroup::Abort, "Abort conditions"),
     ]

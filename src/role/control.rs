@@ -11,7 +11,7 @@ use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, Si
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
-use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
+use crate::plan::{ContentPlan, ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
 pub use crate::target::supervised::Ready as ProgramReady;
 
@@ -55,6 +55,9 @@ pub struct ClientSetup {
     pub evidence: PathBuf,
     /// The schedule goes on from the moment of the start: a client before this one was killed.
     pub resumes: bool,
+    /// Whether to note what every item says.
+    #[serde(default)]
+    pub content: bool,
 }
 
 /// PEM texts.
@@ -97,6 +100,9 @@ pub struct SinkSetup {
     pub evidence: PathBuf,
     /// A sink before this one was killed in the middle of the run.
     pub resumes: Option<SinkResumes>,
+    /// How content is checked, if it is.
+    #[serde(default)]
+    pub content: Option<ContentPlan>,
 }
 
 /// What a sink that is started again takes over from the one before.

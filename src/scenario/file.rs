@@ -24,12 +24,14 @@ mod link_fault;
 mod moment;
 mod short;
 mod storm;
+mod validate;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 pub use moment::Moment;
 pub use storm::{StormFile, StormUse};
+pub use validate::ValidateFile;
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -59,6 +61,8 @@ pub struct ScenarioFile {
     pub steady_state: Option<Vec<String>>,
     /// What stops the run at once. Only metrics that are live.
     pub abort_if: Option<Vec<String>>,
+    /// `content`: compare what arrives with what was sent.
+    pub validate: Option<ValidateFile>,
 }
 
 /// The run's timeline.
