@@ -15,8 +15,8 @@ use crate::units;
 mod conformance;
 mod content;
 
-pub use content::{ContentFinding, ContentResult};
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
+pub use content::{ContentFinding, ContentResult};
 
 /// Version of `result.json`; a reader refuses a later one.
 pub const RESULT_FORMAT: u32 = 1;

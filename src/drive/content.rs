@@ -38,7 +38,8 @@ fn orphans(
     producer: &Producer,
     producers: &[Producer],
 ) -> io::Result<()> {
-    let contents = Contents::open(&folder.join(names::content(producer.signal, producer.producer)))?;
+    let contents =
+        Contents::open(&folder.join(names::content(producer.signal, producer.producer)))?;
     let is_missing = |parent: Identity| {
         producers
             .iter()
@@ -157,7 +158,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(names::content(Signal::Traces, 0));
         let contents = Contents::create(&path, 9).unwrap();
-        let id = |sequence| Identity { producer: 0, sequence }.to_span_id();
+        let id = |sequence| {
+            Identity {
+                producer: 0,
+                sequence,
+            }
+            .to_span_id()
+        };
         // 1 is a root; 3 was lost; 9 never entered the client.
         for (child, parent) in [(2, id(1)), (4, id(3)), (5, id(3)), (6, id(9)), (7, 1 << 60)] {
             contents.set_parent(child, parent);

@@ -210,7 +210,10 @@ mod tests {
         first.absorb(second.clone());
         first.absorb(second);
         let found = first.signal(Signal::Logs).unwrap();
-        assert_eq!((found.compared, found.count(ContentFlaw::Altered)), (16, 16));
+        assert_eq!(
+            (found.compared, found.count(ContentFlaw::Altered)),
+            (16, 16)
+        );
         assert_eq!(found.examples[&ContentFlaw::Altered].len(), EXAMPLES_MAX);
     }
 }

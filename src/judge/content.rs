@@ -11,12 +11,32 @@ use crate::units;
 
 /// Each flaw with the metric that counts it and the check that none is there.
 const CHECKS: [(ContentFlaw, &str, &str); 6] = [
-    (ContentFlaw::Altered, "content.altered", "what arrived is what was sent"),
-    (ContentFlaw::Orphans, "content.orphans", "every span has its parent"),
-    (ContentFlaw::Disordered, "content.disordered", "times are in order"),
-    (ContentFlaw::Regressions, "content.regressions", "cumulative values never go back"),
+    (
+        ContentFlaw::Altered,
+        "content.altered",
+        "what arrived is what was sent",
+    ),
+    (
+        ContentFlaw::Orphans,
+        "content.orphans",
+        "every span has its parent",
+    ),
+    (
+        ContentFlaw::Disordered,
+        "content.disordered",
+        "times are in order",
+    ),
+    (
+        ContentFlaw::Regressions,
+        "content.regressions",
+        "cumulative values never go back",
+    ),
     (ContentFlaw::Gaps, "content.gaps", "no series has a gap"),
-    (ContentFlaw::Malformed, "sink.malformed", "every request is valid OTLP"),
+    (
+        ContentFlaw::Malformed,
+        "sink.malformed",
+        "every request is valid OTLP",
+    ),
 ];
 
 /// A metric of this module; `None` for one of another.
@@ -112,7 +132,9 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
 }
 
 fn limits(line: &Expectation, name: &str) -> bool {
-    line.all_of.iter().any(|comparison| comparison.metric.name == name)
+    line.all_of
+        .iter()
+        .any(|comparison| comparison.metric.name == name)
 }
 
 /// Whether the load has anything that can be wrong in that way.
@@ -150,7 +172,9 @@ pub(super) fn result(facts: &Facts<'_>) -> Option<ContentResult> {
     let found = found(facts).ok()?;
     let signals = found.signals.iter();
     Some(ContentResult {
-        compared: signals.map(|found| (found.signal, found.compared)).collect(),
+        compared: signals
+            .map(|found| (found.signal, found.compared))
+            .collect(),
         findings: findings(facts, found),
     })
 }

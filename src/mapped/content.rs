@@ -103,8 +103,14 @@ mod tests {
         client.write(4, &[1; PARTS]);
         client.write(0, &[1; PARTS]);
         assert_eq!(sink.read(3), Some([1, 2, 3, 4, 5, 6]));
-        assert_eq!((sink.read(2), sink.read(4), sink.read(0)), (None, None, None));
-        assert_eq!((sink.mark(3, 1), sink.mark(3, 2), sink.mark(3, 0)), (0, 1, 3));
+        assert_eq!(
+            (sink.read(2), sink.read(4), sink.read(0)),
+            (None, None, None)
+        );
+        assert_eq!(
+            (sink.mark(3, 1), sink.mark(3, 2), sink.mark(3, 0)),
+            (0, 1, 3)
+        );
         sink.set_parent(3, 9);
         assert_eq!((client.parent(3), client.parent(2)), (9, 0));
     }

@@ -11,7 +11,9 @@ use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, Si
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
-use crate::plan::{ContentPlan, ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
+use crate::plan::{
+    ClientPlan, ContentPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault,
+};
 use crate::signal::Signal;
 pub use crate::target::supervised::Ready as ProgramReady;
 

@@ -82,7 +82,7 @@ impl Comparison {
                     frozen: false,
                 })
             }),
-            points: Mutex::new(Points::new(evidence)),
+            points: Mutex::new(Points::new(evidence)?),
         })
     }
 
@@ -197,7 +197,8 @@ fn count(
     if !counted && parts().any(|part| is_in(&part, new)) {
         content.note(ContentFlaw::Altered, || {
             let told = parts().filter(|part| is_in(part, new));
-            let told = told.map(|part| format!("{} arrived as {}", part.as_str(), item.shown(part)));
+            let told =
+                told.map(|part| format!("{} arrived as {}", part.as_str(), item.shown(part)));
             let told: Vec<String> = told.collect();
             format!("{}: {}", name(), told.join("; "))
         });
@@ -205,7 +206,10 @@ fn count(
     if new & DISORDERED != 0 {
         content.note(ContentFlaw::Disordered, || {
             let times = item.shown(ContentPart::Times);
-            format!("{}: its times, {times}, or those of its events, go back", name())
+            format!(
+                "{}: its times, {times}, or those of its events, go back",
+                name()
+            )
         });
     }
 }

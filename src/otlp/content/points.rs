@@ -190,7 +190,12 @@ fn exemplars(exemplars: &[Exemplar], h: &mut DefaultHasher) {
     exemplars.len().hash(h);
     for exemplar in exemplars {
         attributes_hash(&exemplar.filtered_attributes).hash(h);
-        (exemplar.time_unix_nano, &exemplar.span_id, &exemplar.trace_id).hash(h);
+        (
+            exemplar.time_unix_nano,
+            &exemplar.span_id,
+            &exemplar.trace_id,
+        )
+            .hash(h);
         match exemplar.value {
             None => 0_u8.hash(h),
             Some(exemplar::Value::AsInt(number)) => (1_u8, number).hash(h),

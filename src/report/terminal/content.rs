@@ -20,7 +20,10 @@ impl Page<'_> {
             let text = wrap(&finding.headline(), self.width - 4, "      ");
             lines.push(format!("  {} {text}", self.paint.bad("✗")));
             for example in finding.examples.iter().take(EXAMPLES) {
-                lines.push(format!("      {}", wrap(example, self.width - 6, "        ")));
+                lines.push(format!(
+                    "      {}",
+                    wrap(example, self.width - 6, "        ")
+                ));
             }
         }
     }

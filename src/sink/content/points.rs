@@ -8,7 +8,7 @@ use super::tail::Tail;
 use super::{ARRIVED, DISORDERED, count, differing};
 use crate::evidence::{ContentFlaw, ContentPart, SignalContent};
 use crate::ids::PointKey;
-use crate::journal::{CONTENT_FILE, ContentLine, Point};
+use crate::journal::{self, CONTENT_FILE, ContentLine, POINTS_FILE, Point, PointsLine};
 use crate::otlp::content::{Item, Parts};
 use crate::plan::ContentPlan;
 
@@ -37,13 +37,39 @@ struct Newest {
 }
 
 impl Points {
-    pub fn new(evidence: &Path) -> Self {
-        Self {
+    /// A sink that is started again knows the points that the one before has accepted.
+    ///
+    /// # Errors
+    /// When the journal of these cannot be read.
+    pub fn new(evidence: &Path) -> io::Result<Self> {
+        let mut points = Self {
             notes: Tail::new(evidence.join(CONTENT_FILE)),
             known: HashMap::new(),
             by_place: HashMap::new(),
             newest: HashMap::new(),
+        };
+        let before: Vec<PointsLine> = journal::read(&evidence.join(POINTS_FILE))?;
+        if before.is_empty() {
+            return Ok(points);
         }
+        for line in points.notes.read::<ContentLine>()? {
+            points.learn(&line);
+        }
+        for point in before.iter().flat_map(|line| &line.points) {
+            if let Some(known) = points.known.get_mut(&point.key) {
+                known.marks |= ARRIVED;
+            }
+            let this = Newest {
+                time_unix_ns: point.key.time_unix_ns,
+                start_unix_ns: point.start_unix_ns,
+                risen: None,
+            };
+            let newest = points.newest.entry(point.key.series).or_insert(this);
+            if newest.time_unix_ns < this.time_unix_ns {
+                *newest = this;
+            }
+        }
+        Ok(points)
     }
 
     /// Compares the points of a request; `points` and `items` are the same ones, in the same order.
@@ -55,7 +81,10 @@ impl Points {
         found: &mut SignalContent,
     ) -> io::Result<()> {
         // The client notes what it sends before it sends it.
-        if points.iter().any(|point| !self.known.contains_key(&point.key)) {
+        if points
+            .iter()
+            .any(|point| !self.known.contains_key(&point.key))
+        {
             for line in self.notes.read::<ContentLine>()? {
                 self.learn(&line);
             }
@@ -165,3 +194,6 @@ fn went_back(newest: Option<Newest>, item: &Item<'_>, point: &Point) -> Option<(
     };
     (newer < older).then_some((newer, older))
 }
+
+#[cfg(test)]
+mod tests;
