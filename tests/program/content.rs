@@ -88,8 +88,8 @@ fn a_client_and_a_sink_that_are_started_again_raise_none_either() {
     let finished = run(&scenario(
         "retry: { max_retries: 20, max_delay: 200ms }",
         "faults:
-  - { kill: client, at: 1s, restart: 300ms }
-  - { kill: sink, at: 2s, restart: 200ms }",
+  - { name: client, restart: client, at: 1s, for: 300ms }
+  - { name: sink, restart: sink, at: 2s, for: 200ms }",
     )
     .replace(
         "validate: content\n",
