@@ -237,6 +237,16 @@ fn result() -> RunResult {
         })
         .to_vec(),
         causes: Vec::new(),
+        content: Some(squall::record::ContentResult {
+            compared: [(Signal::Traces, 12_000), (Signal::Logs, 6000)].into(),
+            findings: vec![squall::record::ContentFinding {
+                signal: Some(Signal::Traces),
+                flaw: squall::evidence::ContentFlaw::Altered,
+                what: "arrived other than they were sent: attributes in 2".to_owned(),
+                items: 2,
+                examples: vec![r#"0/7: attributes arrived as {key="<other>"}"#.to_owned()],
+            }],
+        }),
         conformance: Default::default(),
         sums: SumsResult {
             series: 40,
@@ -633,6 +643,7 @@ fn plan() -> Plan {
         }],
         expect: Vec::new(),
         steady_state: Vec::new(),
+        content: None,
         abort_if: Vec::new(),
     }
 }
