@@ -18,6 +18,6 @@ pub fn compared(content: &ContentResult) -> String {
     };
     match content.findings.as_slice() {
         [] => format!("{each} compared: nothing wrong"),
-        findings => format!("{each} compared: {} findings", findings.len()),
+        _ => format!("{each} compared"),
     }
 }
