@@ -181,8 +181,10 @@ pub(super) fn result(facts: &Facts<'_>) -> Option<ContentResult> {
 
 fn findings(facts: &Facts<'_>, found: &ContentEvidence) -> Vec<ContentFinding> {
     let mut findings = Vec::new();
+    let plan = facts.plan.content.as_ref();
+    let allowed = |flaw: ContentFlaw| plan.is_some_and(|plan| plan.allows(flaw));
     for found in &found.signals {
-        for (flaw, items) in found.flaws.iter().filter(|(_, items)| **items > 0) {
+        for (flaw, items) in found.flaws.iter().filter(|(flaw, _)| !allowed(**flaw)) {
             let parts = ContentPart::ALL.into_iter().filter_map(|part| {
                 let items = found.parts.get(&part)?;
                 Some(format!("{} in {}", part.as_str(), units::count(*items)))
