@@ -1,5 +1,6 @@
 //! Conducts a run: starts the load, acts out the faults, samples, drains, and gathers the evidence.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
 mod collect;
+pub mod content;
 mod continued;
 mod ending;
 mod faults;
@@ -111,6 +113,8 @@ struct Run<'a> {
     sink_done: bool,
     /// Ends of targets' programs that nobody brought about.
     target_exits: Vec<TargetExit>,
+    /// Why targets could not be asked what they say of themselves.
+    silent: BTreeMap<RoleName, String>,
 }
 
 impl<'a> Run<'a> {
@@ -150,6 +154,7 @@ impl<'a> Run<'a> {
             taps: Vec::new(),
             sink_done: false,
             target_exits: Vec::new(),
+            silent: BTreeMap::new(),
             topology,
         }
     }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod content;
 mod packets;
 mod sink;
 mod tap;
 
+pub use content::{ContentEvidence, ContentFlaw, ContentPart, SignalContent};
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
 pub use sink::{AnswerLine, SinkEvidence, SinkSignal};
 pub use tap::{HopLatency, Side, TapEvidence, Tapped};
@@ -64,6 +66,9 @@ pub struct Evidence {
     /// What each item took between consecutive taps, and from its due time to the first.
     #[serde(default)]
     pub hop_latencies: Vec<HopLatency>,
+    /// What was found in what arrived, where the plan has its content checked.
+    #[serde(default)]
+    pub content: Option<ContentEvidence>,
 }
 
 /// A target's program that ended without having been told to.

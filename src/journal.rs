@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::evidence::AnswerLine;
 use crate::evidence::{ItemRange, OutcomeKind};
 use crate::ids::PointKey;
+use crate::mapped::content::PARTS;
 use crate::signal::Signal;
 
 /// File of the client's [`BatchLine`]s in the evidence folder.
@@ -22,6 +23,8 @@ pub const BATCHES_FILE: &str = "batches.jsonl";
 pub const POINTS_FILE: &str = "points.jsonl";
 /// File of the sink's [`AnswerLine`]s in the evidence folder; missing where no answer was struck.
 pub const ANSWERS_FILE: &str = "answers.jsonl";
+/// File of the client's [`ContentLine`]s; missing where content is not checked.
+pub const CONTENT_FILE: &str = "content.jsonl";
 /// File of the client's [`SeriesLine`]s, written before the load starts.
 pub const METRIC_SERIES_FILE: &str = "metric-series.jsonl";
 
@@ -94,6 +97,22 @@ pub struct SeriesLine {
     pub hash: u64,
     /// False for gauges, which do not add up.
     pub adds_up: bool,
+}
+
+/// What the data points of one collection say, written before they are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentLine {
+    pub points: Vec<PointContent>,
+}
+
+/// What one data point says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointContent {
+    pub key: PointKey,
+    /// What of its identity altered attributes leave alone.
+    pub place: (u64, u64),
+    /// One hash for each part.
+    pub parts: [u64; PARTS],
 }
 
 /// Appends lines to a file.

@@ -10,6 +10,7 @@ use crate::record::{FaultResult, Histograms, PhaseResult, RESULT_FORMAT, RunResu
 
 mod causes;
 mod conformance;
+mod content;
 mod expectations;
 mod facts;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub fn judge(
     let facts = Facts::of(plan, evidence);
     let mut checks = harness::checks(&facts);
     checks.extend(expectations::steady_state(&facts));
+    checks.extend(content::checks(&facts));
     checks.extend(expectations::expectations(&facts));
     checks.extend(expectations::aborted(evidence));
     let (verdict, exit, summary) = verdict::conclude(&checks, evidence);
@@ -77,6 +79,7 @@ pub fn judge(
         phases: phases(&facts),
         causes: causes::causes(&facts),
         conformance: conformance::conformance(&facts),
+        content: content::result(&facts),
         sums: sums::result(&evidence.sums),
         notes: notes(plan, evidence, circumstances.replay_of.as_deref()),
         environment: packets::environment(circumstances.environment, evidence),

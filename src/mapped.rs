@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::MmapRaw;
 use roaring::RoaringTreemap;
 
+pub mod content;
 pub mod shelves;
 
 /// Names of the mapped files in the evidence folder.
@@ -63,6 +64,10 @@ pub mod names {
     /// [`crate::journal::PointsLine`]s: data points that it saw.
     pub fn tapped_points(link: usize, side: Side) -> String {
         format!("tap.{link}.{side}.points.jsonl")
+    }
+    /// [`super::content::Contents`]: what each item said. Only where content is checked.
+    pub fn content(signal: Signal, producer: u16) -> String {
+        format!("content.{signal}.{producer}")
     }
     /// [`super::Words`], one slot per metric series: sum of the whole numbers recorded into it.
     pub fn recorded() -> String {

@@ -9,6 +9,7 @@ use crate::signal::Signal;
 
 pub mod check;
 pub mod headers;
+pub mod content;
 pub mod identities;
 pub mod inflate;
 pub mod json;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 
 mod answer_fault;
+mod content;
 mod delay;
 mod dns;
 pub mod expectation;
@@ -27,6 +28,7 @@ pub mod toxiproxy;
 pub mod windows;
 
 pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
+pub use content::{ContentIgnore, ContentPlan};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault};
@@ -67,6 +69,9 @@ pub struct Plan {
     pub expect: Vec<Expectation>,
     pub steady_state: Vec<Expectation>,
     pub abort_if: Vec<Expectation>,
+    /// How content is checked; `None`: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentPlan>,
 }
 
 impl Plan {

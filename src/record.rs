@@ -13,8 +13,10 @@ use crate::stats::histogram::Latencies;
 use crate::units;
 
 mod conformance;
+mod content;
 
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
+pub use content::{ContentFinding, ContentResult};
 
 /// Version of `result.json`; a reader refuses a later one.
 pub const RESULT_FORMAT: u32 = 1;
@@ -76,6 +78,9 @@ pub struct RunResult {
     /// How the client kept to OTLP while things went wrong.
     #[serde(default)]
     pub conformance: Conformance,
+    /// What was found in the content of what arrived, where the run looked (`validate: content`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentResult>,
     /// Metric sums: what was recorded and what arrived.
     pub sums: SumsResult,
     /// Notes on the run that change how its numbers are read (`closed loop`, `modelled`).
@@ -134,6 +139,8 @@ pub enum CheckGroup {
     /// What the targets did of themselves.
     Target,
     SteadyState,
+    /// What arrived is what was sent: `validate: content`.
+    Content,
     Expectation,
     Abort,
 }

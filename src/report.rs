@@ -11,6 +11,7 @@
 //! | [`live`] | the view while a run goes on |
 
 mod conformance;
+mod content;
 pub mod explain;
 pub mod html;
 pub mod junit;

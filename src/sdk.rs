@@ -8,6 +8,7 @@
 //! - [`http`], [`transport`]: the transports, watched.
 //! - [`names`]: the same by name, looked up for every connection.
 //! - [`events`]: what the SDK says only through its own log.
+//! - [`content`]: what the items say, where a run checks that.
 //! - [`points`], [`ranges`]: batches as identities.
 //! - [`recorder`]: where all of this is kept.
 //! - [`build`]: the three providers.
@@ -16,6 +17,7 @@
 
 pub mod attempt;
 pub mod build;
+pub mod content;
 pub mod events;
 pub mod exporter;
 pub mod http;

@@ -8,6 +8,7 @@ use crate::otlp::Malformed;
 use crate::signal::Signal;
 
 pub mod accounting;
+pub mod content;
 pub mod counts;
 pub mod gate;
 pub mod grpc;

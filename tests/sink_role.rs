@@ -72,6 +72,7 @@ impl Run {
             listen: std::net::Ipv4Addr::LOCALHOST.into(),
             evidence: evidence.path().to_owned(),
             resumes: None,
+            content: None,
         }));
         let mut role = Role::start("sink", &setup);
         let clock = role.start_run(3 * SECOND_NS);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
-use super::{Run, sums};
+use super::{Run, content, sums};
 use crate::evidence::{
     Answer, Attempt, Batch, Evidence, Measurements, Outage, Outcome, Producer, RoleEvidence,
     SinkSignal, Times,
@@ -120,6 +120,11 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
             &mut incidents,
         );
     }
+    let mut content = sink.content.take();
+    if let Some(content) = &mut content {
+        let read = content::complete(content, folder, &producers, &lines);
+        or_incident(read, "what the spans say", &mut incidents);
+    }
     let pids = run.sampling.pids();
     let mut live = run.live;
     let (mut taps, mut hop_latencies) = (Vec::new(), Vec::new());
@@ -178,6 +183,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         versions: run.topology.versions,
         taps,
         hop_latencies,
+        content,
     }
 }
 

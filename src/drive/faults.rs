@@ -11,7 +11,7 @@ use crate::clock::RunClock;
 use crate::evidence::FaultEvidence;
 use crate::limits::Limit;
 use crate::plan::{FaultKind, FaultPlan, Injector, Plan, ProcessFault, RoleName};
-use crate::role::control::{Command, StressSetup};
+use crate::role::control::{Command, ProgramCommand, StressSetup};
 use crate::topology::Topology;
 use crate::units;
 
@@ -150,8 +150,12 @@ impl FaultLog {
                 {
                     entry.work = Work::Downtime(Downtime::of(&entry.plan, role, fault, now_ns));
                 }
-                // Wired below, where the disk is.
-                ProcessFault::Stop | ProcessFault::DiskFull => {}
+                ProcessFault::DiskFull => {
+                    let command = Command::Program(ProgramCommand::FillDisk);
+                    topology.tell(role, &command).await?;
+                }
+                // Only a target's program can be stopped.
+                ProcessFault::Stop => {}
                 ProcessFault::Kill => {
                     let process = topology.role(role)?;
                     let exit = process.kill().await;
@@ -233,30 +237,6 @@ impl FaultLog {
             Work::Downtime(downtime) => Some(downtime),
             _ => None,
         })
-    }
-
-    /// A target's program has ended: what was to make it, if anything was, may be over with that.
-    pub fn program_ended(&mut self, role: RoleName, pid: Option<u32>, exit: &str, at_ns: u64) {
-        for entry in &mut self.entries {
-            if let Work::Downtime(downtime) = &mut entry.work
-                && downtime.role == role
-                && downtime.program_ended(pid, exit, at_ns)
-            {
-                entry.program_is_up_for_good(at_ns);
-            }
-        }
-    }
-
-    /// A target's program is up again.
-    pub fn program_started(&mut self, role: RoleName, pid: u32, at_ns: u64) {
-        for entry in &mut self.entries {
-            if let Work::Downtime(downtime) = &mut entry.work
-                && downtime.role == role
-                && downtime.program_started(pid)
-            {
-                entry.program_is_up_for_good(at_ns);
-            }
-        }
     }
 
     /// Whether a fault keeps that role dead for the moment.
@@ -355,11 +335,19 @@ impl FaultLog {
                 }
                 return self.act(topology, clock).await;
             }
-            Work::None => {
-                if let FaultKind::Process { role, .. } = entry.plan.kind {
-                    resume(topology, role).await?;
+            Work::None => match entry.plan.kind {
+                FaultKind::Process {
+                    role,
+                    fault: ProcessFault::DiskFull,
+                } => {
+                    // Over when the role says that it is.
+                    entry.ending = true;
+                    let command = Command::Program(ProgramCommand::FreeDisk);
+                    return topology.tell(role, &command).await;
                 }
-            }
+                FaultKind::Process { role, .. } => resume(topology, role).await?,
+                _ => {}
+            },
         }
         entry.active = false;
         entry.evidence.ended_ns = Some(clock.now_ns());
@@ -434,15 +422,6 @@ impl FaultLog {
 }
 
 impl Entry {
-    /// A target's program will not be struck again.
-    fn program_is_up_for_good(&mut self, now_ns: u64) {
-        if let Work::Downtime(downtime) = std::mem::take(&mut self.work) {
-            self.evidence.proof = downtime.proof();
-        }
-        self.active = false;
-        self.evidence.ended_ns = Some(now_ns);
-    }
-
     /// The process is up again for good.
     fn restarted(&mut self, topology: &mut Topology, now_ns: u64) {
         if let Work::Restart(restart) = std::mem::take(&mut self.work) {

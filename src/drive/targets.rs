@@ -1,8 +1,10 @@
 //! What the targets' roles report, and what their queues may still hold.
 
+use std::collections::BTreeMap;
+
 use super::Run;
-use crate::evidence::TargetExit;
-use crate::plan::{Plan, RoleName};
+use crate::evidence::{ProcessSample, SaidSample, TargetExit};
+use crate::plan::{Plan, RoleName, TargetKind};
 
 impl Run<'_> {
     pub(super) fn program_started(&mut self, role: RoleName, pid: u32, at_ns: u64) {
@@ -31,6 +33,33 @@ impl Run<'_> {
         });
     }
 
+    /// A target's program with all that it has started, over its restarts.
+    pub(super) fn program_sampled(&mut self, role: RoleName, sample: ProcessSample) {
+        let samples = self.live.processes.entry(role.as_str()).or_default();
+        samples.push(sample);
+    }
+
+    /// What a target says of itself. Why a scrape failed is told once for all.
+    pub(super) fn scraped(
+        &mut self,
+        role: RoleName,
+        at_ns: u64,
+        values: BTreeMap<String, f64>,
+        last_failure: Option<String>,
+    ) {
+        if let Some(why) = last_failure {
+            self.silent.insert(role, why);
+        }
+        if !values.is_empty() {
+            let target = self.plan.name_of(role).to_owned();
+            self.live.series.said.push(SaidSample {
+                at_ns,
+                target,
+                values,
+            });
+        }
+    }
+
     /// Whether a target that lives may still hold what it has answered for: a quiet line says nothing of
     /// its queue, and it may be waiting between two tries.
     pub(super) fn more_may_come(&mut self) -> bool {
@@ -40,12 +69,23 @@ impl Run<'_> {
         let targets = self.topology.roles();
         let lives = targets
             .filter(|role| matches!(role.role, RoleName::Target(_)))
-            .all(|role| role.program.is_some());
+            .all(|role| role.program.is_some() || self.is_external(role.role));
         let series = &self.live.series;
         let total = |slots: &[u64; 3]| slots.iter().sum::<u64>();
         let acknowledged = series.client.last().map_or(0, |s| total(&s.acknowledged));
         let received = series.sink.last().map_or(0, |s| total(&s.received));
         lives && received < acknowledged
+    }
+}
+
+impl Run<'_> {
+    /// squall did not start it, and cannot know whether it lives.
+    fn is_external(&self, role: RoleName) -> bool {
+        let RoleName::Target(index) = role else {
+            return false;
+        };
+        let target = self.plan.targets.get(usize::from(index));
+        matches!(target.map(|target| &target.kind), Some(TargetKind::External(_)))
     }
 }
 

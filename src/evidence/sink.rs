@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ContentEvidence;
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
@@ -18,6 +19,9 @@ pub struct SinkEvidence {
     pub wire_bytes: u64,
     /// First few items that nobody planned, in words.
     pub unexpected_examples: Vec<String>,
+    /// What was found in what arrived, where the plan has its content checked.
+    #[serde(default)]
+    pub content: Option<ContentEvidence>,
 }
 
 impl SinkEvidence {
@@ -34,6 +38,9 @@ impl SinkEvidence {
         self.requests += other.requests;
         self.wire_bytes += other.wire_bytes;
         self.unexpected_examples.extend(other.unexpected_examples);
+        if let Some(theirs) = other.content {
+            self.content.get_or_insert_default().absorb(theirs);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
     if adds_up(facts.plan) {
         checks.push(sums(facts));
     }
+    checks.extend(super::content::harness(facts));
     checks.push(drained(facts));
     checks.push(sink_saturation(facts));
     checks.push(controller_cpu(facts));

@@ -49,6 +49,9 @@ impl Facts<'_> {
         if let Some(measured) = resources::measure(self, metric.name, window) {
             return measured;
         }
+        if let Some(measured) = super::content::measure(self, metric.name, signal) {
+            return measured;
+        }
         self.rate_or_ratio(metric.name, signal, window)
     }
 

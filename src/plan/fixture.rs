@@ -73,6 +73,7 @@ pub fn plan() -> Plan {
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
+        content: None,
     }
 }
 

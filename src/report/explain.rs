@@ -104,9 +104,22 @@ pub fn render(record: &Record, filter: &Filter) -> String {
         lines.extend(open);
     }
     if filter.class.is_none() && filter.signal.is_none() {
+        content(&mut lines, record);
         violations(&mut lines, record);
     }
     lines.join("\n") + "\n"
+}
+
+/// What arrived other than it should.
+fn content(lines: &mut Vec<String>, record: &Record) {
+    let findings = record.result.content.iter().flat_map(|c| &c.findings);
+    for finding in findings {
+        lines.push(String::new());
+        lines.push(wrap(&finding.headline(), WIDTH, "  "));
+        for example in &finding.examples {
+            lines.push(format!("  {}", wrap(example, WIDTH - 2, "    ")));
+        }
+    }
 }
 
 /// What the client did that OTLP forbids.

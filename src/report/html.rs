@@ -10,6 +10,7 @@ use super::view::{View, mark};
 use crate::units;
 
 mod conformance;
+mod content;
 mod details;
 mod ledger;
 mod tables;
@@ -43,6 +44,7 @@ pub fn render(record: &Record) -> String {
                     (tables::checks(&view))
                     (tables::faults(&view))
                     (conformance::section(&view))
+                    (content::section(&view))
                     (details::causes(&view))
                     (tables::sums(&view))
                     (tables::metrics(&view))

@@ -8,6 +8,7 @@ use super::view::{View, mark};
 use crate::units;
 
 mod conformance;
+mod content;
 
 /// The whole report.
 pub fn render(record: &Record) -> String {
@@ -90,6 +91,7 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
         }
     }
     faults(out, view)?;
+    content::section(out, result.content.as_ref())?;
     conformance::section(out, &result.conformance)?;
 
     writeln!(out, "\n## Causes\n")?;

@@ -7,6 +7,7 @@ use super::view::{View, mark};
 use crate::units;
 
 mod conformance;
+mod content;
 
 /// Least width that the summary is laid out for.
 const NARROWEST: usize = 60;
@@ -26,6 +27,7 @@ pub fn summary(record: &Record, colour: bool, width: usize) -> String {
     page.ledger(&mut lines);
     page.figures(&mut lines);
     page.faults(&mut lines);
+    page.content(&mut lines);
     page.conformance(&mut lines);
     page.causes(&mut lines);
     page.read_on(&mut lines);

@@ -305,6 +305,7 @@ fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
         (CheckGroup::Harness, "Harness"),
         (CheckGroup::Target, "Targets"),
         (CheckGroup::SteadyState, "Steady state"),
+        (CheckGroup::Content, "Content"),
         (CheckGroup::Expectation, "Expectations"),
         (CheckGroup::Abort, "Abort conditions"),
     ]

@@ -14,11 +14,13 @@ use crate::mapped::shelves::Expected;
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
-use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
+use crate::plan::{
+    ClientPlan, ContentPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault,
+};
 use crate::signal::Signal;
 
 pub use super::target::setup::{
-    DiskSetup, ProcessSetup, ProgramReady, ScrapeSetup, Selector, TargetKind, TargetSetup,
+    DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, ScrapeSetup, Selector, TargetKind, TargetSetup,
 };
 
 /// First line to a role: everything that it needs to get ready.
@@ -61,6 +63,9 @@ pub struct ClientSetup {
     pub evidence: PathBuf,
     /// The schedule goes on from the moment of the start: a client before this one was killed.
     pub resumes: bool,
+    /// Whether to note what every item says.
+    #[serde(default)]
+    pub content: bool,
 }
 
 /// PEM texts.
@@ -121,6 +126,9 @@ pub struct SinkSetup {
     pub evidence: PathBuf,
     /// A sink before this one was killed in the middle of the run.
     pub resumes: Option<SinkResumes>,
+    /// How content is checked, if it is.
+    #[serde(default)]
+    pub content: Option<ContentPlan>,
 }
 
 /// What a sink that is started again takes over from the one before.

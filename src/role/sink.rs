@@ -12,6 +12,7 @@ use super::stdio::{RoleError, commands, report, set_up};
 use crate::journal::{ANSWERS_FILE, Journal};
 use crate::mapped::shelves::Expected;
 use crate::sink::accounting::Accounting;
+use crate::sink::content::Comparison;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::tls;
 use crate::sink::traffic::Traffic;
@@ -56,6 +57,11 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         setup.segments,
         &setup.evidence,
     )
+    .and_then(|accounting| {
+        let content = setup.content.as_ref();
+        let content = content.map(|plan| Comparison::open(plan, &expected, &setup.evidence));
+        Ok(accounting.comparing(content.transpose()?))
+    })
     .map_err(|error| RoleError::Failed(format!("cannot open the run's files: {error}")))?;
     let wrong = match &setup.tls {
         Some(tls) => faults::wrong_certificates(tls),

@@ -25,6 +25,7 @@ mod moment;
 mod short;
 mod storm;
 mod target;
+mod validate;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
@@ -35,6 +36,7 @@ pub use target::{
     ContainerFile, ExternalFile, LongContainerFile, ProcessFile, ReadyFile, SelfMetricsFile,
     SignalFile, StopFile, TargetFile, TemplateFile,
 };
+pub use validate::ValidateFile;
 
 /// A squall scenario: what is sent, over which link, with which faults, and what must hold.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -71,6 +73,8 @@ pub struct ScenarioFile {
     pub steady_state: Option<Vec<String>>,
     /// What stops the run at once. Only metrics that are live.
     pub abort_if: Option<Vec<String>>,
+    /// `content`: compare what arrives with what was sent.
+    pub validate: Option<ValidateFile>,
 }
 
 /// The run's timeline.

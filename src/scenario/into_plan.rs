@@ -14,6 +14,7 @@ use crate::plan::{
 use crate::signal::Signal;
 
 mod client;
+mod content;
 mod faults;
 mod link;
 mod load;
@@ -70,6 +71,7 @@ pub fn into_plan(
         expect: Vec::new(),
         steady_state: Vec::new(),
         abort_if: Vec::new(),
+        content: planner.content(file.validate.as_ref()),
     };
     let (faults, known) = planner.faults(file, storms, &plan);
     plan.faults = faults;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLoggerProvider};
@@ -108,6 +109,7 @@ impl Builder {
         Journalled {
             inner,
             recorder: Arc::clone(&self.recorder),
+            resource: ResourceAttributesWithSchema::default(),
         }
     }
 

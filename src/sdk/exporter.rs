@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use opentelemetry::logs::Severity;
 use opentelemetry::trace::SpanId;
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
@@ -16,6 +17,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use super::recorder::Recorder;
 use super::{attempt, points, ranges};
 use crate::evidence::ItemRange;
+use crate::journal::CONTENT_FILE;
 use crate::signal::Signal;
 
 /// Journals, then delegates, then journals.
@@ -23,11 +25,24 @@ use crate::signal::Signal;
 pub struct Journalled<E> {
     pub inner: E,
     pub recorder: Arc<Recorder>,
+    /// What the exporter writes for the resource. Kept only where content is checked.
+    pub resource: ResourceAttributesWithSchema,
+}
+
+impl<E> Journalled<E> {
+    fn keep(&mut self, resource: &Resource) {
+        if self.recorder.content().is_some() {
+            self.resource = resource.into();
+        }
+    }
 }
 
 impl<E: SpanExporter> SpanExporter for Journalled<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let items = ranges::of_span_ids(batch.iter().map(|span| span.span_context.span_id()));
+        if let Some(notes) = self.recorder.content() {
+            notes.spans(&batch, &self.resource);
+        }
         attempt::open(&self.recorder, Signal::Traces, items, Vec::new());
         let result = self.inner.export(batch).await;
         attempt::close(&result);
@@ -47,6 +62,7 @@ impl<E: SpanExporter> SpanExporter for Journalled<E> {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
+        self.keep(resource);
         self.inner.set_resource(resource);
     }
 }
@@ -58,6 +74,9 @@ impl<E: LogExporter> LogExporter for Journalled<E> {
             .iter()
             .map(|(record, _)| record.trace_context().map_or(SpanId::INVALID, id));
         let items = ranges::of_span_ids(ids);
+        if let Some(notes) = self.recorder.content() {
+            notes.records(&batch, &self.resource);
+        }
         attempt::open(&self.recorder, Signal::Logs, items, Vec::new());
         let result = self.inner.export(batch).await;
         attempt::close(&result);
@@ -77,6 +96,7 @@ impl<E: LogExporter> LogExporter for Journalled<E> {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
+        self.keep(resource);
         self.inner.set_resource(resource);
     }
 }
@@ -85,6 +105,10 @@ impl<E: PushMetricExporter> PushMetricExporter for Journalled<E> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let points = points::of(metrics);
         let count = points.len() as u64;
+        if let Some(notes) = self.recorder.content() {
+            let noted = notes.points(metrics, &points);
+            self.recorder.noted(CONTENT_FILE, noted);
+        }
         let first = self.recorder.next_points(count);
         let items = match count {
             0 => Vec::new(),

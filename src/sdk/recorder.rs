@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::content::ContentNotes;
 use super::{SdkError, ranges};
 use crate::clock::RunClock;
 use crate::evidence::ItemRange;
@@ -34,6 +35,8 @@ pub struct Recorder {
     failed: AtomicBool,
     /// Values that a peer may echo and nobody may read.
     secrets: Vec<Secret>,
+    /// Only where content is checked.
+    content: Option<ContentNotes>,
 }
 
 /// What is known of one signal. Counters are for live samples, never for the ledger.
@@ -160,7 +163,26 @@ impl Recorder {
             failure: Mutex::default(),
             failed: AtomicBool::new(false),
             secrets,
+            content: None,
         })
+    }
+
+    /// From now on notes what every item says that is handed over.
+    ///
+    /// # Errors
+    /// When a file that the controller made is missing or cannot be mapped.
+    pub fn note_content(mut self, evidence: &Path, load: &LoadPlan) -> Result<Self, SdkError> {
+        let notes = ContentNotes::open(evidence, load).map_err(|error| SdkError::Evidence {
+            path: evidence.display().to_string(),
+            error,
+        })?;
+        self.content = Some(notes);
+        Ok(self)
+    }
+
+    /// Where what items say is noted, if it is.
+    pub(super) fn content(&self) -> Option<&ContentNotes> {
+        self.content.as_ref()
     }
 
     /// From now on times are offsets of this clock; before, they are 0. The first call counts.
@@ -214,11 +236,16 @@ impl Recorder {
 
     /// Appends to the journal. The first failure is kept for [`Self::take_failure`].
     pub(super) fn journal(&self, line: &BatchLine) {
-        if let Err(error) = self.journal.append(line)
+        self.noted(BATCHES_FILE, self.journal.append(line));
+    }
+
+    /// The same for any of the client's files.
+    pub(super) fn noted(&self, file: &str, written: io::Result<()>) {
+        if let Err(error) = written
             && !self.failed.swap(true, Ordering::Relaxed)
         {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            *failure = Some(format!("cannot write {BATCHES_FILE}: {error}"));
+            *failure = Some(format!("cannot write {file}: {error}"));
         }
     }
 

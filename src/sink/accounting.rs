@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use super::content::Comparison;
 use super::plant::{Fate, Key, Plants, Reply, Verdict};
 use super::traffic::{Traffic, lock};
 use super::{Answer, Receiver, Request, Taken};
@@ -45,6 +46,7 @@ pub struct Accounting {
     oracle: Option<File>,
     recent: Mutex<VecDeque<Latencies>>,
     failure: OnceLock<String>,
+    content: Option<Comparison>,
 }
 
 impl Accounting {
@@ -97,7 +99,15 @@ impl Accounting {
             oracle: oracle.transpose()?,
             recent: Mutex::new(VecDeque::new()),
             failure: OnceLock::new(),
+            content: None,
         })
+    }
+
+    /// Compares the content of what arrives as well.
+    #[must_use]
+    pub fn comparing(mut self, content: Option<Comparison>) -> Self {
+        self.content = content;
+        self
     }
 
     /// The run begins. Only the first call counts.
@@ -109,6 +119,9 @@ impl Accounting {
     pub fn freeze(&self) {
         for book in &self.books {
             lock(book).frozen = true;
+        }
+        if let Some(content) = &self.content {
+            content.freeze();
         }
     }
 
@@ -200,6 +213,7 @@ impl Accounting {
             requests: traffic.requests(),
             wire_bytes: traffic.wire_bytes(),
             unexpected_examples,
+            content: self.content.as_ref().map(Comparison::evidence),
         }
     }
 
@@ -340,6 +354,15 @@ impl Receiver for Accounting {
                 .arrived_monotonic_ns
                 .saturating_sub(clock.start_monotonic_ns),
         };
+        if let Some(Err(error)) = self
+            .content
+            .as_ref()
+            .map(|content| content.compare(request.signal, request.body, &mut points))
+        {
+            let why = error.to_string();
+            let _ = self.failure.set(why.clone());
+            return unavailable(&why);
+        }
         let taken = self
             .strike(&request, &mut items, &mut points)
             .and_then(|kept_out| {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::mapped::content::Contents;
 use crate::mapped::{Arrivals, Bitmap, Words, names};
 use crate::plan::schedule::{due_times_ns, schedule_seed};
 use crate::plan::{ArrivalProcess, Plan};
@@ -60,6 +61,13 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
                 } else {
                     Bitmap::create(&path, sequences)?;
                 }
+            }
+            if plan.content.is_some() {
+                let path = folder.join(names::content(signal, producer));
+                match sparse {
+                    true => Contents::create_sparse(&path, sequences)?,
+                    false => Contents::create(&path, sequences)?,
+                };
             }
             Words::create(&folder.join(names::extra_copies(signal, producer)), 2)?;
             expected.push(ExpectedProducer {

@@ -150,6 +150,7 @@ impl<'a> Line<'a> {
             listen: self.address(Place::Sink),
             evidence: self.evidence.clone(),
             resumes: None,
+            content: self.plan.content.clone(),
         }));
         let door = self.door(Place::Sink);
         let (sink, ready) = self
@@ -302,6 +303,7 @@ impl<'a> Line<'a> {
             tls: certificates.map(Certificates::for_client),
             evidence: self.evidence.clone(),
             resumes: false,
+            content: plan.content.is_some(),
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let door = self.door(Place::Client);

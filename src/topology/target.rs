@@ -10,9 +10,14 @@ use std::time::Duration;
 use super::certificates::Certificates;
 use super::ports;
 use crate::plan::template::render;
-use crate::plan::{ReadySign, TargetKind, TargetPlan};
-use crate::role::control::{ProgramProbe, ProgramReady, Ready, TargetSetup};
+use crate::plan::{ReadySign, SelfMetricsPlan, TargetKind, TargetPlan};
+use crate::role::control::{
+    self, DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, Ready, ScrapeSetup, Selector,
+    TargetSetup,
+};
 
+/// In a target's folder.
+const DATA: &str = "data";
 /// In the run's folder.
 const TARGETS: &str = "targets";
 /// Between the target's deadline and the role's, so that the role is the one that tells.
@@ -66,33 +71,75 @@ pub(super) fn setup(
         ReadySign::GrpcHealth(text) => ProgramReady::Probe(ProgramProbe::GrpcHealth(fill(text)?)),
         ReadySign::Says(text) => ProgramReady::Says(text.clone()),
     };
-    let TargetKind::Process(process) = &target.kind else {
-        return Err("not wired".to_owned());
+    let scrape = match &target.metrics {
+        Some(metrics) => Some(ScrapeSetup {
+            url: fill(&metrics.url)?,
+            every_ns: metrics.every_ns,
+            series: selectors(metrics)?,
+        }),
+        None => None,
     };
-    for (name, text) in &process.files {
-        prepared
-            .write(name, &fill(text)?)
-            .map_err(|error| format!("{name} cannot be written: {error}"))?;
-    }
-    let secrets = process.secret_env.iter();
-    let secrets = secrets.map(|(name, value)| (name.clone(), value.reveal().to_owned()));
-    let mut env = fill_all(&process.env)?;
-    env.extend(secrets);
+    let receives = match &target.kind {
+        TargetKind::External(external) => Ready {
+            grpc: external.endpoint.clone(),
+            http: external.endpoint.clone(),
+            ..Ready::default()
+        },
+        TargetKind::Process(_) | TargetKind::Container(_) => prepared.receives.clone(),
+    };
+    let kind = match &target.kind {
+        TargetKind::Process(process) => {
+            for (name, text) in &process.files {
+                prepared
+                    .write(name, &fill(text)?)
+                    .map_err(|error| format!("{name} cannot be written: {error}"))?;
+            }
+            let secrets = process.secret_env.iter();
+            let secrets = secrets.map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+            let secrets: BTreeMap<String, String> = secrets.collect();
+            let mut env = fill_all(&process.env)?;
+            env.extend(secrets.clone());
+            control::TargetKind::Process(ProcessSetup {
+                command: fill(&process.command)?,
+                args: process.args.iter().map(fill).collect::<Result<_, _>>()?,
+                env,
+                secrets: secrets.into_values().collect(),
+                folder: prepared.folder.clone(),
+                log: super::process::log_path(
+                    around.run_folder,
+                    &format!("{}-output", target.name),
+                ),
+                log_limit_bytes: process.log_limit_bytes,
+                stop_signal: process.stop.signal,
+                grace_ns: process.stop.grace_ns,
+                disk: process.disk_bytes.map(|bytes| DiskSetup {
+                    bytes,
+                    folder: prepared.folder.join(DATA),
+                }),
+            })
+        }
+        TargetKind::External(_) => control::TargetKind::External,
+        TargetKind::Container(_) => return Err("not wired".to_owned()),
+    };
     let setup = TargetSetup {
-        command: fill(&process.command)?,
-        args: process.args.iter().map(fill).collect::<Result<_, _>>()?,
-        env,
-        folder: prepared.folder.clone(),
-        log: super::process::log_path(around.run_folder, &format!("{}-output", target.name)),
-        log_limit_bytes: process.log_limit_bytes,
+        kind,
         ready,
         ready_deadline_ns: target.ready.within_ns,
-        stop_signal: process.stop.signal,
-        grace_ns: process.stop.grace_ns,
-        grpc: prepared.receives.grpc.clone(),
-        http: prepared.receives.http.clone(),
+        grpc: receives.grpc.clone(),
+        http: receives.http.clone(),
+        scrape,
     };
-    Ok((setup, prepared.receives))
+    Ok((setup, receives))
+}
+
+fn selectors(metrics: &SelfMetricsPlan) -> Result<BTreeMap<String, Selector>, String> {
+    let series = metrics.series.iter();
+    series
+        .map(|(name, text)| {
+            let selector: Selector = text.parse().map_err(|error| format!("{text}: {error}"))?;
+            Ok((name.clone(), selector))
+        })
+        .collect()
 }
 
 /// A target's folders, and what its templates stand for.
@@ -106,7 +153,7 @@ impl Prepared {
     fn of(target: &TargetPlan, around: &Surroundings<'_>) -> io::Result<Self> {
         let folder = around.run_folder.join(TARGETS).join(&target.name);
         let folder = std::path::absolute(folder)?;
-        let data = folder.join("data");
+        let data = folder.join(DATA);
         fs::create_dir_all(&data)?;
         let mut prepared = Self {
             values: BTreeMap::new(),

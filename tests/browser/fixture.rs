@@ -76,6 +76,14 @@ pub fn failing() -> Record {
         }
     }
     result.causes = causes();
+    let altered = squall::record::ContentFinding {
+        signal: Some(Signal::Traces),
+        flaw: squall::evidence::ContentFlaw::Altered,
+        what: "arrived other than they were sent: attributes in 2".to_owned(),
+        items: 2,
+        examples: vec![r#"0/7: attributes arrived as {key="<other>"}"#.to_owned()],
+    };
+    result.content.as_mut().unwrap().findings.push(altered);
     result.conformance = conformance();
     result
         .metrics
@@ -237,6 +245,10 @@ fn result() -> RunResult {
         })
         .to_vec(),
         causes: Vec::new(),
+        content: Some(squall::record::ContentResult {
+            compared: [(Signal::Traces, 12_000), (Signal::Logs, 6000)].into(),
+            findings: Vec::new(),
+        }),
         conformance: Default::default(),
         sums: SumsResult {
             series: 40,
@@ -640,6 +652,7 @@ fn plan() -> Plan {
         }],
         expect: Vec::new(),
         steady_state: Vec::new(),
+        content: None,
         abort_if: Vec::new(),
     }
 }

@@ -155,6 +155,7 @@ impl Run {
             name_server: None,
             evidence: folder.path().to_owned(),
             resumes: false,
+            content: false,
         };
         let environment = [
             ("OTEL_BSP_SCHEDULE_DELAY", "150"),

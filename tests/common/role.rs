@@ -1,5 +1,6 @@
 //! A `squall role NAME` process, driven as the controller drives it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
 
@@ -17,8 +18,14 @@ pub struct Role {
 impl Role {
     /// Starts a role and waits until it is ready.
     pub fn start(name: &str, setup: &Setup) -> Self {
+        Self::start_in(name, setup, &BTreeMap::new())
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn start_in(name: &str, setup: &Setup, environment: &BTreeMap<String, String>) -> Self {
         let mut child = Process::new(env!("CARGO_BIN_EXE_squall"))
             .args(["role", name])
+            .envs(environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,7 +72,7 @@ impl Role {
     }
 
     /// Reads until `wanted` finds what it looks for.
-    pub fn wait_for<T>(&mut self, wanted: impl Fn(Report) -> Option<T>) -> T {
+    pub fn wait_for<T>(&mut self, mut wanted: impl FnMut(Report) -> Option<T>) -> T {
         loop {
             if let Some(found) = wanted(self.next_report()) {
                 return found;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod conformance;
+mod content;
 mod harness;
 mod interrupts;
 mod left_behind;

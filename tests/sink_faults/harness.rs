@@ -56,6 +56,7 @@ impl Run {
             tls,
             listen: std::net::Ipv4Addr::LOCALHOST.into(),
             resumes: None,
+            content: None,
             evidence: evidence.path().to_owned(),
         }));
         let mut role = Role::start("sink", &setup);

@@ -4,11 +4,13 @@
 
 use std::io;
 
-use crate::plan::{FaultPlan, ProcessFault, RoleName};
+use crate::plan::{FaultKind, FaultPlan, ProcessFault, RoleName};
 use crate::role::control::{Command, ProgramCommand};
 use crate::topology::Topology;
 
 use super::restart::strikes;
+use super::{Entry, FaultLog, Work};
+use crate::units;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Move {
@@ -164,6 +166,73 @@ impl Downtime {
             Some(pid) => format!("{ends}; process {pid} took over"),
             None => ends,
         })
+    }
+}
+
+impl FaultLog {
+    /// A target's program has ended: what was to make it, if anything was, may be over with that.
+    pub fn program_ended(&mut self, role: RoleName, pid: Option<u32>, exit: &str, at_ns: u64) {
+        for entry in &mut self.entries {
+            if let Work::Downtime(downtime) = &mut entry.work
+                && downtime.role == role
+                && downtime.program_ended(pid, exit, at_ns)
+            {
+                entry.program_is_up_for_good(at_ns);
+            }
+        }
+    }
+
+    /// A target's program is up again.
+    pub fn program_started(&mut self, role: RoleName, pid: u32, at_ns: u64) {
+        for entry in &mut self.entries {
+            if let Work::Downtime(downtime) = &mut entry.work
+                && downtime.role == role
+                && downtime.program_started(pid)
+            {
+                entry.program_is_up_for_good(at_ns);
+            }
+        }
+    }
+
+    /// The disk of a target is full.
+    pub fn disk_filled(&mut self, role: RoleName, bytes: u64, free_bytes: u64, at_ns: u64) {
+        for entry in self.disk_faults(role) {
+            entry.evidence.started_ns = Some(at_ns);
+            entry.evidence.proof = Some(format!(
+                "{} written until no more fitted, {} left",
+                units::bytes(bytes as f64),
+                units::bytes(free_bytes as f64)
+            ));
+        }
+    }
+
+    /// It has room again.
+    pub fn disk_freed(&mut self, role: RoleName, at_ns: u64) {
+        for entry in self.disk_faults(role) {
+            entry.active = false;
+            entry.evidence.ended_ns = Some(at_ns);
+            entry.evidence.healed = Some(true);
+        }
+    }
+
+    fn disk_faults(&mut self, role: RoleName) -> impl Iterator<Item = &mut Entry> {
+        let full = FaultKind::Process {
+            role,
+            fault: ProcessFault::DiskFull,
+        };
+        let entries = self.entries.iter_mut();
+        entries.filter(move |entry| entry.active && entry.plan.kind == full)
+    }
+}
+
+impl Entry {
+    /// A target's program will not be struck again.
+    pub(super) fn program_is_up_for_good(&mut self, now_ns: u64) {
+        if let Work::Downtime(downtime) = std::mem::take(&mut self.work) {
+            self.evidence.proof = downtime.proof();
+        }
+        self.active = false;
+        self.evidence.ended_ns = Some(now_ns);
     }
 }
 

@@ -72,6 +72,10 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let secrets = setup.headers.iter().map(|(_, value)| Secret::new(value));
         let recorder = Recorder::open(&setup.evidence, &setup.load, secrets.collect())?;
+        let recorder = match setup.content {
+            true => recorder.note_content(&setup.evidence, &setup.load)?,
+            false => recorder,
+        };
         let recorder = Arc::new(recorder);
         SdkEvents::install(Arc::clone(&recorder));
         let builder = Builder {

@@ -146,6 +146,13 @@ fn metric(
         let message = format!("there is no metric `{name}`");
         return Err(fault(word.place.clone(), message, help));
     };
+    if name.starts_with("content.") && scope.plan.content.is_none() {
+        return Err(fault(
+            word.place.clone(),
+            format!("`{name}` needs content to be checked"),
+            "add `validate: content` to the scenario",
+        ));
+    }
     if let Some(signal) = signal {
         if !metric.per_signal {
             return Err(fault(
