@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 
 mod packets;
+pub mod said;
 mod sink;
 
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
+pub use said::SaidSample;
 pub use sink::{AnswerLine, SinkEvidence, SinkSignal};
 
 /// Everything that a run left behind.
@@ -354,6 +356,9 @@ pub struct Series {
     pub link: Vec<LinkSample>,
     pub sink: Vec<SinkSample>,
     pub machine: Vec<MachineSample>,
+    /// What targets said of themselves, in order of time.
+    #[serde(default)]
+    pub said: Vec<SaidSample>,
 }
 
 /// The client's counters since its start, one slot per [`Signal::index`].
