@@ -58,7 +58,7 @@ fn over(
     statistic: Statistic,
     intervals: &[(u64, u64)],
 ) -> Option<f64> {
-    let mut inside = samples
+    let inside = samples
         .iter()
         .filter(|(at_ns, _)| within(intervals, *at_ns))
         .filter_map(|(_, value)| *value);

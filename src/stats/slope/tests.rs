@@ -1,7 +1,7 @@
 //! Simulation with fixed seeds: how often flat series seem to grow, and growing ones are found.
 
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
 
