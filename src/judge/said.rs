@@ -65,7 +65,7 @@ fn over(
     match statistic {
         Statistic::Max => inside.reduce(f64::max),
         Statistic::Min => inside.reduce(f64::min),
-        Statistic::Last => inside.last(),
+        Statistic::Last => inside.reduce(|_, last| last),
         Statistic::Mean => {
             let (sum, count) =
                 inside.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
