@@ -1,3 +1,5 @@
+//! Series made by hand, of one target and of several.
+
 use super::super::fixture::healthy;
 use super::*;
 use crate::evidence::Evidence;

@@ -1,3 +1,5 @@
+//! What names of the family are read as, and what is said of wrong ones.
+
 use super::super::{Scope, Section, parse};
 use crate::metric::Unit;
 use crate::plan::expectation::{Comparison, Limit, Phase, Window};
