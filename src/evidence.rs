@@ -11,11 +11,13 @@ use crate::signal::Signal;
 
 mod content;
 mod packets;
+pub mod said;
 mod sink;
 mod tap;
 
 pub use content::{ContentEvidence, ContentFlaw, ContentPart, SignalContent};
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
+pub use said::SaidSample;
 pub use sink::{AnswerLine, SinkEvidence, SinkSignal};
 pub use tap::{HopLatency, Side, TapEvidence, Tapped};
 
@@ -393,6 +395,9 @@ pub struct Series {
     pub other_links: BTreeMap<String, Vec<LinkSample>>,
     pub sink: Vec<SinkSample>,
     pub machine: Vec<MachineSample>,
+    /// What targets said of themselves, in order of time.
+    #[serde(default)]
+    pub said: Vec<SaidSample>,
 }
 
 impl Series {

@@ -15,12 +15,14 @@ mod expectations;
 mod facts;
 #[cfg(test)]
 mod fixture;
+mod growth;
 mod harness;
 pub mod live;
 mod measure;
 mod packets;
 mod recovery;
 mod resources;
+mod said;
 mod series;
 mod sums;
 mod targets;
@@ -30,6 +32,7 @@ mod verdict;
 
 pub use facts::Facts;
 pub use measure::Measured;
+pub use said::{LossFinding, said_lost};
 pub use series::stored_series;
 
 /// What the judge cannot know from the evidence, and the result has to say.
@@ -114,6 +117,10 @@ fn all_metrics(
                 );
             }
         }
+    }
+    for (name, value) in said::all(facts) {
+        units.insert(name.clone(), crate::metric::Unit::Count);
+        metrics.insert(name, value);
     }
     (metrics, units)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod said;
 mod table;
 
 /// What a metric is measured in; values are stored in the base unit named here.
@@ -56,18 +57,24 @@ pub struct Metric {
     pub windows: Windows,
     /// Known while the run goes on, so that `abort_if` can use it.
     pub live: bool,
+    /// An estimate, judged with its interval.
+    pub estimated: bool,
+    /// Can be below zero.
+    pub signed: bool,
     pub help: &'static str,
 }
 
 /// Every metric, sorted by name.
 pub const METRICS: &[Metric] = table::ROWS;
 
-/// The metric of that name, without a signal's prefix.
+/// The metric of that name, without a signal's prefix. Members of the family [`said`] share their
+/// statistic's row, whose name is not theirs.
 pub fn find(name: &str) -> Option<&'static Metric> {
     METRICS
         .binary_search_by_key(&name, |metric| metric.name)
         .ok()
         .map(|index| &METRICS[index])
+        .or_else(|| said::find(name))
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
 //! Statistics over what was measured. Pure: no clock, no files.
 
 pub mod histogram;
+pub mod slope;

@@ -96,6 +96,10 @@ pub fn metric(name: &str, unit: Option<Unit>, value: f64) -> String {
         Some(Unit::Seconds) => seconds(value),
         Some(Unit::Bytes) => bytes(value),
         Some(Unit::PerSecond) => format!("{}/s", number(value)),
+        // Growth is slow: a minute is what it is told by.
+        Some(Unit::BytesPerSecond) if name.ends_with(".slope") => {
+            format!("{}/min", bytes(value * 60.0))
+        }
         Some(Unit::BytesPerSecond) => format!("{}/s", bytes(value)),
         Some(Unit::Ratio) if name.ends_with(".cpu") => format!("{} cores", number(value)),
         Some(Unit::Ratio) if name.ends_with("amplification") => format!("{value:.3} ×"),

@@ -2,7 +2,7 @@
 
 use super::{Outcome, print};
 use crate::error::Exit;
-use crate::metric::{Better, METRICS, Metric, Unit, Windows};
+use crate::metric::{Better, METRICS, Metric, Unit, Windows, said};
 
 /// Arguments of `squall metrics`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ fn table() -> String {
         "{:width$}  {:<10}  {:<6}  {:<11}  {:<6}  help\n",
         "name", "unit", "better", "windows", "notes"
     );
-    for metric in METRICS {
+    for metric in METRICS.iter().chain(said::FAMILY) {
         text.push_str(&format!(
             "{:width$}  {:<10}  {:<6}  {:<11}  {:<6}  {}\n",
             metric.name,
@@ -32,7 +32,8 @@ fn table() -> String {
         ));
     }
     text.push_str(
-        "\nnotes: S by signal as well (traces.lost), % takes a share of `generated`, A usable in abort_if\n",
+        "\nnotes: S by signal as well (traces.lost), % takes a share of `generated`, A usable in abort_if\n\
+         NAME: what the scenario calls a series of the target's own metrics\n",
     );
     text
 }

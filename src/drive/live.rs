@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::evidence::said::newest;
 use crate::evidence::{ProcessSample, Series};
 use crate::plan::windows::{Segment, segments};
 use crate::plan::{Plan, RoleName};
@@ -89,6 +90,9 @@ impl Live {
                 }
                 _ => {}
             }
+        }
+        if let Some((series, None)) = crate::metric::said::parse(name) {
+            return newest(&self.series.said, series);
         }
         let client = &self.series.client;
         let sink = &self.series.sink;

@@ -1,10 +1,12 @@
 //! The user's checks: expectations, steady state, abort conditions.
 
 use super::facts::Facts;
+use super::{growth, said};
 use crate::evidence::{Evidence, Stopped};
 use crate::metric::{self, Unit};
 use crate::plan::expectation::{Comparison, Expectation, Limit, Phase, Window};
 use crate::record::{CheckGroup, CheckResult, Verdict};
+use crate::stats::slope::Slope;
 use crate::units;
 
 /// Every line of `expect`.
@@ -125,7 +127,18 @@ fn compare(facts: &Facts<'_>, comparison: &Comparison, window: &Window) -> Compa
             }
         }
     };
-    match facts.measure(metric, signal, window) {
+    if metric.estimated {
+        return match growth::of_metric(facts, name, window) {
+            Some(Ok(slope)) => with_interval(comparison, slope, limit, limit_text),
+            Some(Err(why)) => undecided(format!("{}: {why}", comparison.metric), limit_text),
+            None => undecided(format!("{name} has no interval"), limit_text),
+        };
+    }
+    let measured = match metric::said::parse(&comparison.metric.name) {
+        Some((series, Some(statistic))) => said::measure(facts, series, statistic, window),
+        _ => facts.measure(metric, signal, window),
+    };
+    match measured {
         Ok(value) if comparison.op.holds(value, limit) => Compared {
             verdict: Verdict::Pass,
             observed: shown(value),
@@ -150,5 +163,44 @@ fn compare(facts: &Facts<'_>, comparison: &Comparison, window: &Window) -> Compa
             }
         }
         Err(why) => undecided(format!("{}: {why}", comparison.metric), limit_text),
+    }
+}
+
+/// An estimate holds when all of its interval does, and fails when none of it does.
+fn with_interval(
+    comparison: &Comparison,
+    slope: Slope,
+    limit: f64,
+    limit_text: String,
+) -> Compared {
+    let name = &comparison.metric.name;
+    let shown = |value: f64| units::metric(name, Some(Unit::BytesPerSecond), value);
+    let observed = format!(
+        "{} ({} to {})",
+        shown(slope.per_second),
+        shown(slope.low),
+        shown(slope.high)
+    );
+    let ends = [slope.low, slope.high].map(|end| comparison.op.holds(end, limit));
+    let (verdict, why) = match ends {
+        [true, true] => (Verdict::Pass, None),
+        [false, false] => (
+            Verdict::Fail,
+            Some(format!("{name} was {observed}, not {limit_text}")),
+        ),
+        _ => (
+            Verdict::Inconclusive,
+            Some(format!(
+                "{name}: too noisy or too short to tell: between {} and {}",
+                shown(slope.low),
+                shown(slope.high)
+            )),
+        ),
+    };
+    Compared {
+        verdict,
+        observed,
+        limit: limit_text,
+        why,
     }
 }

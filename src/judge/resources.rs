@@ -1,6 +1,7 @@
 //! What the roles and the machine used, over a window of the run's clock.
 
 use super::facts::Facts;
+use super::growth;
 use super::measure::{Measured, ratio, series_at, within};
 use crate::evidence::{LinkSample, MachineSample, ProcessSample};
 use crate::plan::RoleName;
@@ -8,6 +9,9 @@ use crate::plan::expectation::Window;
 
 /// Measures `client.cpu`, `link.up.rate`, `machine.steal.max` and the like; `None` for other names.
 pub(super) fn measure(facts: &Facts<'_>, name: &str, window: &Window) -> Option<Measured> {
+    if let Some(slope) = growth::of_metric(facts, name, window) {
+        return Some(slope.map(|slope| slope.per_second));
+    }
     let (owner, what) = name.split_once('.')?;
     let intervals = facts.intervals(window);
     match owner {

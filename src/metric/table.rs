@@ -20,6 +20,8 @@ const fn m(
         ledger: false,
         windows,
         live: false,
+        estimated: false,
+        signed: false,
         help,
     }
 }
@@ -35,6 +37,12 @@ impl Metric {
     }
     const fn live(mut self) -> Self {
         self.live = true;
+        self
+    }
+    /// An estimate of something that may also shrink.
+    const fn estimated(mut self) -> Self {
+        self.estimated = true;
+        self.signed = true;
         self
     }
 }
@@ -55,6 +63,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("client.queue.max", Count, Lower, Any, "Most items that had entered the client and not reached its exporter; those that a full queue drops count until something behind them reaches it.").per_signal().live(),
     m("client.rss.max", Bytes, Lower, Any, "Largest resident memory of the client.").live(),
     m("client.rss.mean", Bytes, Lower, Any, "Mean resident memory of the client."),
+    m("client.rss.slope", BytesPerSecond, Lower, Any, "How fast the resident memory of the client grows, with its interval; without a window, in the steady phase.").estimated(),
     m("client.threads.max", Count, Lower, Any, "Most threads of the client."),
     m("content.altered", Count, Lower, WholeRun, "Items of which a part (resource, scope, attributes, parent, times, payload) arrived other than it was sent. Needs validate: content, as all content metrics do.").per_signal(),
     m("content.disordered", Count, Lower, WholeRun, "Spans that end before they begin or whose events go back in time, and data points that arrive after newer ones of their series.").per_signal(),
@@ -129,6 +138,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("sink.requests", Count, Neither, WholeRun, "Requests that the sink answered."),
     m("sink.rss.max", Bytes, Lower, Any, "Largest resident memory of the sink.").live(),
     m("sink.rss.mean", Bytes, Lower, Any, "Mean resident memory of the sink."),
+    m("sink.rss.slope", BytesPerSecond, Lower, Any, "How fast the resident memory of the sink grows, with its interval; without a window, in the steady phase.").estimated(),
     m("sink.threads.max", Count, Lower, Any, "Most threads of the sink."),
     m("target.context_switches.rate", PerSecond, Lower, Any, "Context switches of the targets per second, with all that they started."),
     m("target.cpu", Ratio, Lower, Any, "CPU of the targets, with all that they started, in cores: 1 is one core fully used.").live(),
@@ -138,6 +148,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("target.rss.mean", Bytes, Lower, Any, "Mean resident memory of the targets."),
     m("target.threads.max", Count, Lower, Any, "Most threads of a target."),
     m("sums.unexplained", Ratio, Lower, WholeRun, "Largest relative difference between what a metric series recorded and what arrived of it that no lost point explains."),
+    m("target.rss.slope", BytesPerSecond, Lower, Any, "How fast the resident memory of the target where it is steepest grows, with its interval; without a window, in the steady phase.").estimated(),
     m("unexpected", Count, Lower, WholeRun, "Items that the sink received and nobody generated.").per_signal().ledger(),
     m("unresolved", Count, Lower, Any, "Items whose client was killed while it held them, or that were still under way at the drain's deadline.").per_signal().ledger(),
     m("wire.bytes.per_item", Bytes, Lower, WholeRun, "Bytes towards the sink divided by items received."),

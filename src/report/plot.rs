@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::record::Record;
 
 mod curves;
+mod said;
 mod thin;
 mod timeline;
 
@@ -81,6 +82,7 @@ pub struct Line {
 impl Plots {
     pub fn new(record: &Record) -> Self {
         let mut groups = timeline::groups(record);
+        groups.push(said::group(record));
         groups.push(curves::group(record));
         for line in groups
             .iter_mut()

@@ -10,6 +10,7 @@ use crate::plan::expectation::Expectation;
 mod grammar;
 mod limit;
 mod meaning;
+mod said;
 
 /// What an expectation's words can refer to.
 pub struct Scope<'a> {
@@ -17,6 +18,8 @@ pub struct Scope<'a> {
     pub plan: &'a Plan,
     /// Names of all faults and storms, those with problems included.
     pub fault_names: &'a [String],
+    /// Names of the series that targets are asked for: see [`crate::metric::said`].
+    pub said_names: Vec<String>,
 }
 
 impl Scope<'_> {

@@ -71,6 +71,35 @@ pub const BYTE_RATE: UnitTable = UnitTable {
     ],
 };
 
+/// Base unit: byte per second. Limits of rates and of growth, which is slow.
+pub const BYTE_GROWTH: UnitTable = UnitTable {
+    what: "bytes per time",
+    example: "1MiB/min",
+    units: &[
+        ("B/s", 1.0),
+        ("kB/s", 1e3),
+        ("MB/s", 1e6),
+        ("GB/s", 1e9),
+        ("KiB/s", 1024.0),
+        ("MiB/s", 1048576.0),
+        ("GiB/s", 1073741824.0),
+        ("B/min", 1.0 / 60.0),
+        ("kB/min", 1e3 / 60.0),
+        ("MB/min", 1e6 / 60.0),
+        ("GB/min", 1e9 / 60.0),
+        ("KiB/min", 1024.0 / 60.0),
+        ("MiB/min", 1048576.0 / 60.0),
+        ("GiB/min", 1073741824.0 / 60.0),
+        ("B/h", 1.0 / 3600.0),
+        ("kB/h", 1e3 / 3600.0),
+        ("MB/h", 1e6 / 3600.0),
+        ("GB/h", 1e9 / 3600.0),
+        ("KiB/h", 1024.0 / 3600.0),
+        ("MiB/h", 1048576.0 / 3600.0),
+        ("GiB/h", 1073741824.0 / 3600.0),
+    ],
+};
+
 /// Base unit: one, so that 100 % is 1.
 pub const SHARE: UnitTable = UnitTable {
     what: "a percentage",

@@ -1,6 +1,6 @@
 //! The right-hand side of a comparison: a number with its unit, in the metric's base unit.
 
-use super::super::units::{BYTE_RATE, BYTES, RATE, TIME, UnitTable};
+use super::super::units::{BYTE_GROWTH, BYTES, RATE, TIME, UnitTable};
 use super::Fault;
 use super::grammar::Term;
 use crate::metric::{Metric, Unit};
@@ -68,9 +68,9 @@ pub fn limit(term: &Term<'_>, metric: &Metric) -> Result<Limit, Fault> {
             .map(absolute)
             .ok_or_else(|| unfit(&RATE, unit, metric))
             .map_err(|(message, help)| fault(message, help)),
-        (Unit::BytesPerSecond, _) => in_table(&BYTE_RATE, 1.0, number, unit)
+        (Unit::BytesPerSecond, _) => in_table(&BYTE_GROWTH, 1.0, number, unit)
             .map(absolute)
-            .ok_or_else(|| unfit(&BYTE_RATE, unit, metric))
+            .ok_or_else(|| unfit(&BYTE_GROWTH, unit, metric))
             .map_err(|(message, help)| fault(message, help)),
     }
 }
@@ -100,9 +100,12 @@ fn unfit(table: &UnitTable, unit: &str, metric: &Metric) -> (String, String) {
     (message, help)
 }
 
-/// Whether the comparison's outcome is certain before the run: no metric is ever negative, and no
+/// Whether the comparison's outcome is certain before the run: few metrics are ever negative, and no
 /// part is more than the whole.
 pub fn certain(metric: &Metric, op: Op, limit: Limit) -> Option<bool> {
+    if metric.signed {
+        return None;
+    }
     let (value, most) = match limit {
         Limit::Absolute { value, .. } => (value, f64::INFINITY),
         Limit::ShareOfGenerated { share } => {

@@ -4,10 +4,10 @@ use super::super::problem::{did_you_mean, nearest, quoted};
 use super::super::units::show_ns;
 use super::grammar::{Relation, Term, Window as WindowText, Word};
 use super::limit::{certain, limit};
-use super::{Fault, Scope, Section};
+use super::{Fault, Scope, Section, said};
 use crate::metric::{METRICS, Metric, Unit, Windows, find};
 use crate::plan::FaultPlan;
-use crate::plan::expectation::{Comparison, MetricRef, Phase, Window};
+use crate::plan::expectation::{Comparison, MetricRef, Op, Phase, Window};
 use crate::plan::windows::possible_segments;
 use crate::signal::Signal;
 
@@ -26,6 +26,10 @@ pub fn comparison(
     faults: &mut Vec<Fault>,
 ) -> Option<Comparison> {
     let before = faults.len();
+    if let Some(fault) = said::fault(&term.metric, scope, section) {
+        faults.push(fault);
+        return None;
+    }
     let (signal, metric) = match metric(&term.metric, scope) {
         Ok(found) => found,
         Err(fault) => {
@@ -72,6 +76,13 @@ pub fn comparison(
             None
         }
     };
+    if metric.estimated && term.op.value == Op::Equal {
+        faults.push(fault(
+            term.op.place.clone(),
+            format!("`{}` is an estimate, which equals nothing", metric.name),
+            "compare with `<`, `<=`, `>` or `>=`",
+        ));
+    }
     if let Some(outcome) = limit.and_then(|limit| certain(metric, term.op.value, limit)) {
         let (message, help) = if outcome {
             (
@@ -104,7 +115,7 @@ pub fn comparison(
     Some(Comparison {
         metric: MetricRef {
             signal,
-            name: metric.name.to_owned(),
+            name: bare(term.metric.value).1.to_owned(),
         },
         op: term.op.value,
         limit: limit?,
@@ -124,18 +135,22 @@ fn fault(
     }
 }
 
+/// The signal that a name begins with, and the rest.
+fn bare(name: &str) -> (Option<Signal>, &str) {
+    let prefixed = name
+        .split_once('.')
+        .and_then(|(prefix, rest)| Some((prefix.parse::<Signal>().ok()?, rest)));
+    match prefixed {
+        Some((signal, rest)) => (Some(signal), rest),
+        None => (None, name),
+    }
+}
+
 fn metric(
     word: &Word<&str>,
     scope: &Scope<'_>,
 ) -> Result<(Option<Signal>, &'static Metric), Fault> {
-    let prefixed = word
-        .value
-        .split_once('.')
-        .and_then(|(prefix, rest)| Some((prefix.parse::<Signal>().ok()?, rest)));
-    let (signal, name) = match prefixed {
-        Some((signal, rest)) => (Some(signal), rest),
-        None => (None, word.value),
-    };
+    let (signal, name) = bare(word.value);
     let Some(metric) = find(name) else {
         let near = nearest(name, METRICS.iter().map(|metric| metric.name));
         let help = if near.is_empty() {
