@@ -3,8 +3,9 @@
 //!
 //! [`template`] fills in the ports and places that squall chose, [`probe`] tells when it is ready,
 //! [`output`] keeps what it says within bounds, [`family`] finds what it started, and
-//! [`supervised`] holds all of it together.
+//! [`supervised`] holds all of it together. [`container`] does the same in a container.
 
+pub mod container;
 pub mod family;
 pub mod output;
 pub mod probe;
