@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use common::role::Role;
 use procfs::process::all_processes;
-use squall::role::control::{Command, ProgramCommand, ProgramReady, Report, Setup, TargetSetup};
+use squall::role::control::{
+    Command, ProcessSetup, ProgramCommand, ProgramReady, Report, Setup, TargetKind, TargetSetup,
+};
 use squall::target::probe::Probe;
 use tempfile::TempDir;
 
@@ -20,18 +22,28 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// A shell script as the program. It carries `mark` in its environment, and so do its children.
 fn setup(folder: &Path, script: &str, ready: ProgramReady) -> TargetSetup {
     TargetSetup {
-        command: "sh".to_owned(),
-        args: vec!["-c".to_owned(), script.to_owned()],
-        env: BTreeMap::from([("SQUALL_TEST_MARK".to_owned(), mark(folder))]),
-        folder: folder.to_owned(),
-        log: folder.join("target.log"),
-        log_limit_bytes: 1 << 20,
+        kind: TargetKind::Process(ProcessSetup {
+            command: "sh".to_owned(),
+            args: vec!["-c".to_owned(), script.to_owned()],
+            env: BTreeMap::from([("SQUALL_TEST_MARK".to_owned(), mark(folder))]),
+            folder: folder.to_owned(),
+            log: folder.join("target.log"),
+            log_limit_bytes: 1 << 20,
+            stop_signal: 15,
+            grace_ns: SECOND_NS / 2,
+        }),
         ready,
         ready_deadline_ns: SECOND_NS,
-        stop_signal: 15,
-        grace_ns: SECOND_NS / 2,
         grpc: "127.0.0.1:1".to_owned(),
         http: "127.0.0.1:2".to_owned(),
+    }
+}
+
+/// What is told about the process of a set-up.
+fn process_of(setup: &mut TargetSetup) -> &mut ProcessSetup {
+    match &mut setup.kind {
+        TargetKind::Process(process) => process,
+        TargetKind::External => panic!("not a process"),
     }
 }
 
@@ -212,7 +224,10 @@ fn a_program_that_does_not_come_up_is_told_in_words() {
     );
     assert!(at_once.contains("no such option"), "{at_once}");
 
-    let missing = failure(|setup| setup.command = "no-such-collector".to_owned(), "");
+    let missing = failure(
+        |setup| process_of(setup).command = "no-such-collector".to_owned(),
+        "",
+    );
     assert!(
         missing.contains("cannot start no-such-collector"),
         "{missing}"

@@ -13,7 +13,8 @@ use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
-pub use crate::target::supervised::Ready as ProgramReady;
+
+pub use super::target::setup::{ProcessSetup, ProgramReady, TargetKind, TargetSetup};
 
 /// First line to a role: everything that it needs to get ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -141,29 +142,6 @@ impl Setup {
         }
         setup
     }
-}
-
-/// A program that the target role looks after.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TargetSetup {
-    pub command: String,
-    pub args: Vec<String>,
-    /// Added to squall's own environment.
-    pub env: BTreeMap<String, String>,
-    /// Where it runs.
-    pub folder: PathBuf,
-    /// Where its output goes, and how much of it.
-    pub log: PathBuf,
-    pub log_limit_bytes: u64,
-    /// What shows that it is ready, and how long that may take.
-    pub ready: ProgramReady,
-    pub ready_deadline_ns: u64,
-    /// What asks it to end, and how long it may take before it is killed.
-    pub stop_signal: i32,
-    pub grace_ns: u64,
-    /// Where it receives, as it was told to.
-    pub grpc: String,
-    pub http: String,
 }
 
 /// What the target role does with its program.

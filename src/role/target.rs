@@ -2,22 +2,33 @@
 //! collector under test.
 //!
 //! The program is a child of this process and not of the controller, so that everything that it
-//! starts can be found and ended, also when the controller is killed.
+//! starts can be found and ended, also when the controller is killed. What is done with a program
+//! is a [`Subject`](subject::Subject), one for each kind of target.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command as Process;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
-use super::control::{Command, ProgramCommand, Ready, Report, Setup, TargetSetup};
+use self::subject::{Subject, Trouble};
+use super::control::{Command, ProgramCommand, Ready, Report, Setup, TargetKind, TargetSetup};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
-use crate::target::supervised::{Program, Supervised};
+use crate::target::supervised::Supervised;
+
+pub mod external;
+pub mod process;
+pub mod setup;
+pub mod subject;
+
+/// Commands that may wait until a program has started.
+const WAITING_MAX: usize = 64;
 
 /// Plays the role until it is told to finish, or its controller is gone.
 ///
@@ -32,12 +43,17 @@ pub fn run() -> Result<(), RoleError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let played = runtime.block_on(play(*setup));
-    if let Err(error) = &played {
-        let why = error.to_string();
-        stdio::report(&Report::Failed { why });
+    match runtime.block_on(play(*setup)) {
+        Ok(()) => Ok(()),
+        Err(Trouble::Refused { why, help }) => {
+            stdio::report(&Report::Refused { why, help });
+            Ok(())
+        }
+        Err(Trouble::Failed(why)) => {
+            stdio::report(&Report::Failed { why: why.clone() });
+            Err(RoleError::Failed(why))
+        }
     }
-    played
 }
 
 /// Becomes `command`, tied to this role: the kernel kills it when the role ends.
@@ -56,165 +72,192 @@ pub fn exec(command: &[OsString]) -> Result<(), RoleError> {
     Err(RoleError::Failed(format!("cannot start {name}: {error}")))
 }
 
-async fn play(setup: TargetSetup) -> Result<(), RoleError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut commands = stdio::commands_until_end();
-    Supervised::adopt_orphans()?;
-    let program = program(&setup)?;
-    let starting = Supervised::start(&program);
-    let started = tokio::select! {
-        started = starting => started,
-        // Whoever waited for it is gone; dropping the start kills what there is.
-        _ = terminate.recv() => return Ok(()),
-    };
-    let running = started.map_err(|error| RoleError::Failed(error.to_string()))?;
+async fn play(setup: TargetSetup) -> Result<(), Trouble> {
+    let failed = |error: io::Error| Trouble::Failed(error.to_string());
+    let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    Supervised::adopt_orphans().map_err(failed)?;
     let mut care = Care {
-        running: Some(running),
-        setup,
-        program,
+        subject: subject(&setup)?,
+        commands: stdio::commands_until_end(),
+        waiting: VecDeque::new(),
+        terminate,
         clock: None,
     };
-    stdio::report(&Report::Ready(Ready {
-        grpc: care.setup.grpc.clone(),
-        http: care.setup.http.clone(),
-        ..Ready::default()
-    }));
-    care.tell_started();
-    loop {
-        tokio::select! {
-            command = commands.recv() => match command {
-                Some(Command::Start(clock)) => care.clock = Some(clock),
-                Some(Command::Program(command)) => care.obey(command).await,
-                Some(Command::Finish) => {
-                    care.stop().await;
-                    return Ok(());
-                }
-                Some(other) => stdio::report(&Report::Failed {
-                    why: format!("a target cannot obey {other:?}"),
-                }),
-                // The controller is gone.
-                None => break,
-            },
-            _ = terminate.recv() => break,
-            exit = care.ended() => care.bury(exit).await,
-        }
+    let up = care.start().await?;
+    if let Up::Ready(pid) = up {
+        stdio::report(&Report::Ready(Ready {
+            grpc: setup.grpc,
+            http: setup.http,
+            ..Ready::default()
+        }));
+        care.tell_started(pid);
     }
-    care.kill().await;
+    if up != Up::Gone {
+        care.obey_all().await?;
+    }
     Ok(())
 }
 
-/// The program as it is run: through `squall role exec`, which ties it to this process.
-fn program(setup: &TargetSetup) -> io::Result<Program> {
-    let mut args: Vec<String> = ["role", "exec", "--"].map(str::to_owned).into();
-    args.push(setup.command.clone());
-    args.extend(setup.args.iter().cloned());
-    Ok(Program {
-        command: std::env::current_exe()?,
-        args,
-        env: setup.env.clone(),
-        env_removed: Vec::new(),
-        folder: setup.folder.clone(),
-        log: PathBuf::from(&setup.log),
-        log_limit_bytes: setup.log_limit_bytes,
-        ready: setup.ready.clone(),
-        ready_deadline: Duration::from_nanos(setup.ready_deadline_ns),
+/// What there is to look after.
+fn subject(setup: &TargetSetup) -> Result<Box<dyn Subject>, Trouble> {
+    let deadline = Duration::from_nanos(setup.ready_deadline_ns);
+    Ok(match &setup.kind {
+        TargetKind::Process(process) => Box::new(
+            process::Process::new(setup, process)
+                .map_err(|error| Trouble::Failed(error.to_string()))?,
+        ),
+        TargetKind::External => Box::new(external::External::new(&setup.ready, deadline)?),
     })
 }
 
-/// The program, while it runs and while it does not.
+/// What has become of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Up {
+    /// It is ready; its pid, where squall started it.
+    Ready(Option<u32>),
+    /// The command that comes next is to end it.
+    BrokenOff,
+    /// The controller is gone, and now so is what was started.
+    Gone,
+}
+
+/// What happens next.
+enum Next {
+    Command(Command),
+    Ended(String),
+    ControllerGone,
+}
+
+/// The program, and who commands it.
 struct Care {
-    running: Option<Supervised>,
-    setup: TargetSetup,
-    program: Program,
+    subject: Box<dyn Subject>,
+    commands: mpsc::Receiver<Command>,
+    /// Commands that came while the program started.
+    waiting: VecDeque<Command>,
+    terminate: tokio::signal::unix::Signal,
     clock: Option<RunClock>,
 }
 
 impl Care {
-    fn now_ns(&self) -> u64 {
-        self.clock.map_or(0, |clock| clock.now_ns())
+    /// Starts the program. What is to end it breaks the start off; all else waits for its end.
+    async fn start(&mut self) -> Result<Up, Trouble> {
+        let mut starting = self.subject.start();
+        loop {
+            tokio::select! {
+                started = &mut starting => return started.map(Up::Ready),
+                command = self.commands.recv() => match command {
+                    Some(Command::Start(clock)) => self.clock = Some(clock),
+                    Some(command) => {
+                        let ends = matches!(
+                            command,
+                            Command::Finish
+                                | Command::Program(ProgramCommand::Kill | ProgramCommand::Stop)
+                        );
+                        if self.waiting.len() < WAITING_MAX {
+                            self.waiting.push_back(command);
+                        }
+                        if ends {
+                            return Ok(Up::BrokenOff);
+                        }
+                    }
+                    None => break,
+                },
+                _ = self.terminate.recv() => break,
+            }
+        }
+        drop(starting);
+        // There is nobody left to tell.
+        let _ = self.subject.kill().await;
+        Ok(Up::Gone)
     }
 
-    fn tell_started(&self) {
-        if let Some(running) = &self.running {
-            stdio::report(&Report::ProgramStarted {
-                pid: running.pid,
-                at_ns: self.now_ns(),
-            });
+    async fn next(&mut self) -> Next {
+        if let Some(command) = self.waiting.pop_front() {
+            return Next::Command(command);
+        }
+        tokio::select! {
+            command = self.commands.recv() => command.map_or(Next::ControllerGone, Next::Command),
+            _ = self.terminate.recv() => Next::ControllerGone,
+            exit = self.subject.ended() => Next::Ended(exit),
         }
     }
 
-    /// It has ended; `asked` says whether it was told to.
-    fn tell_ended(&mut self, exit: String, asked: bool) {
-        self.running = None;
-        stdio::report(&Report::ProgramEnded {
-            exit,
-            asked,
-            at_ns: self.now_ns(),
-        });
-    }
-
-    /// Its end, if it ends by itself.
-    async fn ended(&mut self) -> String {
-        match &mut self.running {
-            Some(running) => running.wait().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// It has ended by itself; what it has started ends with it.
-    async fn bury(&mut self, exit: String) {
-        if let Some(mut running) = self.running.take() {
-            running.kill().await;
-        }
-        self.tell_ended(exit, false);
-    }
-
-    async fn obey(&mut self, command: ProgramCommand) {
-        let failed = |why: String| stdio::report(&Report::Failed { why });
-        match command {
-            ProgramCommand::Kill => self.kill().await,
-            ProgramCommand::Stop => self.stop().await,
-            ProgramCommand::Start if self.running.is_some() => {}
-            ProgramCommand::Start => match Supervised::start(&self.program).await {
-                Ok(running) => {
-                    self.running = Some(running);
-                    self.tell_started();
+    /// Until it is told to finish, or its controller is gone.
+    async fn obey_all(&mut self) -> Result<(), Trouble> {
+        loop {
+            match self.next().await {
+                Next::Command(Command::Start(clock)) => self.clock = Some(clock),
+                Next::Command(Command::Program(command)) => match self.obey(command).await {
+                    Ok(Up::Gone) => return Ok(()),
+                    Ok(_) => {}
+                    Err(trouble) => tell_failed(trouble.to_string()),
+                },
+                Next::Command(Command::Finish) => {
+                    let exit = self.subject.stop().await?;
+                    self.tell_ended(exit, true);
+                    return Ok(());
                 }
-                Err(error) => failed(error.to_string()),
-            },
-            ProgramCommand::Pause | ProgramCommand::Resume => {
-                let signal = match command {
-                    ProgramCommand::Pause => Signal::STOP,
-                    _ => Signal::CONT,
-                };
-                if let Some(running) = &mut self.running
-                    && let Err(error) = running.signal(signal)
-                {
-                    failed(format!("the program cannot be signalled: {error}"));
+                Next::Command(_) => {
+                    tell_failed("a target cannot obey another role's command".to_owned());
+                }
+                Next::Ended(exit) => {
+                    // What it has started ends with it.
+                    if let Err(trouble) = self.subject.kill().await {
+                        tell_failed(trouble.to_string());
+                    }
+                    self.tell_ended(Some(exit), false);
+                }
+                Next::ControllerGone => {
+                    self.subject.kill().await?;
+                    return Ok(());
                 }
             }
         }
     }
 
-    async fn kill(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            let exit = running.kill().await;
-            self.tell_ended(exit, true);
+    async fn obey(&mut self, command: ProgramCommand) -> Result<Up, Trouble> {
+        match command {
+            ProgramCommand::Kill => {
+                let exit = self.subject.kill().await?;
+                self.tell_ended(exit, true);
+            }
+            ProgramCommand::Stop => {
+                let exit = self.subject.stop().await?;
+                self.tell_ended(exit, true);
+            }
+            ProgramCommand::Start => {
+                let up = self.start().await?;
+                if let Up::Ready(pid) = up {
+                    self.tell_started(pid);
+                }
+                return Ok(up);
+            }
+            ProgramCommand::Pause => self.subject.pause().await?,
+            ProgramCommand::Resume => self.subject.resume().await?,
+        }
+        Ok(Up::Ready(None))
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock.map_or(0, |clock| clock.now_ns())
+    }
+
+    fn tell_started(&self, pid: Option<u32>) {
+        if let Some(pid) = pid {
+            let at_ns = self.now_ns();
+            stdio::report(&Report::ProgramStarted { pid, at_ns });
         }
     }
 
-    async fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            let signal = Signal::from_named_raw(self.setup.stop_signal).unwrap_or(Signal::TERM);
-            let grace = Duration::from_nanos(self.setup.grace_ns);
-            let (exit, had_to_be_killed) = running.stop(signal, grace).await;
-            let exit = if had_to_be_killed {
-                let seconds = grace.as_secs_f64();
-                format!("{exit}, for it had not ended {seconds} s after it was asked to")
-            } else {
-                exit
-            };
-            self.tell_ended(exit, true);
+    /// It has ended, if it ran; `asked` says whether it was told to.
+    fn tell_ended(&self, exit: Option<String>, asked: bool) {
+        if let Some(exit) = exit {
+            let at_ns = self.now_ns();
+            stdio::report(&Report::ProgramEnded { exit, asked, at_ns });
         }
     }
+}
+
+fn tell_failed(why: String) {
+    stdio::report(&Report::Failed { why });
 }

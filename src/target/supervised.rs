@@ -87,21 +87,33 @@ impl Supervised {
         Ok(())
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts it; [`Supervised::get_ready`] is to follow, with what is heard of it.
     ///
     /// # Errors
-    /// When it cannot be started, ends at once, or is not ready in time; then nothing of it is left.
-    pub async fn start(program: &Program) -> Result<Self, StartError> {
-        let name = program.command.display().to_string();
+    /// When it cannot be started.
+    pub fn spawn(program: &Program) -> Result<(Self, watch::Receiver<Heard>), StartError> {
         let (heard_in, heard) = watch::channel(Heard::default());
-        let spawned = Self::spawn(program, heard_in);
-        let mut started = spawned.map_err(|error| StartError::Spawn {
-            command: name.clone(),
-            error,
-        })?;
-        let ready = timeout(program.ready_deadline, started.wait_ready(program, heard)).await;
+        match Self::spawn_heard(program, heard_in) {
+            Ok(spawned) => Ok((spawned, heard)),
+            Err(error) => Err(StartError::Spawn {
+                command: program.command.display().to_string(),
+                error,
+            }),
+        }
+    }
+
+    /// Waits until it is ready. May be dropped halfway.
+    ///
+    /// # Errors
+    /// When it ends at once, or is not ready in time; then nothing of it is left.
+    pub async fn get_ready(
+        &mut self,
+        program: &Program,
+        heard: watch::Receiver<Heard>,
+    ) -> Result<(), StartError> {
+        let ready = timeout(program.ready_deadline, self.wait_ready(program, heard)).await;
         let mut failure = match ready {
-            Ok(Ok(())) => return Ok(started),
+            Ok(Ok(())) => return Ok(()),
             Ok(Err(exit)) => StartError::Ended {
                 exit,
                 last_words: String::new(),
@@ -118,7 +130,7 @@ impl Supervised {
                 },
             },
         };
-        started.kill().await;
+        self.kill().await;
         if let StartError::Ended { last_words, .. } | StartError::NotReady { last_words, .. } =
             &mut failure
         {
@@ -127,7 +139,7 @@ impl Supervised {
         Err(failure)
     }
 
-    fn spawn(program: &Program, heard: watch::Sender<Heard>) -> io::Result<Self> {
+    fn spawn_heard(program: &Program, heard: watch::Sender<Heard>) -> io::Result<Self> {
         let mut command = Command::new(&program.command);
         for name in &program.env_removed {
             command.env_remove(name);
