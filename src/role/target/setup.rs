@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::target::container::ContainerSpec;
 pub use crate::target::supervised::Ready as ProgramReady;
 
 /// A program that the target role looks after. May hold secrets: nothing of it may be printed.
@@ -34,6 +35,8 @@ pub enum TargetKind {
     Process(ProcessSetup),
     /// It runs already, and squall has no hand on it.
     External,
+    /// Squall runs it in a container.
+    Container(ContainerSpec),
 }
 
 /// A program that squall starts itself.

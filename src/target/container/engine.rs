@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use testcontainers::bollard::Docker;
+pub use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as Refusal;
 use testcontainers::bollard::query_parameters::InspectNetworkOptions;
 use testcontainers::core::client::docker_client_instance;
@@ -23,7 +23,9 @@ const HOST_NAME: &str = "host.docker.internal";
 pub enum EngineError {
     #[error("no container engine answers: {0}")]
     NoEngine(String),
-    #[error("the container engine is on another machine ({0}), which cannot reach squall's links on this one")]
+    #[error(
+        "the container engine is on another machine ({0}), which cannot reach squall's links on this one"
+    )]
     Elsewhere(String),
     #[error("the engine does not have the image {image} and cannot pull it: {why}")]
     Pull { image: String, why: String },

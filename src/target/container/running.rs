@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::{ContainerState, HostConfig, HostConfigLogConfig, PortBinding};
+use testcontainers::bollard::models::{
+    ContainerState, HostConfig, HostConfigLogConfig, PortBinding,
+};
 use testcontainers::bollard::query_parameters::{
     InspectContainerOptions, KillContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
-use testcontainers::core::{ContainerAsync, IntoContainerPort, Mount as BindMount};
 use testcontainers::core::{AccessMode, ImageExt};
+use testcontainers::core::{ContainerAsync, IntoContainerPort, Mount as BindMount};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerRequest, GenericImage};
 use tokio::io::AsyncRead;
@@ -380,10 +382,7 @@ async fn exit_of(docker: &Docker, id: &str, memory_bytes: Option<u64>) -> String
 fn exit_text(state: &ContainerState, memory_bytes: Option<u64>) -> String {
     if state.oom_killed == Some(true) {
         let limit = memory_bytes.map(|bytes| format!(", of which it may use {} MiB", bytes >> 20));
-        return format!(
-            "was killed for want of memory{}",
-            limit.unwrap_or_default()
-        );
+        return format!("was killed for want of memory{}", limit.unwrap_or_default());
     }
     match state.exit_code {
         Some(code) if (129..=128 + SIGNALS).contains(&code) => {

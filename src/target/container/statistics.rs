@@ -8,8 +8,17 @@ use tokio::sync::watch;
 
 use crate::evidence::ProcessSample;
 
-/// Which container is the target's now: its id, and whether it is paused.
-pub type Current = Option<(String, bool)>;
+/// The container that is the target's now.
+#[derive(Clone)]
+pub struct Live {
+    pub docker: Docker,
+    pub id: String,
+    /// It is paused.
+    pub stopped: bool,
+}
+
+/// Nothing while there is none.
+pub type Current = Option<Live>;
 
 /// Samples a target over all its containers.
 ///
@@ -18,7 +27,6 @@ pub type Current = Option<(String, bool)>;
 /// context switches are 0, for an engine does not count them. What a container did between its last
 /// sample and its end is not seen.
 pub struct Statistics {
-    docker: Docker,
     current: watch::Receiver<Current>,
     /// Whose numbers `latest` are.
     seen: String,
@@ -28,9 +36,8 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    pub fn new(docker: Docker, current: watch::Receiver<Current>) -> Self {
+    pub fn new(current: watch::Receiver<Current>) -> Self {
         Self {
-            docker,
             current,
             seen: String::new(),
             latest: ProcessSample::default(),
@@ -40,12 +47,16 @@ impl Statistics {
 
     /// The container now, stamped with `at_ns`; nothing while there is none.
     pub async fn sample(&mut self, at_ns: u64) -> Option<ProcessSample> {
-        let (id, stopped) = self.current.borrow().clone()?;
+        let Live {
+            docker,
+            id,
+            stopped,
+        } = self.current.borrow().clone()?;
         let options = StatsOptionsBuilder::new()
             .stream(false)
             .one_shot(true)
             .build();
-        let told = Box::pin(self.docker.stats(&id, Some(options)))
+        let told = Box::pin(docker.stats(&id, Some(options)))
             .next()
             .await?
             .ok()?;
