@@ -179,10 +179,9 @@ pub async fn way_to_us(network: Network) -> Result<Way, EngineError> {
         {
             Ok(bridge) => {
                 let configs = bridge.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
-                let gateway = configs
-                    .into_iter()
-                    .filter_map(|config| config.gateway)
-                    .find_map(|gateway| gateway.parse::<Ipv4Addr>().ok());
+                let gateway = configs.iter().find_map(|config| {
+                    gateway(config.gateway.as_deref(), config.subnet.as_deref())
+                });
                 match gateway {
                     Some(gateway) => {
                         return Ok(Way {
@@ -199,9 +198,30 @@ pub async fn way_to_us(network: Network) -> Result<Way, EngineError> {
     Err(EngineError::NoBridge(why))
 }
 
+/// The machine's own address on a network: told, or else the first that it has.
+fn gateway(told: Option<&str>, subnet: Option<&str>) -> Option<Ipv4Addr> {
+    let told = told.and_then(|gateway| gateway.parse().ok());
+    told.or_else(|| {
+        let (first, _) = subnet?.split_once('/')?;
+        let first: Ipv4Addr = first.parse().ok()?;
+        Some(Ipv4Addr::from_bits(first.to_bits().checked_add(1)?))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gateway_is_told_or_the_first_address() {
+        let at = |text: &str| text.parse::<Ipv4Addr>().ok();
+        let subnet = Some("172.17.0.0/16");
+        assert_eq!(gateway(Some("172.17.0.9"), subnet), at("172.17.0.9"));
+        assert_eq!(gateway(None, subnet), at("172.17.0.1"));
+        assert_eq!(gateway(Some(""), subnet), at("172.17.0.1"));
+        assert_eq!(gateway(None, Some("fd00::/64")), None);
+        assert_eq!(gateway(None, None), None);
+    }
 
     #[test]
     fn an_engine_of_another_machine_is_told_from_one_of_this() {

@@ -174,10 +174,12 @@ impl Running {
         } else {
             ("resume", self.container.unpause().await)
         };
-        done.map_err(|error| EngineError::Control {
-            what,
-            why: error.to_string(),
-        })?;
+        if let Err(error) = done {
+            let why = error.to_string();
+            if !is_over(&why) {
+                return Err(EngineError::Control { what, why });
+            }
+        }
         self.paused = paused;
         Ok(())
     }
@@ -192,9 +194,9 @@ impl Running {
         signal: i32,
         grace: Duration,
     ) -> Result<(String, bool), EngineError> {
-        self.signal(signal).await?;
-        // A paused process hears nothing.
+        // A paused process hears nothing, and some engines refuse to tell it.
         self.pause(false).await?;
+        self.signal(signal).await?;
         match timeout(grace, self.ended()).await {
             Ok(exit) => {
                 self.remove().await?;
@@ -252,9 +254,9 @@ impl Running {
     }
 }
 
-/// It has ended between the question and the answer.
+/// It has ended between the question and the answer, or its engine has resumed it to kill it.
 fn is_over(why: &str) -> bool {
-    why.contains("is not running")
+    why.contains("is not running") || why.contains("is not paused")
 }
 
 async fn ended(exit: &mut watch::Receiver<Option<String>>) -> String {
