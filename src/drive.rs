@@ -222,7 +222,12 @@ impl<'a> Run<'a> {
                 self.incidents.push(format!("{}: {why}", role.as_str()));
             }
             Report::Ready(_) => self.is_ready_again(role),
-            Report::ProgramStarted { .. } | Report::ProgramEnded { .. } => {}
+            Report::ProgramStarted { .. }
+            | Report::ProgramEnded { .. }
+            | Report::Program(_)
+            | Report::Scraped { .. }
+            | Report::DiskFilled { .. }
+            | Report::DiskFreed { .. } => {}
         }
     }
 

@@ -328,8 +328,12 @@ pub struct ProcessSample {
     pub context_switches_involuntary: u64,
     pub read_bytes: u64,
     pub written_bytes: u64,
-    /// Stopped by a signal (state `T`).
+    /// Stopped by a signal (state `T`); of a family, all of it.
     pub stopped: bool,
+    /// Resident memory in which pages shared with others count by their share; once a second, of
+    /// targets alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss_bytes: Option<u64>,
 }
 
 /// The machine at one moment. Pressure is the share of the last ten seconds in which some task waited

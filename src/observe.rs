@@ -5,6 +5,8 @@
 mod environment;
 
 #[cfg(target_os = "linux")]
+mod family;
+#[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]
 mod process;
@@ -15,7 +17,9 @@ mod absent;
 pub use environment::environment;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{MachineSampler, ProcessSampler, available_memory};
+pub use absent::{FamilySampler, MachineSampler, ProcessSampler, available_memory};
+#[cfg(target_os = "linux")]
+pub use family::FamilySampler;
 #[cfg(target_os = "linux")]
 pub use machine::{MachineSampler, available_memory};
 #[cfg(target_os = "linux")]

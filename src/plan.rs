@@ -15,6 +15,7 @@ pub mod expectation;
 mod fault;
 #[cfg(test)]
 pub mod fixture;
+pub mod images;
 mod link_fault;
 mod packet_fault;
 pub mod schedule;

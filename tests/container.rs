@@ -37,6 +37,7 @@ fn spec(folder: &Path) -> ContainerSpec {
         image: ImageSource::Name("squall.invalid/none:1".to_owned()),
         args: Vec::new(),
         env: BTreeMap::new(),
+        secrets: Vec::new(),
         network: Network::Host,
         ports: Vec::new(),
         mounts: Vec::new(),
@@ -68,6 +69,7 @@ fn relay(folder: &Path, next: &str) -> (ContainerSpec, TargetSetup) {
         ready_deadline_ns: 20 * SECOND_NS,
         grpc,
         http,
+        scrape: None,
     };
     (spec, setup)
 }
@@ -360,7 +362,11 @@ fn what_does_not_come_up_is_told_in_words() {
     );
     assert!(help.contains("docker pull"), "{help}");
 
-    let at_once = failure(&changed(&|spec| spec.args.push("--no-such".to_owned())));
+    let at_once = failure(&changed(&|spec| {
+        spec.args.push("--no-such=hush".to_owned());
+        spec.secrets.push("hush".to_owned());
+    }));
+    assert!(!at_once.contains("hush"), "{at_once}");
     assert!(
         at_once.starts_with("it exited with 2 before it was ready; its last words:\n"),
         "{at_once}"
@@ -441,6 +447,7 @@ fn without_an_engine_the_places_are_named() {
         ready_deadline_ns: SECOND_NS,
         grpc: String::new(),
         http: String::new(),
+        scrape: None,
     };
     let setup = with(&setup, spec(folder.path()));
     let socket = folder.path().join("none.sock");

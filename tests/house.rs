@@ -119,7 +119,7 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     (
         "unsafe {",
         "safe calls",
-        &["mapped", "netns/sys", "link/timer/kernel"],
+        &["mapped", "netns/sys", "link/timer/kernel", "target/disk"],
     ),
     ("unsafe impl", "safe types", &["netns/sys"]),
     ("SystemTime::now", "clock", &["clock", "cli/run", "store"]),

@@ -18,6 +18,21 @@ impl ProcessSampler {
     }
 }
 
+/// Samples a program and all that it has started.
+#[derive(Debug, Default)]
+pub struct FamilySampler;
+
+impl FamilySampler {
+    /// Always `None` on this system.
+    pub fn sample(
+        &mut self,
+        _at_ns: u64,
+        _descendants: impl Fn() -> Vec<u32>,
+    ) -> Option<ProcessSample> {
+        None
+    }
+}
+
 /// Not known on this system.
 pub fn available_memory() -> Option<u64> {
     None

@@ -35,16 +35,7 @@ impl ProcessSampler {
         let stat = process.stat().ok()?;
         let status = process.status().ok()?;
         let io = process.io().ok()?;
-        for task in process.tasks().ok()?.flatten() {
-            // A thread that has ended meanwhile keeps what was last seen of it.
-            if let Ok(status) = task.status() {
-                let counts = [
-                    status.voluntary_ctxt_switches.unwrap_or(0),
-                    status.nonvoluntary_ctxt_switches.unwrap_or(0),
-                ];
-                self.switches.see(task.tid, counts);
-            }
-        }
+        self.switches.see_all(process);
         let [voluntary, involuntary] = self.switches.total();
         let tick_ns = 1_000_000_000 / procfs::ticks_per_second();
         Some(ProcessSample {
@@ -61,6 +52,7 @@ impl ProcessSampler {
             read_bytes: io.rchar,
             written_bytes: io.wchar,
             stopped: stat.state == 'T',
+            pss_bytes: None,
         })
     }
 }
@@ -68,7 +60,7 @@ impl ProcessSampler {
 /// Context switches of every thread that was ever seen, so that the sum never goes back.
 /// Those between a thread's last sample and its end are lost.
 #[derive(Debug, Default)]
-struct Switches {
+pub(super) struct Switches {
     /// Voluntary and involuntary, by thread.
     latest: HashMap<i32, [u64; 2]>,
     /// Of threads whose number now belongs to another thread.
@@ -76,6 +68,20 @@ struct Switches {
 }
 
 impl Switches {
+    /// Sees every thread of a process.
+    pub(super) fn see_all(&mut self, process: &Process) {
+        for task in process.tasks().into_iter().flatten().flatten() {
+            // A thread that has ended meanwhile keeps what was last seen of it.
+            if let Ok(status) = task.status() {
+                let counts = [
+                    status.voluntary_ctxt_switches.unwrap_or(0),
+                    status.nonvoluntary_ctxt_switches.unwrap_or(0),
+                ];
+                self.see(task.tid, counts);
+            }
+        }
+    }
+
     fn see(&mut self, thread: i32, counts: [u64; 2]) {
         let Some(before) = self.latest.insert(thread, counts) else {
             return;
@@ -85,7 +91,7 @@ impl Switches {
         }
     }
 
-    fn total(&self) -> [u64; 2] {
+    pub(super) fn total(&self) -> [u64; 2] {
         self.latest.values().fold(self.ended, |sum, counts| {
             [sum[0] + counts[0], sum[1] + counts[1]]
         })

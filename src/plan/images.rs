@@ -37,11 +37,18 @@ mod tests {
     #[test]
     fn a_short_name_means_a_version_and_an_image_means_itself() {
         let contrib = known_image("otelcol-contrib").unwrap();
-        assert!(contrib.image.starts_with("otel/opentelemetry-collector-contrib:"));
+        assert!(
+            contrib
+                .image
+                .starts_with("otel/opentelemetry-collector-contrib:")
+        );
         assert_eq!(known_image("otelcol:0.1"), None);
         for known in KNOWN_IMAGES {
             let (_, tag) = known.image.rsplit_once(':').unwrap();
-            assert!(tag.starts_with(|first: char| first.is_ascii_digit()), "{tag}");
+            assert!(
+                tag.starts_with(|first: char| first.is_ascii_digit()),
+                "{tag}"
+            );
             assert!(known.config.starts_with('/'));
         }
     }

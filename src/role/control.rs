@@ -7,14 +7,18 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
-use crate::evidence::{ClientSample, LinkSample, PacketEvidence, SinkEvidence, SinkSample};
+use crate::evidence::{
+    ClientSample, LinkSample, PacketEvidence, ProcessSample, SinkEvidence, SinkSample,
+};
 use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::Segment;
 use crate::plan::{ClientPlan, FaultKind, LoadPlan, PacketLinkPlan, SinkPlan, TlsFault};
 use crate::signal::Signal;
 
-pub use super::target::setup::{ProcessSetup, ProgramReady, TargetKind, TargetSetup};
+pub use super::target::setup::{
+    DiskSetup, ProcessSetup, ProgramReady, ScrapeSetup, Selector, TargetKind, TargetSetup,
+};
 
 /// First line to a role: everything that it needs to get ready.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -158,6 +162,10 @@ pub enum ProgramCommand {
     Pause,
     /// SIGCONT.
     Resume,
+    /// Fills the program's disk until nothing more fits.
+    FillDisk,
+    /// Removes what filled it.
+    FreeDisk,
 }
 
 /// Every further line to a role.
@@ -242,6 +250,31 @@ pub enum Report {
     ProgramEnded {
         exit: String,
         asked: bool,
+        at_ns: u64,
+    },
+    /// From the target role, ten a second: its program with all that it has started, over all
+    /// restarts.
+    Program(ProcessSample),
+    /// From the target role: what its program says of itself. A failed scrape has no values.
+    Scraped {
+        at_ns: u64,
+        values: BTreeMap<String, f64>,
+        /// Scrapes so far that failed, and why the last of them did.
+        failed: u64,
+        last_failure: Option<String>,
+    },
+    /// From the target role: its program's disk is full.
+    DiskFilled {
+        /// Of the filler.
+        bytes: u64,
+        /// Left for the program.
+        free_bytes: u64,
+        at_ns: u64,
+    },
+    /// From the target role: the filler is gone.
+    DiskFreed {
+        bytes: u64,
+        free_bytes: u64,
         at_ns: u64,
     },
     /// The role cannot go on, or not do all of its work: the run cannot be judged.

@@ -58,7 +58,11 @@ pub fn set_up_with(death: Signal) -> Result<Setup, RoleError> {
     rustix::process::set_parent_process_death_signal(Some(death)).map_err(io::Error::from)?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    serde_json::from_str(&line).map_err(|error| RoleError::Setup(error.to_string()))
+    // The words of the error could hold a secret of the set-up.
+    serde_json::from_str(&line).map_err(|error| {
+        let (kind, column) = (error.classify(), error.column());
+        RoleError::Setup(format!("{kind:?} error at column {column}"))
+    })
 }
 
 /// Every further command, read by a thread of its own. The end of the input exits the process.

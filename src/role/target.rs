@@ -15,13 +15,18 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use self::subject::{Subject, Trouble};
-use super::control::{Command, ProgramCommand, Ready, Report, Setup, TargetKind, TargetSetup};
+use self::subject::{Filler, Subject, Trouble};
+use super::control::{
+    Command, ProgramCommand, Ready, Report, ScrapeSetup, Setup, TargetKind, TargetSetup,
+};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
+use crate::target::disk;
 use crate::target::supervised::Supervised;
 
+mod beside;
 #[cfg(feature = "containers")]
 pub mod container;
 pub mod external;
@@ -41,21 +46,43 @@ pub fn run() -> Result<(), RoleError> {
     let Setup::Target(setup) = stdio::set_up_with(Signal::TERM)? else {
         return Err(RoleError::Setup("not a target's".to_owned()));
     };
+    if let Err(trouble) = give_disk(&setup) {
+        return Err(told(trouble));
+    }
     // One thread: the kernel ends the program when the thread that started it ends.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    match runtime.block_on(play(*setup)) {
-        Ok(()) => Ok(()),
-        Err(Trouble::Refused { why, help }) => {
-            stdio::report(&Report::Refused { why, help });
-            Ok(())
-        }
-        Err(Trouble::Failed(why)) => {
-            stdio::report(&Report::Failed { why: why.clone() });
-            Err(RoleError::Failed(why))
-        }
-    }
+    runtime.block_on(play(*setup)).map_err(told)
+}
+
+/// Tells the controller why the role ends.
+fn told(trouble: Trouble) -> RoleError {
+    let failed = RoleError::Failed(trouble.to_string());
+    stdio::report(&match trouble {
+        Trouble::Refused { why, help } => Report::Refused { why, help },
+        Trouble::Failed(why) => Report::Failed { why },
+    });
+    failed
+}
+
+/// The small disk of a process that is to have one. Needs a process of one thread.
+fn give_disk(setup: &TargetSetup) -> Result<(), Trouble> {
+    let TargetKind::Process(process) = &setup.kind else {
+        return Ok(());
+    };
+    let Some(disk) = &process.disk else {
+        return Ok(());
+    };
+    disk::mount(&disk.folder, disk.bytes).map_err(|error| Trouble::Refused {
+        why: error.to_string(),
+        help: error.help(),
+    })?;
+    // Entering a user namespace resets it.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
+        .map_err(|error| Trouble::Failed(error.to_string()))?;
+    Ok(())
 }
 
 /// Becomes `command`, tied to this role: the kernel kills it when the role ends.
@@ -83,7 +110,9 @@ async fn play(setup: TargetSetup) -> Result<(), Trouble> {
         commands: stdio::commands_until_end(),
         waiting: VecDeque::new(),
         terminate,
+        scrape: setup.scrape,
         clock: None,
+        beside: JoinSet::new(),
     };
     let up = care.start().await?;
     if let Up::Ready(pid) = up {
@@ -146,7 +175,10 @@ struct Care {
     /// Commands that came while the program started.
     waiting: VecDeque<Command>,
     terminate: tokio::signal::unix::Signal,
+    scrape: Option<ScrapeSetup>,
     clock: Option<RunClock>,
+    /// Samples and scrapes, once the run has begun.
+    beside: JoinSet<()>,
 }
 
 impl Care {
@@ -157,7 +189,6 @@ impl Care {
             tokio::select! {
                 started = &mut starting => return started.map(Up::Ready),
                 command = self.commands.recv() => match command {
-                    Some(Command::Start(clock)) => self.clock = Some(clock),
                     Some(command) => {
                         let ends = matches!(
                             command,
@@ -197,14 +228,14 @@ impl Care {
     async fn obey_all(&mut self) -> Result<(), Trouble> {
         loop {
             match self.next().await {
-                Next::Command(Command::Start(clock)) => self.clock = Some(clock),
+                Next::Command(Command::Start(clock)) => self.begin(clock),
                 Next::Command(Command::Program(command)) => match self.obey(command).await {
                     Ok(Up::Gone) => return Ok(()),
                     Ok(_) => {}
                     Err(trouble) => tell_failed(trouble.to_string()),
                 },
                 Next::Command(Command::Finish) => {
-                    let exit = self.subject.stop().await?;
+                    let exit = self.subject.finish().await?;
                     self.tell_ended(exit, true);
                     return Ok(());
                 }
@@ -219,7 +250,8 @@ impl Care {
                     self.tell_ended(Some(exit), false);
                 }
                 Next::ControllerGone => {
-                    self.subject.kill().await?;
+                    // There is nobody left to tell.
+                    let _ = self.subject.kill().await;
                     return Ok(());
                 }
             }
@@ -245,8 +277,32 @@ impl Care {
             }
             ProgramCommand::Pause => self.subject.pause().await?,
             ProgramCommand::Resume => self.subject.resume().await?,
+            ProgramCommand::FillDisk => {
+                let Filler { bytes, free_bytes } = self.subject.fill_disk().await?;
+                let at_ns = self.now_ns();
+                stdio::report(&Report::DiskFilled {
+                    bytes,
+                    free_bytes,
+                    at_ns,
+                });
+            }
+            ProgramCommand::FreeDisk => {
+                let Filler { bytes, free_bytes } = self.subject.free_disk().await?;
+                let at_ns = self.now_ns();
+                stdio::report(&Report::DiskFreed {
+                    bytes,
+                    free_bytes,
+                    at_ns,
+                });
+            }
         }
         Ok(Up::Ready(None))
+    }
+
+    /// The run begins at this clock's offset 0.
+    fn begin(&mut self, clock: RunClock) {
+        self.clock = Some(clock);
+        self.beside = beside::begin(clock, self.subject.sampler(), self.scrape.clone());
     }
 
     fn now_ns(&self) -> u64 {

@@ -31,6 +31,9 @@ pub struct ContainerSpec {
     pub args: Vec<String>,
     /// Added to the image's environment. May hold secrets.
     pub env: BTreeMap<String, String>,
+    /// Values that stand in no message.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     pub network: Network,
     /// Ports that it listens on. On [`Network::Host`] it listens on the machine itself, and nothing
     /// needs to be mapped.

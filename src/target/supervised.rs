@@ -13,18 +13,24 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::family::descendants;
+use super::family::{self, descendants};
 use super::output::{self, Heard};
 use super::probe::{self, Probe};
+use crate::plan::secret::REDACTED;
 
 /// Between two questions whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(25);
 /// How often what is left of a family is looked for, and how many times.
 const REAP_EVERY: Duration = Duration::from_millis(10);
 const REAP_ROUNDS: usize = 200;
+/// How a program says that all is well.
+const EXITED_WELL: &str = "exited with 0";
+/// How often what still goes is stopped, and how many times.
+const PAUSE_EVERY: Duration = Duration::from_millis(5);
+const PAUSE_ROUNDS: usize = 200;
 
 /// A program and how it is run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Program {
     pub command: PathBuf,
     pub args: Vec<String>,
@@ -32,6 +38,8 @@ pub struct Program {
     pub env: BTreeMap<String, String>,
     /// Taken out of it before.
     pub env_removed: Vec<String>,
+    /// Not to be shown, should it say them.
+    pub secrets: Vec<String>,
     /// Where it runs.
     pub folder: PathBuf,
     /// Where its output goes, standard output and standard error together.
@@ -40,6 +48,21 @@ pub struct Program {
     pub ready: Ready,
     /// How long it may take to be ready.
     pub ready_deadline: Duration,
+}
+
+impl Program {
+    /// Words about it, without its secrets.
+    pub fn without_secrets(&self, words: &str) -> String {
+        without_secrets(&self.secrets, words)
+    }
+}
+
+/// Words without any of `secrets`.
+pub fn without_secrets(secrets: &[String], words: &str) -> String {
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    secrets.fold(words.to_owned(), |words, secret| {
+        words.replace(secret, REDACTED)
+    })
 }
 
 /// What shows that it is ready.
@@ -130,7 +153,20 @@ impl Supervised {
                 },
             },
         };
+        // A daemon's starter ends well, and leaves the daemon behind.
+        let left_behind = match &mut failure {
+            StartError::Ended { exit, .. } if exit == EXITED_WELL => {
+                !descendants(std::process::id()).is_empty()
+            }
+            _ => false,
+        };
         self.kill().await;
+        if let (true, StartError::Ended { exit, .. }) = (left_behind, &mut failure) {
+            exit.push_str(
+                " and left processes in the background, which were ended (a target has to stay in \
+                 the foreground)",
+            );
+        }
         if let StartError::Ended { last_words, .. } | StartError::NotReady { last_words, .. } =
             &mut failure
         {
@@ -218,6 +254,35 @@ impl Supervised {
         }
     }
 
+    /// Stops the whole family. What is born meanwhile is stopped as well.
+    ///
+    /// # Errors
+    /// When one of them cannot be stopped.
+    pub async fn pause(&mut self) -> io::Result<()> {
+        self.signal(Signal::STOP)?;
+        for _ in 0..PAUSE_ROUNDS {
+            let going = family::going(std::process::id());
+            if going.is_empty() {
+                return Ok(());
+            }
+            signal_each(&going, Signal::STOP);
+            sleep(PAUSE_EVERY).await;
+        }
+        let left = family::going(std::process::id()).len();
+        Err(io::Error::other(format!(
+            "{left} of its processes do not stop"
+        )))
+    }
+
+    /// Lets the whole family go on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn resume(&mut self) -> io::Result<()> {
+        signal_each(&descendants(std::process::id()), Signal::CONT);
+        self.signal(Signal::CONT)
+    }
+
     /// Waits for its end, and says how it ended: `exited with 0`, `was killed by signal 9`.
     pub async fn wait(&mut self) -> String {
         exit_text(self.child.wait().await.ok())
@@ -229,7 +294,7 @@ impl Supervised {
         // One that has ended cannot be asked, and need not be.
         let _ = self.signal(signal);
         // A stopped process hears nothing.
-        let _ = self.signal(Signal::CONT);
+        let _ = self.resume();
         match timeout(grace, self.child.wait()).await {
             Ok(exit) => {
                 self.end_family().await;
@@ -269,6 +334,16 @@ impl Supervised {
         let deadline = Instant::now() + Duration::from_secs(1);
         // The last words are in the pipes.
         while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.copying.join_next()).await {}
+    }
+}
+
+fn signal_each(pids: &[u32], signal: Signal) {
+    for pid in pids
+        .iter()
+        .filter_map(|pid| Pid::from_raw(pid.cast_signed()))
+    {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, signal);
     }
 }
 

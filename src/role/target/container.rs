@@ -15,6 +15,7 @@ use crate::target::container::engine::{self, EngineError};
 use crate::target::container::running::Running;
 use crate::target::container::statistics::{Current, Live, Statistics};
 use crate::target::container::{ContainerSpec, ImageSource, image, leftovers};
+use crate::target::supervised::without_secrets;
 
 /// A target in a container. Each start is a new container of the same image: what has to live on
 /// stands in a folder that is mounted.
@@ -158,7 +159,12 @@ impl Subject for Container {
             Err(error) => {
                 // What stood in the way is what has to be told.
                 let _ = self.sweep().await;
-                Err(trouble(error))
+                Err(match trouble(error) {
+                    Trouble::Failed(why) => {
+                        Trouble::Failed(without_secrets(&self.spec.secrets, &why))
+                    }
+                    refused => refused,
+                })
             }
         }
     }
@@ -219,7 +225,7 @@ impl Drop for Container {
     }
 }
 
-#[async_trait(?Send)]
+#[async_trait]
 impl Sampler for Statistics {
     async fn sample(&mut self, at_ns: u64) -> Option<ProcessSample> {
         Statistics::sample(self, at_ns).await

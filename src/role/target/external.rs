@@ -15,6 +15,7 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 pub struct External {
     probe: Probe,
     deadline: Duration,
+    is_up: bool,
 }
 
 impl External {
@@ -25,6 +26,7 @@ impl External {
             ProgramReady::Probe(probe) => Ok(Self {
                 probe: probe.clone(),
                 deadline,
+                is_up: false,
             }),
             ProgramReady::Says(_) => Err(Trouble::Failed(
                 "squall does not hear what an external target says: ask a port, an HTTP path or its \
@@ -44,6 +46,9 @@ fn out_of_reach<T>(what: &str) -> Result<T, Trouble> {
 #[async_trait(?Send)]
 impl Subject for External {
     async fn start(&mut self) -> Result<Option<u32>, Trouble> {
+        if self.is_up {
+            return out_of_reach("start");
+        }
         let mut last = String::new();
         let ready = async {
             while let Err(why) = probe::ask(&self.probe).await {
@@ -52,7 +57,10 @@ impl Subject for External {
             }
         };
         match tokio::time::timeout(self.deadline, ready).await {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                self.is_up = true;
+                Ok(None)
+            }
             Err(_) => Err(Trouble::Failed(format!(
                 "the external target was not ready within {} s: {last}",
                 self.deadline.as_secs_f64()
@@ -66,6 +74,10 @@ impl Subject for External {
 
     async fn stop(&mut self) -> Result<Option<String>, Trouble> {
         out_of_reach("stop")
+    }
+
+    async fn finish(&mut self) -> Result<Option<String>, Trouble> {
+        Ok(None)
     }
 
     async fn pause(&mut self) -> Result<(), Trouble> {

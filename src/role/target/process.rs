@@ -1,21 +1,25 @@
 //! A program that squall starts as a child of the target role.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::Signal;
 
 use super::setup::{ProcessSetup, TargetSetup};
-use super::subject::{Sampler, Subject, Trouble};
-use crate::target::supervised::{Program, Supervised};
+use super::subject::{Filler, Sampler, Subject, Trouble, no_disk};
+use crate::evidence::ProcessSample;
+use crate::observe::FamilySampler;
+use crate::target::supervised::{Program, StartError, Supervised};
+use crate::target::{disk, family};
 
 /// A program, while it runs and while it does not.
 pub struct Process {
     program: Program,
     stop_signal: Signal,
     grace: Duration,
+    disk: Option<PathBuf>,
     /// Not yet ready, or up.
     running: Option<Supervised>,
 }
@@ -33,6 +37,7 @@ impl Process {
             args,
             env: process.env.clone(),
             env_removed: Vec::new(),
+            secrets: process.secrets.clone(),
             folder: process.folder.clone(),
             log: PathBuf::from(&process.log),
             log_limit_bytes: process.log_limit_bytes,
@@ -43,33 +48,64 @@ impl Process {
             program,
             stop_signal: Signal::from_named_raw(process.stop_signal).unwrap_or(Signal::TERM),
             grace: Duration::from_nanos(process.grace_ns),
+            disk: process.disk.as_ref().map(|disk| disk.folder.clone()),
             running: None,
         })
     }
 
-    fn signal(&mut self, signal: Signal) -> Result<(), Trouble> {
-        match &mut self.running {
-            None => Ok(()),
-            Some(running) => running.signal(signal).map_err(|error| {
-                Trouble::Failed(format!("the program cannot be signalled: {error}"))
-            }),
+    async fn start_once(&mut self) -> Result<u32, StartError> {
+        let (spawned, heard) = Supervised::spawn(&self.program)?;
+        // Kept while it gets ready, so that it can be ended when this is dropped halfway.
+        let running = self.running.insert(spawned);
+        let ready = running.get_ready(&self.program, heard).await;
+        let pid = running.pid;
+        if ready.is_err() {
+            self.running = None;
         }
+        ready.map(|()| pid)
+    }
+
+    /// Does something to the disk, beside this thread.
+    async fn on_disk(&self, what: fn(&Path) -> io::Result<Filler>) -> Result<Filler, Trouble> {
+        let folder = self.disk.clone().ok_or_else(no_disk)?;
+        let done = tokio::task::spawn_blocking(move || what(&folder)).await;
+        done.map_err(io::Error::from)
+            .flatten()
+            .map_err(|error| Trouble::Failed(format!("the target's disk: {error}")))
+    }
+}
+
+/// The words for a signal that cannot be sent.
+fn unheard(error: io::Error) -> Trouble {
+    Trouble::Failed(format!("the program cannot be signalled: {error}"))
+}
+
+/// Samples whatever descends from this role, which is the program's.
+#[derive(Default)]
+struct Family(FamilySampler);
+
+#[async_trait]
+impl Sampler for Family {
+    async fn sample(&mut self, at_ns: u64) -> Option<ProcessSample> {
+        let own = std::process::id();
+        self.0.sample(at_ns, || family::children_and_theirs(own))
     }
 }
 
 #[async_trait(?Send)]
 impl Subject for Process {
     async fn start(&mut self) -> Result<Option<u32>, Trouble> {
-        let failed =
-            |error: crate::target::supervised::StartError| Trouble::Failed(error.to_string());
-        let (spawned, heard) = Supervised::spawn(&self.program).map_err(failed)?;
-        let running = self.running.insert(spawned);
-        let pid = running.pid;
-        if let Err(error) = running.get_ready(&self.program, heard).await {
-            self.running = None;
-            return Err(failed(error));
+        // One that runs is not started twice.
+        if self.running.is_some() {
+            return Ok(None);
         }
-        Ok(Some(pid))
+        match self.start_once().await {
+            Ok(pid) => Ok(Some(pid)),
+            Err(error) => {
+                let words = self.program.without_secrets(&error.to_string());
+                Err(Trouble::Failed(words))
+            }
+        }
     }
 
     async fn kill(&mut self) -> Result<Option<String>, Trouble> {
@@ -93,11 +129,17 @@ impl Subject for Process {
     }
 
     async fn pause(&mut self) -> Result<(), Trouble> {
-        self.signal(Signal::STOP)
+        match &mut self.running {
+            Some(running) => running.pause().await.map_err(unheard),
+            None => Ok(()),
+        }
     }
 
     async fn resume(&mut self) -> Result<(), Trouble> {
-        self.signal(Signal::CONT)
+        match &mut self.running {
+            Some(running) => running.resume().map_err(unheard),
+            None => Ok(()),
+        }
     }
 
     async fn ended(&mut self) -> String {
@@ -107,7 +149,15 @@ impl Subject for Process {
         }
     }
 
+    async fn fill_disk(&mut self) -> Result<Filler, Trouble> {
+        self.on_disk(disk::fill).await
+    }
+
+    async fn free_disk(&mut self) -> Result<Filler, Trouble> {
+        self.on_disk(disk::free).await
+    }
+
     fn sampler(&self) -> Option<Box<dyn Sampler>> {
-        None
+        Some(Box::new(Family::default()))
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use crate::target::container::ContainerSpec;
+pub use crate::target::prometheus::Selector;
 pub use crate::target::supervised::Ready as ProgramReady;
 
 /// A program that the target role looks after. May hold secrets: nothing of it may be printed.
@@ -18,6 +19,19 @@ pub struct TargetSetup {
     /// Where it receives, as it was told to.
     pub grpc: String,
     pub http: String,
+    /// What it says of itself.
+    #[serde(default)]
+    pub scrape: Option<ScrapeSetup>,
+}
+
+/// Series that are read from a Prometheus endpoint during the run.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ScrapeSetup {
+    /// `http://HOST:PORT/PATH`.
+    pub url: String,
+    pub every_ns: u64,
+    /// By the name under which they are reported.
+    pub series: BTreeMap<String, Selector>,
 }
 
 /// The environment of a program may hold secrets, so none of it is shown.
@@ -54,4 +68,18 @@ pub struct ProcessSetup {
     /// What asks it to end, and how long it may take before it is killed.
     pub stop_signal: i32,
     pub grace_ns: u64,
+    /// Texts that are not to be shown, should the program say them.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// What its data is on, where that can be full.
+    #[serde(default)]
+    pub disk: Option<DiskSetup>,
+}
+
+/// A small disk that the program alone sees.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct DiskSetup {
+    pub bytes: u64,
+    /// An empty folder, on which it is mounted.
+    pub folder: PathBuf,
 }

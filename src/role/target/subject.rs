@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::evidence::ProcessSample;
+pub use crate::target::disk::Filler;
 
 /// Why something could not be done, in words that hold nothing of the set-up.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,14 @@ pub trait Subject {
     /// When it can be neither asked nor killed.
     async fn stop(&mut self) -> Result<Option<String>, Trouble>;
 
+    /// At the end of the run: leaves nothing behind.
+    ///
+    /// # Errors
+    /// When it can be neither asked nor killed.
+    async fn finish(&mut self) -> Result<Option<String>, Trouble> {
+        self.stop().await
+    }
+
     /// Stops the whole of it; nothing happens where it does not run.
     ///
     /// # Errors
@@ -58,13 +67,36 @@ pub trait Subject {
     /// dropped halfway. `kill` is called next, for what it has left behind.
     async fn ended(&mut self) -> String;
 
+    /// Fills its disk until nothing more fits.
+    ///
+    /// # Errors
+    /// When it has no disk of its own.
+    async fn fill_disk(&mut self) -> Result<Filler, Trouble> {
+        Err(no_disk())
+    }
+
+    /// Removes what filled its disk.
+    ///
+    /// # Errors
+    /// When it has no disk of its own.
+    async fn free_disk(&mut self) -> Result<Filler, Trouble> {
+        Err(no_disk())
+    }
+
     /// Takes samples of it from now on, over all its restarts; nothing where there is nothing to see.
     fn sampler(&self) -> Option<Box<dyn Sampler>>;
 }
 
 /// Takes samples of a subject while it is started, stopped and started again.
-#[async_trait(?Send)]
-pub trait Sampler {
+#[async_trait]
+pub trait Sampler: Send {
     /// The whole of it now; nothing while it does not run. Its counters never fall.
     async fn sample(&mut self, at_ns: u64) -> Option<ProcessSample>;
+}
+
+/// It has no disk that could be filled: the machine's own is not.
+pub fn no_disk() -> Trouble {
+    Trouble::Failed(
+        "the target has no small disk of its own to fill; the machine's is left alone".to_owned(),
+    )
 }
