@@ -16,6 +16,7 @@ pub mod expectation;
 mod fault;
 #[cfg(test)]
 pub mod fixture;
+pub mod images;
 mod link_fault;
 mod packet_fault;
 mod role;

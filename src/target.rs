@@ -3,9 +3,10 @@
 //!
 //! [`probe`] tells when it is ready,
 //! [`output`] keeps what it says within bounds, [`family`] finds what it started, and
-//! [`supervised`] holds all of it together. [`disk`] is a small one for its data; [`scrape`] and
-//! [`prometheus`] read what it says of itself.
+//! [`supervised`] holds all of it together. [`container`] does the same in a container. [`disk`] is a
+//! small one for its data; [`scrape`] and [`prometheus`] read what it says of itself.
 
+pub mod container;
 pub mod disk;
 pub mod family;
 pub mod output;

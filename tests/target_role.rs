@@ -48,7 +48,7 @@ fn setup(folder: &Path, script: &str, ready: ProgramReady) -> TargetSetup {
 fn process_of(setup: &mut TargetSetup) -> &mut ProcessSetup {
     match &mut setup.kind {
         TargetKind::Process(process) => process,
-        TargetKind::External => panic!("not a process"),
+        TargetKind::External | TargetKind::Container(_) => panic!("not a process"),
     }
 }
 

@@ -22,11 +22,11 @@ pub struct Args {
 enum Role {
     Client,
     Guard,
+    /// Cleans up when another role is gone
+    #[cfg(feature = "containers")]
+    Keeper,
     Link,
     Sink,
-    /// Starts a Toxiproxy for a link, and cleans up when the link is gone
-    #[cfg(feature = "toxiproxy")]
-    ToxiproxyKeeper,
     Stress,
     Target,
     Exec,
@@ -36,10 +36,10 @@ pub fn run(args: Args) -> Outcome {
     let result = match args.role {
         Role::Client => role::client::run(),
         Role::Guard => role::guard::run(),
+        #[cfg(feature = "containers")]
+        Role::Keeper => role::keeper::run(),
         Role::Link => role::link::run(),
         Role::Sink => role::sink::run(),
-        #[cfg(feature = "toxiproxy")]
-        Role::ToxiproxyKeeper => role::toxiproxy_keeper::run(),
         Role::Stress => role::stress::run(),
         Role::Target => role::target::run(),
         Role::Exec => role::target::exec(&args.command),

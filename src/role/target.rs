@@ -27,6 +27,8 @@ use crate::target::disk;
 use crate::target::supervised::Supervised;
 
 mod beside;
+#[cfg(feature = "containers")]
+pub mod container;
 pub mod external;
 pub mod process;
 pub mod setup;
@@ -135,6 +137,15 @@ fn subject(setup: &TargetSetup) -> Result<Box<dyn Subject>, Trouble> {
             process::Process::new(setup, process)
                 .map_err(|error| Trouble::Failed(error.to_string()))?,
         ),
+        #[cfg(feature = "containers")]
+        TargetKind::Container(spec) => Box::new(container::Container::new(setup, spec)),
+        #[cfg(not(feature = "containers"))]
+        TargetKind::Container(_) => {
+            return Err(Trouble::Refused {
+                why: "this squall was built without the cargo feature `containers`".to_owned(),
+                help: "build it with its default features, or run the collector as a process: `target: { process: .. }`".to_owned(),
+            });
+        }
         TargetKind::External => Box::new(external::External::new(&setup.ready, deadline)?),
     })
 }

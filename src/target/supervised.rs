@@ -53,11 +53,16 @@ pub struct Program {
 impl Program {
     /// Words about it, without its secrets.
     pub fn without_secrets(&self, words: &str) -> String {
-        let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
-        secrets.fold(words.to_owned(), |words, secret| {
-            words.replace(secret, REDACTED)
-        })
+        without_secrets(&self.secrets, words)
     }
+}
+
+/// Words without any of `secrets`.
+pub fn without_secrets(secrets: &[String], words: &str) -> String {
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    secrets.fold(words.to_owned(), |words, secret| {
+        words.replace(secret, REDACTED)
+    })
 }
 
 /// What shows that it is ready.

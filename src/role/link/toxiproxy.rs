@@ -19,16 +19,15 @@ use crate::link::weather::Weather;
 use crate::plan::toxiproxy::{ToxiproxyServer, toxics};
 use crate::plan::{Delay, Direction, LinkFault, Toxicity};
 use crate::role::control::{LinkSetup, Ready};
+use crate::role::keeper::Keeping;
+use crate::role::keeper::handle::Keeper;
 use crate::role::stdio::RoleError;
-use crate::role::toxiproxy_keeper::Keeping;
 use crate::toxiproxy_client::{self, Client};
 
 mod crossing;
-mod keeper;
 mod meter;
 mod proof;
 
-use keeper::Keeper;
 use meter::Meter;
 use proof::prove;
 
@@ -67,16 +66,19 @@ impl Toxiproxy {
         let failed = |error: toxiproxy_client::ClientError| RoleError::Failed(error.to_string());
         // No two runs have the same, nor does anybody who shares the server.
         let proxy = format!("squall-{}-{:x}", std::process::id(), monotonic_ns());
-        let keeper = Keeper::start(&Keeping {
+        let keeper = Keeper::start(&Keeping::Toxiproxy {
             server: server.clone(),
             proxy: proxy.clone(),
         })
         .await?;
-        let version = toxiproxy_client::version(keeper.server).await;
-        let client = Client::new(keeper.server, proxy)?;
+        let server = keeper
+            .server
+            .ok_or_else(|| RoleError::Failed("the keeper names no server".to_owned()))?;
+        let version = toxiproxy_client::version(server).await;
+        let client = Client::new(server, proxy)?;
         let (back, behind) = counting(setup, setup.upstream.clone()).await?;
         let listen = client.create(back.local_addr()).await.map_err(failed)?;
-        leads_through(listen, &behind, keeper.server).await?;
+        leads_through(listen, &behind, server).await?;
         let (front, before) = counting(setup, listen.to_string()).await?;
         let meter = Arc::new(Mutex::new(Meter::new(before, behind)));
         Ok(Self {
@@ -205,7 +207,7 @@ impl Backend for Toxiproxy {
     async fn shutdown(self: Box<Self>) {
         drop(self.ticking);
         self.front.shutdown().await;
-        self.keeper.end().await;
+        self.keeper.end();
         self.back.shutdown().await;
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::target::container::ContainerSpec;
 pub use crate::target::prometheus::Selector;
 pub use crate::target::probe::Probe as ProgramProbe;
 pub use crate::target::supervised::Ready as ProgramReady;
@@ -49,6 +50,8 @@ pub enum TargetKind {
     Process(ProcessSetup),
     /// It runs already, and squall has no hand on it.
     External,
+    /// Squall runs it in a container.
+    Container(ContainerSpec),
 }
 
 /// A program that squall starts itself.

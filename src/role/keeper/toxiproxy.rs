@@ -1,41 +1,22 @@
-//! `squall role toxiproxy-keeper`: starts the Toxiproxy of a link where it has to be started, and cleans
-//! up when the link is gone.
-//!
-//! It outlives the link for that. However the link ends, a SIGKILL included, the keeper's standard
-//! input ends with it; then it removes the link's proxy, or ends the server that it started.
+//! Keeping for a link: starts its Toxiproxy where it has to be started, and removes the link's proxy, or
+//! ends the server, when the link is gone.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use testcontainers::core::{ContainerAsync, ImageExt};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerRequest, GenericImage};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use super::stdio::RoleError;
+use super::{Kept, tell, wait_for_the_end_of_the_input};
 use crate::plan::toxiproxy::ToxiproxyServer;
+use crate::role::stdio::RoleError;
+use crate::target::container::image::name_and_tag;
 use crate::toxiproxy_client::{self, ClientError};
-
-/// First line to the keeper.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Keeping {
-    pub server: ToxiproxyServer,
-    /// Name of the proxy that the link will make on it.
-    pub proxy: String,
-}
-
-/// Its only line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kept {
-    /// Where the server's API listens.
-    Ready(SocketAddr),
-    Failed(String),
-}
 
 /// How long a server that was started may take to answer.
 const START: Duration = Duration::from_secs(10);
@@ -52,48 +33,23 @@ enum Server {
     Child(Box<Child>),
 }
 
-/// Plays the role until its input ends.
+/// Starts `wanted`, and cleans up after the link that makes `proxy` on it.
 ///
 /// # Errors
-/// When the first line is not a [`Keeping`].
-pub fn run() -> Result<(), RoleError> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let keeping: Keeping =
-        serde_json::from_str(&line).map_err(|error| RoleError::Setup(error.to_string()))?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(keep(keeping))
-}
-
-async fn keep(keeping: Keeping) -> Result<(), RoleError> {
-    let (server, address) = match start(&keeping.server).await {
+/// When it cannot clean up.
+pub async fn keep(wanted: &ToxiproxyServer, proxy: &str) -> Result<(), RoleError> {
+    let (server, address) = match start(wanted).await {
         Ok(started) => started,
         Err(why) => {
             tell(&Kept::Failed(why));
             return Ok(());
         }
     };
-    tell(&Kept::Ready(address));
+    tell(&Kept::Ready(Some(address)));
     wait_for_the_end_of_the_input();
-    stop(server, address, &keeping.proxy)
+    stop(server, address, proxy)
         .await
         .map_err(RoleError::Failed)
-}
-
-/// A link that is gone hears nothing, and what it left is cleaned up all the same.
-fn tell(kept: &Kept) {
-    if let Ok(line) = serde_json::to_string(kept) {
-        let mut out = io::stdout().lock();
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-    }
-}
-
-fn wait_for_the_end_of_the_input() {
-    let mut input = io::stdin().lock();
-    let mut ignored = [0; 64];
-    while matches!(input.read(&mut ignored), Ok(1..)) {}
 }
 
 /// The server, running, and where its API listens.
@@ -156,14 +112,6 @@ fn container(image: &str, address: SocketAddr) -> ContainerRequest<GenericImage>
         .with_startup_timeout(CONTAINER_START)
 }
 
-/// A port of a registry is no tag.
-fn name_and_tag(image: &str) -> (&str, &str) {
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, "latest"),
-    }
-}
-
 /// An address of this machine that nothing listens on now.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
@@ -188,22 +136,5 @@ async fn stop(server: Server, address: SocketAddr, proxy: &str) -> Result<(), St
             .map_err(|error| error.to_string()),
         Server::Child(mut child) => child.kill().await.map_err(|error| error.to_string()),
         Server::Container(container) => container.rm().await.map_err(|error| error.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_may_have_a_registry_with_a_port_and_no_tag() {
-        for (image, parts) in [
-            ("a.example/toxi:2.12.0", ("a.example/toxi", "2.12.0")),
-            ("toxi", ("toxi", "latest")),
-            ("a.example:5000/toxi", ("a.example:5000/toxi", "latest")),
-            ("a.example:5000/toxi:9", ("a.example:5000/toxi", "9")),
-        ] {
-            assert_eq!(name_and_tag(image), parts);
-        }
     }
 }
