@@ -7,9 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
-use crate::evidence::{
-    Evidence, PacketEvidence, SinkEvidence, Stopped, TapEvidence, TargetExit,
-};
+use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped, TapEvidence, TargetExit};
 use crate::plan::windows::segments_with;
 use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};

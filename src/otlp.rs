@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use crate::signal::Signal;
 
 pub mod check;
-pub mod headers;
 pub mod content;
+pub mod headers;
 pub mod identities;
 pub mod inflate;
 pub mod json;

@@ -2,7 +2,7 @@
 //!
 //! Times are nanoseconds since the run's start; rates are items per second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,16 @@ impl Plan {
     /// The client's first link.
     pub fn first_link(&self) -> Option<&LinkPlan> {
         self.links.first()
+    }
+
+    /// The names under which targets are asked for series of their own.
+    pub fn said_names(&self) -> Vec<String> {
+        let metrics = self
+            .targets
+            .iter()
+            .filter_map(|target| target.metrics.as_ref());
+        let names: BTreeSet<&String> = metrics.flat_map(|metrics| metrics.series.keys()).collect();
+        names.into_iter().cloned().collect()
     }
 
     /// Whether every item that is not lost comes back to the sink.

@@ -85,7 +85,10 @@ impl Run<'_> {
             return false;
         };
         let target = self.plan.targets.get(usize::from(index));
-        matches!(target.map(|target| &target.kind), Some(TargetKind::External(_)))
+        matches!(
+            target.map(|target| &target.kind),
+            Some(TargetKind::External(_))
+        )
     }
 }
 

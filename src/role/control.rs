@@ -20,7 +20,8 @@ use crate::plan::{
 use crate::signal::Signal;
 
 pub use super::target::setup::{
-    DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, ScrapeSetup, Selector, TargetKind, TargetSetup,
+    DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, ScrapeSetup, Selector, TargetKind,
+    TargetSetup,
 };
 
 /// First line to a role: everything that it needs to get ready.

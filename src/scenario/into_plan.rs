@@ -79,7 +79,7 @@ pub fn into_plan(
     let scope = expression::Scope {
         plan: &plan,
         fault_names: &known,
-        said_names: Vec::new(),
+        said_names: plan.said_names(),
     };
     let mut lines = |key: &str, texts: Option<&Vec<String>>, section: Section| {
         let texts = texts.map(Vec::as_slice).unwrap_or_default();

@@ -11,13 +11,13 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::{DecodeError, Message as _};
 
-use super::accounting::Expected;
 use super::traffic::lock;
 use crate::evidence::{ContentEvidence, ContentFlaw, ContentPart, SignalContent};
 use crate::ids::Identity;
 use crate::journal::Point;
 use crate::mapped::content::{Contents, PARTS};
 use crate::mapped::names;
+use crate::mapped::shelves::Expected;
 use crate::otlp::content::{Item, Parts, of_logs, of_metrics, of_traces};
 use crate::plan::ContentPlan;
 use crate::signal::Signal;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use crate::target::container::ContainerSpec;
-pub use crate::target::prometheus::Selector;
 pub use crate::target::probe::Probe as ProgramProbe;
+pub use crate::target::prometheus::Selector;
 pub use crate::target::supervised::Ready as ProgramReady;
 
 /// A program that the target role looks after. May hold secrets: nothing of it may be printed.

@@ -127,7 +127,7 @@ impl Planner<'_> {
         let scope = expression::Scope {
             plan: setting.plan,
             fault_names: &[],
-            said_names: Vec::new(),
+            said_names: setting.plan.said_names(),
         };
         let path = format!("{path}.when");
         let (text, document) = (file.when.as_deref()?, self.document);
