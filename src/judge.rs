@@ -15,6 +15,7 @@ mod expectations;
 mod facts;
 #[cfg(test)]
 mod fixture;
+mod flow;
 mod growth;
 mod harness;
 pub mod live;
@@ -82,6 +83,7 @@ pub fn judge(
         phases: phases(&facts),
         causes: causes::causes(&facts),
         conformance: conformance::conformance(&facts),
+        flow: flow::flow(&facts),
         content: content::result(&facts),
         sums: sums::result(&evidence.sums),
         notes: notes(plan, evidence, circumstances.replay_of.as_deref()),

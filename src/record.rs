@@ -14,9 +14,11 @@ use crate::units;
 
 mod conformance;
 mod content;
+mod flow;
 
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};
+pub use flow::{Flow, HopLatencyResult, OwnedUp, Placed, Seen, Station};
 
 /// Version of `result.json`; a reader refuses a later one.
 pub const RESULT_FORMAT: u32 = 1;
@@ -78,6 +80,9 @@ pub struct RunResult {
     /// How the client kept to OTLP while things went wrong.
     #[serde(default)]
     pub conformance: Conformance,
+    /// The line, hop by hop.
+    #[serde(default)]
+    pub flow: Flow,
     /// What was found in the content of what arrived, where the run looked (`validate: content`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentResult>,

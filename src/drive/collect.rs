@@ -139,6 +139,12 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         let read = taps::read(folder, &places, known, &live.segments);
         (taps, hop_latencies) = or_incident(read, "what the taps saw", &mut incidents);
     }
+    let mut pids = pids;
+    for role in run.topology.roles() {
+        if matches!(role.role, RoleName::Target(_)) {
+            pids.insert(role.role.as_str(), role.program.unwrap_or_default());
+        }
+    }
     let roles = pids
         .into_iter()
         .map(|(name, pid)| RoleEvidence {
