@@ -250,6 +250,7 @@ fn result() -> RunResult {
             findings: Vec::new(),
         }),
         conformance: Default::default(),
+        flow: Default::default(),
         sums: SumsResult {
             series: 40,
             equal: 40,
