@@ -8,6 +8,7 @@ use crate::units;
 
 mod conformance;
 mod content;
+mod line;
 
 /// Least width that the summary is laid out for.
 const NARROWEST: usize = 60;
@@ -25,6 +26,7 @@ pub fn summary(record: &Record, colour: bool, width: usize) -> String {
     page.verdict(&mut lines);
     page.checks(&mut lines);
     page.ledger(&mut lines);
+    page.line(&mut lines);
     page.figures(&mut lines);
     page.faults(&mut lines);
     page.content(&mut lines);

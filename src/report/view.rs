@@ -4,6 +4,7 @@ use crate::metric::{self, Unit};
 use crate::record::{CheckGroup, CheckResult, FaultResult, Record, SignalLedger, Verdict};
 use crate::signal::Signal;
 
+use super::line::{self, Line};
 use crate::units::{self, UNKNOWN};
 
 /// A record, arranged for reading.
@@ -14,6 +15,8 @@ pub struct View<'a> {
     pub reasons: Vec<&'a CheckResult>,
     pub figures: Vec<Figure>,
     pub flows: Vec<Flow<'a>>,
+    /// `None` for a run that was stored without its line.
+    pub line: Option<Line<'a>>,
     pub groups: Vec<(&'static str, Vec<&'a CheckResult>)>,
     pub faults: Vec<FaultView<'a>>,
     /// What the harness itself cost, in one line; `None` where it was not measured.
@@ -130,6 +133,7 @@ impl<'a> View<'a> {
                 .collect(),
             figures: figures(record, &flows),
             flows,
+            line: Line::new(record),
             groups: groups(&result.checks),
             faults: in_time(&result.faults).into_iter().map(fault).collect(),
             own_cost: own_cost(record),
@@ -319,16 +323,10 @@ fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
 }
 
 fn fault(fault: &FaultResult) -> FaultView<'_> {
-    let at = |at_s: Option<f64>| at_s.map(units::moment);
-    let when = match (at(fault.started_s), at(fault.ended_s)) {
-        (Some(start), Some(end)) => format!("{start} to {end}"),
-        (Some(start), None) => format!("from {start}, without an end"),
-        (None, _) => "never started".to_owned(),
-    };
     FaultView {
         fault,
         label: fault.label(),
-        when,
+        when: line::when(fault.started_s, fault.ended_s),
         proof: fault
             .proof
             .as_deref()
@@ -393,6 +391,7 @@ mod tests {
             storm: None,
             kind: "partition.silence".to_owned(),
             backend: "proxy".to_owned(),
+            place: "link".to_owned(),
             started_s: Some(start),
             ended_s: Some(start + 1.0),
             proof: None,
