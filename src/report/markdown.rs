@@ -174,10 +174,9 @@ fn faults(out: &mut String, view: &View) -> std::fmt::Result {
             .collect();
         writeln!(
             out,
-            "| {} | {} on {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} |",
             plain(&fault.label),
-            plain(&fault.fault.kind),
-            plain(&fault.fault.backend),
+            plain(&fault.what),
             fault.when,
             plain(fault.proof),
             fault.healed,

@@ -224,10 +224,7 @@ impl Page<'_> {
         for view in &self.view.faults {
             let fault = view.fault;
             let name = self.paint.bold(&view.label);
-            let text = format!(
-                "{} on {}, {}, {}",
-                fault.kind, fault.backend, view.when, view.healed
-            );
+            let text = format!("{}, {}, {}", view.what, view.when, view.healed);
             if columns(&view.label) + columns(&text) + 4 <= self.width {
                 lines.push(format!("  {name}  {text}"));
             } else {

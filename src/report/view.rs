@@ -109,6 +109,8 @@ pub struct FaultView<'a> {
     pub fault: &'a FaultResult,
     /// Its name, and which time it was: `cut (2 of 3)`.
     pub label: String,
+    /// `partition.reset on proxy`, and ` at to-relay` where there is more than one such place.
+    pub what: String,
     /// `8 s to 12 s`
     pub when: String,
     pub proof: &'a str,
@@ -126,6 +128,9 @@ impl<'a> View<'a> {
             .iter()
             .map(|(signal, ledger)| flow(*signal, ledger))
             .collect();
+        let line = Line::new(record);
+        let placed = line.as_ref().is_some_and(Line::has_targets);
+        let faults = in_time(&result.faults).into_iter();
         Self {
             record,
             reasons: with(Verdict::Fail)
@@ -133,9 +138,9 @@ impl<'a> View<'a> {
                 .collect(),
             figures: figures(record, &flows),
             flows,
-            line: Line::new(record),
+            line,
             groups: groups(&result.checks),
-            faults: in_time(&result.faults).into_iter().map(fault).collect(),
+            faults: faults.map(|of| fault(of, placed)).collect(),
             own_cost: own_cost(record),
             sums: (result.sums.series > 0).then(|| sums(record)),
         }
@@ -322,10 +327,15 @@ fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
     .collect()
 }
 
-fn fault(fault: &FaultResult) -> FaultView<'_> {
+fn fault(fault: &FaultResult, placed: bool) -> FaultView<'_> {
+    let at = match fault.place.as_str() {
+        place if placed && !place.is_empty() => format!(" at {place}"),
+        _ => String::new(),
+    };
     FaultView {
         fault,
         label: fault.label(),
+        what: format!("{} on {}{at}", fault.kind, fault.backend),
         when: line::when(fault.started_s, fault.ended_s),
         proof: fault
             .proof

@@ -72,7 +72,7 @@ pub fn one() -> Record {
                 "sink",
                 "sink",
                 &[],
-                [Some(11_585), None],
+                [Some(11_585), Some(11_585)],
                 [0.0, 0.0],
             ),
         ],
@@ -231,7 +231,7 @@ pub fn three() -> Record {
             "sink",
             "sink",
             &[],
-            [Some(11_585), None],
+            [Some(11_585), Some(11_585)],
             [0.0, 0.0],
         ),
     ];

@@ -12,10 +12,10 @@ use super::line::is_loss;
 /// The tables, and what makes them less exact than they could be.
 pub fn tables(line: &Line) -> Markup {
     let flow = line.flow;
-    let looked = flow
-        .stations
-        .iter()
-        .any(|station| !station.seen.is_empty() || !station.latency.is_empty());
+    let mut stations = flow.stations.iter();
+    let looked = stations.any(|station| !signals(line, station).is_empty());
+    let placed: Vec<&Placed> = flow.lost_at.iter().chain(&flow.duplicated_at).collect();
+    let placed: Vec<&Placed> = placed.into_iter().filter(|part| part.items > 0).collect();
     html! {
         @for finding in &flow.owned_up {
             p.owned-up.disagrees[!finding.agrees] {
@@ -30,9 +30,9 @@ pub fn tables(line: &Line) -> Markup {
             h3 { "Flow" }
             (passed(line))
         }
-        @if !flow.lost_at.is_empty() || !flow.duplicated_at.is_empty() {
+        @if !placed.is_empty() {
             h3 { "Where they were left, and where copies were made" }
-            (placed(&flow.lost_at, &flow.duplicated_at))
+            (places(&placed))
         }
     }
 }
@@ -60,8 +60,8 @@ fn passed(line: &Line) -> Markup {
             }
         }
         p.help {
-            "Came, went: different items. Again: copies beyond each item's first. The times are those "
-            "from coming in to going out; the client's are from the due time."
+            "Came, went: different items; what went of the sink is what it accepted. Again: copies beyond each "
+            "item's first. The times are from coming in to going out; the client's are from the due time."
         }
     }
 }
@@ -70,7 +70,10 @@ fn passed(line: &Line) -> Markup {
 fn signals(line: &Line, station: &Station) -> Vec<Signal> {
     let here = |placed: &[Placed], signal| items(placed, station, signal, |_| true) > 0;
     let known = |signal: &Signal| {
-        station.seen.contains_key(signal)
+        station
+            .seen
+            .get(signal)
+            .is_some_and(|seen| *seen != Seen::default())
             || station.latency.contains_key(signal)
             || here(&line.flow.lost_at, *signal)
             || here(&line.flow.duplicated_at, *signal)
@@ -120,13 +123,13 @@ fn items(placed: &[Placed], station: &Station, signal: Signal, of: fn(&str) -> b
     here.map(|part| part.items).sum()
 }
 
-fn placed(lost: &[Placed], duplicated: &[Placed]) -> Markup {
+fn places(placed: &[&Placed]) -> Markup {
     html! {
         div.scroll {
             table.flow-table {
                 thead { tr { th.number { "Items" } th { "Signal" } th { "Class" } th { "Where" } } }
                 tbody {
-                    @for part in lost.iter().chain(duplicated) {
+                    @for part in placed {
                         tr {
                             td.number { (units::count(part.items)) }
                             td { (part.signal) }

@@ -113,10 +113,10 @@ fn station(stop: &Stop, spot: Spot) -> Markup {
             @match (came, went) {
                 (None, None) => { text.what x=(x + 14.0) y=(y + 60.0) { "not looked into" } }
                 (None, Some(_)) if role == "client" => { (number(66.0, "out", went)) }
-                (Some(_), None) if role == "sink" => { (number(66.0, "in", came)) }
+                (None, Some(_)) if role == "sink" => { (number(66.0, "accepted", went)) }
                 _ => {
                     (number(57.0, "in", came))
-                    (number(73.0, "out", went))
+                    (number(73.0, if role == "sink" { "accepted" } else { "out" }, went))
                 }
             }
         }
