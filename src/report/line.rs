@@ -37,7 +37,7 @@ pub struct Stop<'a> {
 pub struct Struck<'a> {
     pub name: &'a str,
     pub kind: &'a str,
-    /// `8 s to 12 s`, or `3 times, 3 s to 9.5 s`.
+    /// `8 to 12 s`, or `3×, 3 to 9.5 s`.
     pub when: String,
 }
 
@@ -151,7 +151,7 @@ impl Stop<'_> {
 }
 
 impl Struck<'_> {
-    /// `cut, partition.reset, 8 s to 12 s`
+    /// `cut, partition.reset, 8 to 12 s`
     pub fn text(&self) -> String {
         format!("{}, {}, {}", self.name, self.kind, self.when)
     }
@@ -183,6 +183,16 @@ pub fn when(started_s: Option<f64>, ended_s: Option<f64>) -> String {
     }
 }
 
+/// The same, short enough for a picture: to the hundredth of a second.
+fn span(started_s: Option<f64>, ended_s: Option<f64>) -> String {
+    let short = |at_s: f64| units::moment((at_s * 100.0).round() / 100.0);
+    match (started_s.map(short), ended_s.map(short)) {
+        (Some(start), Some(end)) => format!("{} to {end}", start.trim_end_matches(" s")),
+        (Some(start), None) => format!("from {start} on"),
+        (None, _) => "never started".to_owned(),
+    }
+}
+
 /// Occurrences of one fault as one, in the order in which the first of each started.
 fn struck<'a>(faults: &'a [FaultResult], place: &str) -> Vec<Struck<'a>> {
     let mut here: Vec<Vec<&FaultResult>> = Vec::new();
@@ -202,13 +212,13 @@ fn struck<'a>(faults: &'a [FaultResult], place: &str) -> Vec<Struck<'a>> {
         let ended = known.iter().map(|fault| fault.ended_s);
         // Without an end where one of them has none.
         let end_s = ended.reduce(|a, b| Some(a?.max(b?))).flatten();
-        let when = when(started.clone().reduce(f64::min), end_s);
+        let when = span(started.clone().reduce(f64::min), end_s);
         Struck {
             name: &known[0].name,
             kind: &known[0].kind,
             when: match started.count() {
                 0 | 1 => when,
-                times => format!("{times} times, {when}"),
+                times => format!("{times}×, {when}"),
             },
         }
     };
@@ -276,16 +286,16 @@ mod tests {
             here.iter().map(Struck::text).collect()
         };
         let (late, never) = (
-            "late, target.kill, 9 s to 10 s",
+            "late, target.kill, 9 to 10 s",
             "never, target.kill, never started",
         );
-        let both = "cut, target.kill, 2 times, 3 s to 6 s";
+        let both = "cut, target.kill, 2×, 3 to 6 s";
         assert_eq!(told(&faults), [both, late, never]);
         faults[2].ended_s = None;
-        let open = "cut, target.kill, 2 times, from 3 s, without an end";
+        let open = "cut, target.kill, 2×, from 3 s on";
         assert_eq!(told(&faults), [open, late, never]);
         faults[1].place = MACHINE.to_owned();
-        let one = "cut, target.kill, from 3 s, without an end";
+        let one = "cut, target.kill, from 3 s on";
         assert_eq!(told(&faults), [one, late, never]);
     }
 

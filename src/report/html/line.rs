@@ -14,7 +14,7 @@ use layout::{BOX, FAULT_LINES, FAULTS, GAP, Layout, PAD, Spot, TEXT};
 
 /// Widest that a character of a name is drawn, and of the smaller texts.
 const NAME_CHARACTER: f64 = 7.6;
-const CHARACTER: f64 = 6.3;
+const CHARACTER: f64 = 6.1;
 /// A picture is shown no smaller than this share of its size: then it is scrolled.
 const SMALLEST: f64 = 0.78;
 

@@ -19,7 +19,7 @@ const WIDE: f64 = 150.0;
 const NARROW: f64 = 132.0;
 /// Between what belongs to two lanes.
 const BETWEEN_LANES: f64 = 22.0;
-const MARGIN: f64 = 4.0;
+const MARGIN: f64 = 12.0;
 
 /// The box of a station.
 #[derive(Debug, Clone, Copy, PartialEq)]
