@@ -88,7 +88,7 @@ pub fn one() -> Record {
             target: "relay".to_owned(),
             lost: 6,
             said: Some(0),
-            text: "it lost 6 items and owned up to none".to_owned(),
+            text: "relay lost 6 items and owned up to none".to_owned(),
             agrees: false,
         }],
     };

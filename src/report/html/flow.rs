@@ -22,7 +22,7 @@ pub fn tables(line: &Line) -> Markup {
                 span.badge.(if finding.agrees { "pass" } else { "fail" }) {
                     (if finding.agrees { "✓ owned up" } else { "✗ disagrees" })
                 }
-                " " b { (finding.target) } ": " (finding.text)
+                " " (finding.text)
             }
         }
         @for note in &flow.blurred { p.note { (note) } }

@@ -24,8 +24,7 @@ impl Page<'_> {
             lines.push(format!("  {sign} {text}"));
         }
         for finding in line.flow.owned_up.iter().filter(|f| !f.agrees) {
-            let text = format!("{}: {}", finding.target, finding.text);
-            let text = wrap(&text, self.width - 4, "      ");
+            let text = wrap(&finding.text, self.width - 4, "      ");
             lines.push(format!("  {} {text}", self.paint.bad("✗")));
         }
         for note in &line.flow.blurred {
