@@ -6,7 +6,7 @@ use crate::evidence::Evidence;
 use crate::metric::{METRICS, Windows};
 use crate::plan::Plan;
 use crate::plan::expectation::Window;
-use crate::record::{FaultResult, Histograms, PhaseResult, RESULT_FORMAT, RunResult};
+use crate::record::{FaultResult, Histograms, MACHINE, PhaseResult, RESULT_FORMAT, RunResult};
 
 mod causes;
 mod conformance;
@@ -139,6 +139,7 @@ fn faults(facts: &Facts<'_>) -> Vec<FaultResult> {
             storm: fault.storm.clone(),
             kind: fault.kind.clone(),
             backend: fault.backend.clone(),
+            place: place(facts.plan, &fault.name).to_owned(),
             started_s: seconds(fault.started_ns),
             ended_s: seconds(fault.ended_ns),
             proof: fault.proof.clone(),
@@ -153,6 +154,13 @@ fn faults(facts: &Facts<'_>) -> Vec<FaultResult> {
                 .collect(),
         })
         .collect()
+}
+
+/// Where the fault of that name strikes; its occurrences all strike there.
+fn place<'a>(plan: &'a Plan, name: &str) -> &'a str {
+    let planned = plan.faults.iter().find(|fault| fault.name == name);
+    let struck = planned.map(|fault| fault.kind.struck());
+    struck.map_or("", |role| role.map_or(MACHINE, |role| plan.name_of(role)))
 }
 
 /// Consecutive segments of one phase as one; faults beside them under their own names.

@@ -165,6 +165,10 @@ pub struct FaultResult {
     pub storm: Option<String>,
     pub kind: String,
     pub backend: String,
+    /// Name of the station that it struck, or `machine`; empty for runs that were stored before it
+    /// was told.
+    #[serde(default)]
+    pub place: String,
     pub started_s: Option<f64>,
     pub ended_s: Option<f64>,
     pub proof: Option<String>,
@@ -183,6 +187,9 @@ impl FaultResult {
 fn one() -> u32 {
     1
 }
+
+/// [`FaultResult::place`] of what strikes no station, but all of them.
+pub const MACHINE: &str = "machine";
 
 /// A phase or fault window as the report shades it, with its own figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

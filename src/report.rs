@@ -15,6 +15,7 @@ mod content;
 pub mod explain;
 pub mod html;
 pub mod junit;
+mod line;
 pub mod live;
 pub mod markdown;
 mod plot;

@@ -17,6 +17,7 @@ fn every_plot_is_drawn_without_an_error_in_dark_and_light() {
     for (name, record) in [
         ("failing", fixture::failing()),
         ("passing", fixture::passing()),
+        ("targeted", fixture::targeted::one()),
     ] {
         let page = folder.path().join(format!("{name}.html"));
         let text = html::render(&record);
@@ -40,6 +41,41 @@ fn every_plot_is_drawn_without_an_error_in_dark_and_light() {
             );
             // The paths themselves, not only the script's word for them.
             assert!(seen.dom.matches("style=\"stroke: var(--").count() >= 2 * planned);
+        }
+    }
+}
+
+#[test]
+fn the_picture_of_the_line_names_every_station_and_every_fault() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, record) in [
+        ("one", fixture::targeted::one()),
+        ("three", fixture::targeted::three()),
+    ] {
+        let page = folder.path().join(format!("{name}.html"));
+        std::fs::write(&page, html::render(&record)).unwrap();
+        let seen = browser.open(&page, false);
+        let start = seen.dom.find("<svg class=\"line\"").unwrap();
+        let end = start + seen.dom[start..].find("</svg>").unwrap();
+        let picture = &seen.dom[start..end];
+        for station in &record.result.flow.stations {
+            let named = format!("<title>{}: ", station.name);
+            assert!(picture.contains(&named), "{name}: no station {named}");
+        }
+        for fault in &record.result.faults {
+            // A fault of the machine stands below, and in the words of the picture.
+            assert!(
+                picture.contains(&fault.name),
+                "{name}: no fault {}",
+                fault.name
+            );
+        }
+        for placed in &record.result.flow.lost_at {
+            let class = placed.class.replace('_', " ");
+            assert!(picture.contains(&class), "{name}: no {class}");
         }
     }
 }

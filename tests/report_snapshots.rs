@@ -19,6 +19,52 @@ fn terminal_of_a_passed_run() {
 }
 
 #[test]
+fn terminal_of_a_run_with_a_target() {
+    insta::assert_snapshot!(terminal::summary(&fixture::targeted::one(), false, 100));
+}
+
+#[test]
+fn markdown_of_a_run_with_a_target() {
+    insta::assert_snapshot!(markdown::render(&fixture::targeted::one()));
+}
+
+/// The part of the page that shows the line, one element a line.
+#[test]
+fn the_line_of_a_page() {
+    for (name, record) in [
+        ("one", fixture::targeted::one()),
+        ("three", fixture::targeted::three()),
+    ] {
+        let page = html::render(&record);
+        let start = page.find("<section id=\"line\">").unwrap();
+        let end = start + page[start..].find("</section>").unwrap();
+        let text = page[start..end].replace("><", ">\n<");
+        insta::assert_snapshot!(format!("line_of_{name}"), text);
+    }
+}
+
+#[test]
+fn what_targets_used_and_said_and_every_link_is_plotted_by_its_name() {
+    let page = html::render(&fixture::targeted::one());
+    for label in [
+        r#""label":"relay""#,
+        r#""label":"to-sink""#,
+        r#""title":"queue""#,
+    ] {
+        assert!(page.contains(label), "{label}");
+    }
+}
+
+#[test]
+fn a_run_without_a_target_has_the_picture_alone_and_one_stored_without_its_line_has_none() {
+    let mut record = fixture::failing();
+    assert!(html::render(&record).contains("<section id=\"line\">"));
+    assert!(!terminal::summary(&record, false, 100).contains("client -> link -> sink"));
+    record.result.flow = Default::default();
+    assert!(!html::render(&record).contains("id=\"line\""));
+}
+
+#[test]
 fn colour_changes_nothing_but_colour() {
     let record = fixture::failing();
     let mut text = terminal::summary(&record, true, 100);

@@ -1,9 +1,10 @@
 //! What the conductor knows of a run, as the live view shows it.
 
 use crate::drive::live::Live;
+use crate::evidence::SaidSample;
 use crate::plan::Plan;
 use crate::plan::windows::segment_at;
-use crate::report::live::{LiveRole, LiveSignal, LiveState};
+use crate::report::live::{LiveRole, LiveSaid, LiveSignal, LiveState};
 
 /// The phase of a run that was stopped, by a signal or by an abort condition.
 const STOPPED: &str = "stopped (Ctrl-C again: end now)";
@@ -59,5 +60,27 @@ pub fn of(live: &Live, plan: &Plan) -> LiveState {
         active_faults: live.active_faults.clone(),
         in_flight: newest.map_or(0, |s| total(&s.handed).saturating_sub(total(&s.finished))),
         queue: newest.map_or(0, |s| total(&s.queued)),
+        said: said(plan, &live.series.said),
     }
+}
+
+/// What each target said last, of the series that the scenario names.
+fn said(plan: &Plan, samples: &[SaidSample]) -> Vec<LiveSaid> {
+    let told = plan
+        .targets
+        .iter()
+        .filter(|target| target.metrics.is_some());
+    let newest = told.filter_map(|target| {
+        let mut samples = samples.iter().rev();
+        samples.find(|sample| sample.target == target.name)
+    });
+    newest
+        .flat_map(|sample| {
+            sample.values.iter().map(|(series, value)| LiveSaid {
+                target: sample.target.clone(),
+                series: series.clone(),
+                value: *value,
+            })
+        })
+        .collect()
 }

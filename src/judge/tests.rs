@@ -5,9 +5,9 @@ use super::{Circumstances, judge};
 use crate::evidence::{Evidence, Measurements, SeriesSum, Stopped};
 use crate::metric::Unit;
 use crate::plan::expectation::{Comparison, Expectation, Limit, MetricRef, Op, Window};
-use crate::plan::fixture::{SECOND_NS, client_fault, cut, metrics, plan};
-use crate::plan::{Plan, ProcessFault};
-use crate::record::{CheckGroup, CheckResult, RunResult, Verdict};
+use crate::plan::fixture::{SECOND_NS, client_fault, cut, metrics, plan, plan_with_target};
+use crate::plan::{FaultKind, Plan, ProcessFault, RoleName};
+use crate::record::{CheckGroup, CheckResult, MACHINE, RunResult, Verdict};
 
 fn judged(plan: &Plan, evidence: &Evidence) -> RunResult {
     judge(plan, evidence, Circumstances::default()).0
@@ -202,6 +202,32 @@ fn what_was_not_sampled_is_not_judged() {
     let (plan, mut evidence) = full();
     evidence.roles.clear();
     assert_eq!(judged(&plan, &evidence).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_fault_is_told_with_the_station_that_it_struck() {
+    let mut plan = plan_with_target();
+    plan.faults = vec![
+        cut("cut", 8, 9),
+        cut("far", 10, 11),
+        cut("crash", 12, 13),
+        cut("load", 14, 15),
+    ];
+    if let FaultKind::Link { link, .. } = &mut plan.faults[1].kind {
+        *link = 1;
+    }
+    plan.faults[2].kind = FaultKind::Process {
+        role: RoleName::Target(0),
+        fault: ProcessFault::Restart,
+    };
+    plan.faults[3].kind = FaultKind::Stress {
+        cpu_permille: 500,
+        memory_bytes: 0,
+    };
+    let result = judged(&plan, &healthy(&plan));
+    let places: Vec<&str> = result.faults.iter().map(|f| f.place.as_str()).collect();
+    let [first, second] = [&plan.links[0].name, &plan.links[1].name];
+    assert_eq!(places, [first, second, &plan.targets[0].name, MACHINE]);
 }
 
 #[test]

@@ -179,6 +179,18 @@ impl FaultKind {
         }
     }
 
+    /// The role that it strikes; `None`: the machine, and so all of them.
+    pub const fn struck(&self) -> Option<RoleName> {
+        match self {
+            FaultKind::Process { role, .. } => Some(*role),
+            FaultKind::Stress { .. } => None,
+            _ => match self.injector() {
+                Injector::Role(role) => Some(role),
+                Injector::Controller => None,
+            },
+        }
+    }
+
     /// The name under which results and reports know it.
     pub fn name(&self) -> String {
         match self {

@@ -78,7 +78,7 @@ pub struct OwnedUp {
     pub lost: u64,
     /// By its own metrics; `None`: it never told.
     pub said: Option<u64>,
-    /// `it lost 120 items and owned up to 100`.
+    /// `relay lost 120 items and owned up to 100`.
     pub text: String,
     pub agrees: bool,
 }

@@ -12,7 +12,9 @@ use crate::units;
 mod conformance;
 mod content;
 mod details;
+mod flow;
 mod ledger;
+mod line;
 mod tables;
 
 const STYLE: &str = include_str!("report.css");
@@ -40,6 +42,7 @@ pub fn render(record: &Record) -> String {
                     (banner(&view))
                     (figures(&view))
                     (ledger::section(&view))
+                    (line::section(&view))
                     (plot_section(&plots))
                     (tables::checks(&view))
                     (tables::faults(&view))
@@ -74,6 +77,7 @@ fn bar(record: &Record) -> Markup {
             span.run title="Name of the run's folder" { (record.run) }
             nav {
                 a href="#ledger" { "Ledger" }
+                @if !record.result.flow.stations.is_empty() { a href="#line" { "Line" } }
                 a href="#plots-over-time" { "Plots" }
                 a href="#checks" { "Checks" }
                 a href="#faults" { "Faults" }

@@ -32,6 +32,16 @@ pub struct LiveState {
     pub in_flight: u64,
     /// Items in the client that have not reached its exporter.
     pub queue: u64,
+    /// What targets said last of themselves.
+    pub said: Vec<LiveSaid>,
+}
+
+/// The newest value of one series of a target's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveSaid {
+    pub target: String,
+    pub series: String,
+    pub value: f64,
 }
 
 /// One signal's counters since the start and its rates over the last second, in items.
@@ -240,6 +250,7 @@ fn plain_line(state: &LiveState, total: Duration) -> String {
             units::bytes(role.rss_bytes as f64)
         ));
     }
+    parts.extend(said(state));
     parts.join(" | ")
 }
 
@@ -290,7 +301,20 @@ fn block_lines(state: &LiveState) -> Vec<String> {
         })
         .collect();
     lines.push(roles.join("   "));
+    let said: Vec<String> = said(state).collect();
+    if !said.is_empty() {
+        lines.push(said.join("   "));
+    }
     lines
+}
+
+/// `relay says queue 120`
+fn said(state: &LiveState) -> impl Iterator<Item = String> + '_ {
+    let said = state.said.iter();
+    said.map(|said| {
+        let value = units::number(said.value);
+        format!("{} says {} {value}", said.target, said.series)
+    })
 }
 
 #[cfg(test)]
@@ -321,6 +345,11 @@ mod tests {
             active_faults: faults.iter().map(|name| (*name).to_owned()).collect(),
             in_flight: 512,
             queue: 1024,
+            said: vec![LiveSaid {
+                target: "relay".to_owned(),
+                series: "queue".to_owned(),
+                value: 1200.0,
+            }],
         }
     }
 

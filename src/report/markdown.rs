@@ -9,6 +9,7 @@ use crate::units;
 
 mod conformance;
 mod content;
+mod line;
 
 /// The whole report.
 pub fn render(record: &Record) -> String {
@@ -73,6 +74,7 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
     }
 
     ledger(out, view)?;
+    line::section(out, view.line.as_ref())?;
     for (title, checks) in &view.groups {
         writeln!(
             out,
@@ -172,10 +174,9 @@ fn faults(out: &mut String, view: &View) -> std::fmt::Result {
             .collect();
         writeln!(
             out,
-            "| {} | {} on {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} |",
             plain(&fault.label),
-            plain(&fault.fault.kind),
-            plain(&fault.fault.backend),
+            plain(&fault.what),
             fault.when,
             plain(fault.proof),
             fault.healed,

@@ -6,6 +6,7 @@ use crate::record::Record;
 
 mod curves;
 mod said;
+mod stations;
 mod thin;
 mod timeline;
 

@@ -8,6 +8,7 @@ use crate::units;
 
 mod conformance;
 mod content;
+mod line;
 
 /// Least width that the summary is laid out for.
 const NARROWEST: usize = 60;
@@ -25,6 +26,7 @@ pub fn summary(record: &Record, colour: bool, width: usize) -> String {
     page.verdict(&mut lines);
     page.checks(&mut lines);
     page.ledger(&mut lines);
+    page.line(&mut lines);
     page.figures(&mut lines);
     page.faults(&mut lines);
     page.content(&mut lines);
@@ -222,10 +224,7 @@ impl Page<'_> {
         for view in &self.view.faults {
             let fault = view.fault;
             let name = self.paint.bold(&view.label);
-            let text = format!(
-                "{} on {}, {}, {}",
-                fault.kind, fault.backend, view.when, view.healed
-            );
+            let text = format!("{}, {}, {}", view.what, view.when, view.healed);
             if columns(&view.label) + columns(&text) + 4 <= self.width {
                 lines.push(format!("  {name}  {text}"));
             } else {

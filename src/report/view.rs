@@ -4,6 +4,7 @@ use crate::metric::{self, Unit};
 use crate::record::{CheckGroup, CheckResult, FaultResult, Record, SignalLedger, Verdict};
 use crate::signal::Signal;
 
+use super::line::{self, Line};
 use crate::units::{self, UNKNOWN};
 
 /// A record, arranged for reading.
@@ -14,6 +15,8 @@ pub struct View<'a> {
     pub reasons: Vec<&'a CheckResult>,
     pub figures: Vec<Figure>,
     pub flows: Vec<Flow<'a>>,
+    /// `None` for a run that was stored without its line.
+    pub line: Option<Line<'a>>,
     pub groups: Vec<(&'static str, Vec<&'a CheckResult>)>,
     pub faults: Vec<FaultView<'a>>,
     /// What the harness itself cost, in one line; `None` where it was not measured.
@@ -106,6 +109,8 @@ pub struct FaultView<'a> {
     pub fault: &'a FaultResult,
     /// Its name, and which time it was: `cut (2 of 3)`.
     pub label: String,
+    /// `partition.reset on proxy`, and ` at to-relay` where there is more than one such place.
+    pub what: String,
     /// `8 s to 12 s`
     pub when: String,
     pub proof: &'a str,
@@ -123,6 +128,9 @@ impl<'a> View<'a> {
             .iter()
             .map(|(signal, ledger)| flow(*signal, ledger))
             .collect();
+        let line = Line::new(record);
+        let placed = line.as_ref().is_some_and(Line::has_targets);
+        let faults = in_time(&result.faults).into_iter();
         Self {
             record,
             reasons: with(Verdict::Fail)
@@ -130,8 +138,9 @@ impl<'a> View<'a> {
                 .collect(),
             figures: figures(record, &flows),
             flows,
+            line,
             groups: groups(&result.checks),
-            faults: in_time(&result.faults).into_iter().map(fault).collect(),
+            faults: faults.map(|of| fault(of, placed)).collect(),
             own_cost: own_cost(record),
             sums: (result.sums.series > 0).then(|| sums(record)),
         }
@@ -318,17 +327,16 @@ fn groups(checks: &[CheckResult]) -> Vec<(&'static str, Vec<&CheckResult>)> {
     .collect()
 }
 
-fn fault(fault: &FaultResult) -> FaultView<'_> {
-    let at = |at_s: Option<f64>| at_s.map(units::moment);
-    let when = match (at(fault.started_s), at(fault.ended_s)) {
-        (Some(start), Some(end)) => format!("{start} to {end}"),
-        (Some(start), None) => format!("from {start}, without an end"),
-        (None, _) => "never started".to_owned(),
+fn fault(fault: &FaultResult, placed: bool) -> FaultView<'_> {
+    let at = match fault.place.as_str() {
+        place if placed && !place.is_empty() => format!(" at {place}"),
+        _ => String::new(),
     };
     FaultView {
         fault,
         label: fault.label(),
-        when,
+        what: format!("{} on {}{at}", fault.kind, fault.backend),
+        when: line::when(fault.started_s, fault.ended_s),
         proof: fault
             .proof
             .as_deref()
@@ -393,6 +401,7 @@ mod tests {
             storm: None,
             kind: "partition.silence".to_owned(),
             backend: "proxy".to_owned(),
+            place: "link".to_owned(),
             started_s: Some(start),
             ended_s: Some(start + 1.0),
             proof: None,

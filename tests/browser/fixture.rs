@@ -17,6 +17,8 @@ use squall::record::*;
 use squall::signal::Signal;
 use squall::stats::histogram::Latencies;
 
+pub mod targeted;
+
 const SECOND: u64 = 1_000_000_000;
 const RATES: [f64; 3] = [600.0, 40.0, 250.0];
 const DROPPED: [u64; 3] = [412, 0, 0];
@@ -218,6 +220,7 @@ fn result() -> RunResult {
             storm: None,
             kind: "partition.reset".to_owned(),
             backend: "proxy".to_owned(),
+            place: "link".to_owned(),
             started_s: Some(8.001),
             ended_s: Some(12.003),
             proof: Some("3 connections cut, 41 new ones refused".to_owned()),
@@ -250,7 +253,7 @@ fn result() -> RunResult {
             findings: Vec::new(),
         }),
         conformance: Default::default(),
-        flow: Default::default(),
+        flow: targeted::without_target(),
         sums: SumsResult {
             series: 40,
             equal: 40,

@@ -41,7 +41,7 @@ pub fn faults(view: &View) -> Markup {
             div.flows {
                 @for fault in &view.faults {
                     div.card {
-                        h3 { (fault.label) span.unit { (fault.fault.kind) " on " (fault.fault.backend) } }
+                        h3 { (fault.label) span.unit { (fault.what) } }
                         dl {
                             dt { "When" } dd { (fault.when) }
                             dt { "Proof" } dd.missing[fault.fault.proof.is_none()] { (fault.proof) }

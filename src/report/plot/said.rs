@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::stations::TARGETS;
 use super::{Group, Line, Plot, PlotUnit, XAxis};
 use crate::evidence::SaidSample;
 use crate::record::Record;
-
-/// Colours of the style sheet, for one target after the other.
-const COLOURS: [&str; 4] = ["link", "client", "sink", "controller"];
 
 type Points = Vec<(f64, Option<f64>)>;
 
@@ -35,7 +33,7 @@ fn plots(said: &[SaidSample]) -> Vec<Plot> {
         x: XAxis::Time,
         lines: lines
             .into_iter()
-            .zip(COLOURS.iter().cycle())
+            .zip(TARGETS.iter().cycle())
             .map(|((target, points), colour)| Line {
                 label: target.to_owned(),
                 colour,

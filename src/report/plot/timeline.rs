@@ -1,14 +1,14 @@
 //! Series over time. Rates come from cumulative counters, by differences over at least a second.
 
-use super::{Group, Line, Plot, PlotUnit, XAxis};
-use crate::evidence::{ClientSample, ProcessSample};
+use super::{Group, Line, Plot, PlotUnit, XAxis, stations};
+use crate::evidence::ClientSample;
 use crate::record::{LatencyBins, Record};
 use crate::signal::Signal;
 
 /// Shortest stretch over which a rate is taken.
 const RATE_OVER_NS: u64 = 1_000_000_000;
 
-type Points = Vec<(f64, Option<f64>)>;
+pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// Where the time axis ends: with the run, or with the last sample after it.
 pub fn end_s(record: &Record) -> f64 {
@@ -26,6 +26,8 @@ pub fn end_s(record: &Record) -> f64 {
 pub fn groups(record: &Record) -> Vec<Group> {
     let sent: Vec<Signal> = record.result.ledger.keys().copied().collect();
     let bins = &record.series.delivery;
+    let mut links_and_machine = stations::links(record);
+    links_and_machine.push(machine(record));
     vec![
         Group {
             title: "Rates",
@@ -52,7 +54,7 @@ pub fn groups(record: &Record) -> Vec<Group> {
             title: "Processes",
             help: "Each role is a process of its own.",
             plots: vec![
-                roles(record, "CPU", PlotUnit::Cores, |samples| {
+                stations::roles(record, "CPU", PlotUnit::Cores, |samples| {
                     let used = samples
                         .iter()
                         .map(|sample| (sample.at_ns, sample.cpu_user_ns + sample.cpu_system_ns));
@@ -61,7 +63,7 @@ pub fn groups(record: &Record) -> Vec<Group> {
                         .map(|(x, y)| (x, y.map(|y| y / 1e9)))
                         .collect()
                 }),
-                roles(record, "Resident memory", PlotUnit::Bytes, |samples| {
+                stations::roles(record, "Resident memory", PlotUnit::Bytes, |samples| {
                     samples
                         .iter()
                         .map(|s| point(s.at_ns, s.rss_bytes as f64))
@@ -72,7 +74,7 @@ pub fn groups(record: &Record) -> Vec<Group> {
         Group {
             title: "Link and machine",
             help: "",
-            plots: vec![link_rate(record), held(record), machine(record)],
+            plots: links_and_machine,
         },
     ]
 }
@@ -158,56 +160,6 @@ fn lateness(record: &Record) -> Plot {
     )
 }
 
-fn roles(
-    record: &Record,
-    title: &str,
-    unit: PlotUnit,
-    points: fn(&[ProcessSample]) -> Points,
-) -> Plot {
-    let lines = record.series.roles.iter().map(|role| {
-        let colour = match role.role.as_str() {
-            "client" => "client",
-            "link" => "link",
-            "sink" => "sink",
-            _ => "controller",
-        };
-        line(&role.role, colour, false, points(&role.samples))
-    });
-    plot(title.to_owned(), unit, lines.collect())
-}
-
-fn link_rate(record: &Record) -> Plot {
-    let samples = &record.series.live.link;
-    plot(
-        "Link, bytes per second".to_owned(),
-        PlotUnit::BytesPerSecond,
-        vec![
-            line(
-                "up",
-                "link",
-                false,
-                rate(samples.iter().map(|s| (s.at_ns, s.up_bytes))),
-            ),
-            line(
-                "down",
-                "sink",
-                false,
-                rate(samples.iter().map(|s| (s.at_ns, s.down_bytes))),
-            ),
-        ],
-    )
-}
-
-fn held(record: &Record) -> Plot {
-    let samples = record.series.live.link.iter();
-    let points = samples.map(|sample| point(sample.at_ns, sample.held_bytes as f64));
-    plot(
-        "Bytes held in the link".to_owned(),
-        PlotUnit::Bytes,
-        vec![line("held", "link", false, points.collect())],
-    )
-}
-
 fn machine(record: &Record) -> Plot {
     let samples = &record.series.live.machine;
     let share = |of: fn(&crate::evidence::MachineSample) -> Option<f64>| -> Points {
@@ -234,7 +186,7 @@ fn machine(record: &Record) -> Plot {
     )
 }
 
-fn plot(title: String, unit: PlotUnit, mut lines: Vec<Line>) -> Plot {
+pub(super) fn plot(title: String, unit: PlotUnit, mut lines: Vec<Line>) -> Plot {
     lines.retain(|line| line.points.iter().any(|point| point.1.is_some()));
     Plot {
         title,
@@ -245,7 +197,7 @@ fn plot(title: String, unit: PlotUnit, mut lines: Vec<Line>) -> Plot {
     }
 }
 
-fn line(label: &str, colour: &'static str, dashed: bool, points: Points) -> Line {
+pub(super) fn line(label: &str, colour: &'static str, dashed: bool, points: Points) -> Line {
     Line {
         label: label.to_owned(),
         colour,
@@ -254,13 +206,13 @@ fn line(label: &str, colour: &'static str, dashed: bool, points: Points) -> Line
     }
 }
 
-fn point(at_ns: u64, value: f64) -> (f64, Option<f64>) {
+pub(super) fn point(at_ns: u64, value: f64) -> (f64, Option<f64>) {
     (at_ns as f64 / 1e9, Some(value))
 }
 
 /// Growth per second of a cumulative counter, each taken over at least [`RATE_OVER_NS`] and placed
 /// in the middle of that stretch, so that a dip lies where its cause does.
-fn rate(samples: impl Iterator<Item = (u64, u64)>) -> Points {
+pub(super) fn rate(samples: impl Iterator<Item = (u64, u64)>) -> Points {
     let samples: Vec<(u64, u64)> = samples.collect();
     let mut points = Vec::with_capacity(samples.len());
     let mut from = 0;
