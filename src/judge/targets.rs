@@ -1,6 +1,7 @@
 //! What the targets did of themselves.
 
 use super::facts::Facts;
+use crate::evidence::Evidence;
 use crate::plan::{Plan, TargetKind};
 use crate::record::{CheckGroup, CheckResult, Verdict};
 use crate::units;
@@ -60,4 +61,33 @@ pub(super) fn note(plan: &Plan) -> Option<String> {
         "`{}` exports to somewhere else: what it acknowledged is not judged further, and stands as unresolved",
         target.name
     ))
+}
+
+/// Targets that were to be asked what they say of themselves, and did not always answer.
+pub(super) fn silent(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+    let asked = plan.targets.iter().filter(|t| t.metrics.is_some());
+    asked
+        .filter_map(|target| {
+            let name = &target.name;
+            let told = &evidence.series.said;
+            let told = told.iter().filter(|sample| sample.target == *name).count();
+            let mut silences = evidence.silences.iter();
+            match (told, silences.find(|silence| silence.target == *name)) {
+                (0, Some(silence)) => Some(format!(
+                    "`{name}` told nothing of itself: {}",
+                    silence.why
+                )),
+                (0, None) => Some(format!(
+                    "`{name}` told nothing of itself: its metrics have none of the series that the scenario names"
+                )),
+                (_, Some(silence)) => Some(format!(
+                    "`{name}` did not say how it is in {} of {} scrapes: {}",
+                    units::count(silence.failed),
+                    units::count(silence.failed + told as u64),
+                    silence.why
+                )),
+                (_, None) => None,
+            }
+        })
+        .collect()
 }
