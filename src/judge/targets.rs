@@ -91,3 +91,65 @@ pub(super) fn silent(plan: &Plan, evidence: &Evidence) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::fixture::healthy;
+    use super::*;
+    use crate::evidence::{SaidSample, Silence};
+    use crate::plan::fixture::plan;
+    use crate::plan::{
+        ExternalTarget, Place, ReadyPlan, ReadySign, SelfMetricsPlan, TargetPlan, Transport,
+    };
+
+    #[test]
+    fn a_target_that_does_not_tell_is_told() {
+        let mut plan = plan();
+        let mut evidence = healthy(&plan);
+        plan.targets.push(TargetPlan {
+            name: "relay".to_owned(),
+            kind: TargetKind::External(ExternalTarget {
+                endpoint: "127.0.0.1:4317".to_owned(),
+                returns_to: None,
+            }),
+            exports: Transport::Grpc,
+            to: Some(Place::Sink),
+            ready: ReadyPlan {
+                sign: ReadySign::Tcp("127.0.0.1:4317".to_owned()),
+                within_ns: 1,
+            },
+            metrics: None,
+        });
+        assert!(silent(&plan, &evidence).is_empty(), "it was not asked");
+        plan.targets[0].metrics = Some(SelfMetricsPlan {
+            url: "http://127.0.0.1:9/metrics".to_owned(),
+            every_ns: 1,
+            series: BTreeMap::new(),
+            lost: Vec::new(),
+        });
+        let told = silent(&plan, &evidence).join("");
+        assert!(told.contains("none of the series"), "{told}");
+        let silence = Silence {
+            target: "relay".to_owned(),
+            failed: 3,
+            why: "connection refused".to_owned(),
+        };
+        evidence.silences.push(silence);
+        assert_eq!(
+            silent(&plan, &evidence),
+            ["`relay` told nothing of itself: connection refused"]
+        );
+        evidence.series.said.push(SaidSample {
+            target: "relay".to_owned(),
+            ..SaidSample::default()
+        });
+        assert_eq!(
+            silent(&plan, &evidence),
+            ["`relay` did not say how it is in 3 of 4 scrapes: connection refused"]
+        );
+        evidence.silences.clear();
+        assert!(silent(&plan, &evidence).is_empty());
+    }
+}
