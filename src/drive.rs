@@ -115,6 +115,8 @@ struct Run<'a> {
     target_exits: Vec<TargetExit>,
     /// Targets that could not always be asked what they say of themselves.
     silences: BTreeMap<RoleName, Silence>,
+    /// The roles are told to end: a target that is gone is not silent.
+    ending: bool,
 }
 
 impl<'a> Run<'a> {
@@ -155,6 +157,7 @@ impl<'a> Run<'a> {
             sink_done: false,
             target_exits: Vec::new(),
             silences: BTreeMap::new(),
+            ending: false,
             topology,
         }
     }
@@ -437,6 +440,7 @@ impl<'a> Run<'a> {
         self.settle().await;
         self.sample();
         let ended_ns = self.clock.now_ns();
+        self.ending = true;
         let exits = self.end_roles().await;
         if !self.live.dead.contains(&RoleName::Sink) && !self.sink_done {
             self.incidents

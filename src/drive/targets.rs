@@ -53,7 +53,9 @@ impl Run<'_> {
 
     /// How many scrapes of a target have failed by now.
     pub(super) fn was_silent(&mut self, role: RoleName, failed: u64, last: Option<String>) {
-        let Some(why) = last else { return };
+        let Some(why) = last.filter(|_| !self.ending) else {
+            return;
+        };
         let target = self.plan.name_of(role).to_owned();
         let silence = Silence {
             target,
