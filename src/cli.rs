@@ -11,6 +11,7 @@ use crate::error::{CliError, Exit};
 
 mod amount;
 mod check;
+mod cost;
 mod doctor;
 mod explain;
 mod init;
@@ -44,6 +45,8 @@ struct Cli {
 enum Command {
     /// Run a scenario, judge it, and store and report the result
     Run(run::Args),
+    /// Tell what the targets of a scenario cost: runs with them and without them, in pairs
+    Cost(cost::Args),
     /// Find every problem of scenario files
     Check(check::Args),
     /// Print the plan: the scenario with every default and seed explicit
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Outcome {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Cost(args) => cost::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Init(args) => init::run(args),

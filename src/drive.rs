@@ -7,7 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
-use crate::evidence::{Evidence, PacketEvidence, SinkEvidence, Stopped, TapEvidence, TargetExit};
+use crate::evidence::{
+    Evidence, PacketEvidence, Silence, SinkEvidence, Stopped, TapEvidence, TargetExit,
+};
 use crate::plan::windows::segments_with;
 use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
@@ -111,8 +113,10 @@ struct Run<'a> {
     sink_done: bool,
     /// Ends of targets' programs that nobody brought about.
     target_exits: Vec<TargetExit>,
-    /// Why targets could not be asked what they say of themselves.
-    silent: BTreeMap<RoleName, String>,
+    /// Targets that could not always be asked what they say of themselves.
+    silences: BTreeMap<RoleName, Silence>,
+    /// The roles are told to end: a target that is gone is not silent.
+    ending: bool,
 }
 
 impl<'a> Run<'a> {
@@ -152,7 +156,8 @@ impl<'a> Run<'a> {
             taps: Vec::new(),
             sink_done: false,
             target_exits: Vec::new(),
-            silent: BTreeMap::new(),
+            silences: BTreeMap::new(),
+            ending: false,
             topology,
         }
     }
@@ -245,9 +250,12 @@ impl<'a> Run<'a> {
             Report::Scraped {
                 at_ns,
                 values,
+                failed,
                 last_failure,
-                ..
-            } => self.scraped(role, at_ns, values, last_failure),
+            } => {
+                self.scraped(role, at_ns, values);
+                self.was_silent(role, failed, last_failure);
+            }
             Report::DiskFilled {
                 bytes,
                 free_bytes,
@@ -432,6 +440,7 @@ impl<'a> Run<'a> {
         self.settle().await;
         self.sample();
         let ended_ns = self.clock.now_ns();
+        self.ending = true;
         let exits = self.end_roles().await;
         if !self.live.dead.contains(&RoleName::Sink) && !self.sink_done {
             self.incidents

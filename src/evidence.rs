@@ -17,7 +17,7 @@ mod tap;
 
 pub use content::{ContentEvidence, ContentFlaw, ContentPart, SignalContent};
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
-pub use said::SaidSample;
+pub use said::{SaidSample, Silence};
 pub use sink::{AnswerLine, SinkEvidence, SinkSignal};
 pub use tap::{HopLatency, Side, TapEvidence, Tapped};
 
@@ -71,6 +71,9 @@ pub struct Evidence {
     /// What was found in what arrived, where the plan has its content checked.
     #[serde(default)]
     pub content: Option<ContentEvidence>,
+    /// Of the targets that could not always be asked what they say of themselves.
+    #[serde(default)]
+    pub silences: Vec<Silence>,
 }
 
 /// A target's program that ended without having been told to.

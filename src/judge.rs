@@ -11,6 +11,7 @@ use crate::record::{FaultResult, Histograms, MACHINE, PhaseResult, RESULT_FORMAT
 mod causes;
 mod conformance;
 mod content;
+mod cost;
 mod expectations;
 mod facts;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod targets;
 mod tests;
 mod verdict;
 
+pub use cost::{cost, cost_run};
 pub use facts::Facts;
 pub use measure::Measured;
 pub use series::stored_series;
@@ -44,6 +46,8 @@ pub struct Circumstances {
     pub fingerprint: BTreeMap<String, String>,
     /// The run whose plan was followed again.
     pub replay_of: Option<String>,
+    /// Why the run was made, where that changes how it is read.
+    pub notes: Vec<String>,
 }
 
 /// Judges a run: the ledger, every metric, the harness's own checks, then the user's.
@@ -85,7 +89,11 @@ pub fn judge(
         flow: flow::flow(&facts),
         content: content::result(&facts),
         sums: sums::result(&evidence.sums),
-        notes: notes(plan, evidence, circumstances.replay_of.as_deref()),
+        notes: [
+            circumstances.notes,
+            notes(plan, evidence, circumstances.replay_of.as_deref()),
+        ]
+        .concat(),
         environment: packets::environment(circumstances.environment, evidence),
         fingerprint: circumstances.fingerprint,
         replay_of: circumstances.replay_of,
@@ -216,6 +224,7 @@ fn notes(plan: &Plan, evidence: &Evidence, replay_of: Option<&str>) -> Vec<Strin
         notes.push("the sink was told to misbehave (sink.plant)".to_owned());
     }
     notes.extend(targets::note(plan));
+    notes.extend(targets::silent(plan, evidence));
     notes.extend(packets::note(evidence));
     notes
 }

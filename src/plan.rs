@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 
 mod answer_fault;
+mod bare;
 mod content;
 mod delay;
 mod dns;
@@ -30,6 +31,7 @@ pub mod toxiproxy;
 pub mod windows;
 
 pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
+pub use bare::Bare;
 pub use content::{ContentIgnore, ContentPlan};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};

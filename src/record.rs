@@ -14,10 +14,12 @@ use crate::units;
 
 mod conformance;
 mod content;
+mod cost;
 mod flow;
 
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};
+pub use cost::{COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Spread};
 pub use flow::{Flow, HopLatencyResult, OwnedUp, Placed, Seen, Station};
 
 /// Version of `result.json`; a reader refuses a later one.

@@ -8,10 +8,12 @@
 //! | [`markdown`] | a comment on a change, a page of a wiki |
 //! | [`junit`] | a CI system |
 //! | [`explain`] | why items were lost or duplicated, with examples |
+//! | [`cost`] | what targets cost, after runs with and without them |
 //! | [`live`] | the view while a run goes on |
 
 mod conformance;
 mod content;
+pub mod cost;
 pub mod explain;
 pub mod html;
 pub mod junit;

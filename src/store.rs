@@ -4,17 +4,24 @@
 //! written. Readers are tolerant: fields that they do not know are ignored.
 
 mod atomic;
+mod cost;
 mod error;
 mod find;
 mod folder;
 mod read;
 
+pub use cost::save_cost;
 pub use error::StoreError;
 pub use folder::RunFolder;
 pub use read::{locate, open, read_evidence};
 
 /// Where runs are kept unless the user says otherwise, relative to the working folder.
 pub const RUNS: &str = "results/runs";
+
+/// Where it is kept what targets cost, likewise.
+pub const COSTS: &str = "results/costs";
+/// What the targets of a scenario cost.
+pub const COST_FILE: &str = "cost.json";
 
 /// Save 0: the plan, before anything is started.
 pub const PLAN_FILE: &str = "plan.json";

@@ -81,6 +81,12 @@ pub(super) fn listed(paths: &[PathBuf]) -> String {
 
 /// The summary as this terminal, if it is one, can show it.
 pub(super) fn terminal_summary(record: &Record) -> String {
+    let (colour, width) = page();
+    report::terminal::summary(record, colour, width)
+}
+
+/// Whether standard output shows colour, and how many columns it has.
+pub(super) fn page() -> (bool, usize) {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let columns = std::env::var("COLUMNS").ok();
     let width = rustix::termios::tcgetwinsize(std::io::stdout())
@@ -88,7 +94,7 @@ pub(super) fn terminal_summary(record: &Record) -> String {
         .map(|size| usize::from(size.ws_col))
         .filter(|width| *width > 0)
         .or_else(|| columns.and_then(|text| text.parse().ok()));
-    report::terminal::summary(record, colour, width.unwrap_or(WIDTH))
+    (colour, width.unwrap_or(WIDTH))
 }
 
 fn write_elsewhere(path: &Path, text: &str) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! `squall run`: the whole line, from a scenario to a verdict.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -66,88 +66,148 @@ enum Ended {
     BeforeStart(i32),
 }
 
+/// One thread for everything: roles live as long as the thread that started them. The first signal
+/// ends a run's load, the second the run.
+pub(super) struct Session {
+    runtime: tokio::runtime::Runtime,
+    stop: mpsc::Receiver<i32>,
+}
+
+/// What a run is, beside its plan.
+pub(super) struct About<'a> {
+    /// Where runs are stored.
+    pub results: &'a Path,
+    pub replay_of: Option<String>,
+    pub notes: Vec<String>,
+    pub quiet: bool,
+}
+
+/// A run that was made, judged, and saved as far as it could be.
+pub(super) struct Done {
+    pub record: Record,
+    /// Where its reports are.
+    pub reports: Vec<PathBuf>,
+    pub unsaved: Vec<StoreError>,
+    /// Whether a signal ended it.
+    pub interrupted: bool,
+}
+
+impl Session {
+    pub(super) fn start() -> Result<Self, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                CliError::internal(miette::miette!("cannot start the runtime: {error}"))
+            })?;
+        let inside = runtime.enter();
+        let stop = signals().map_err(|error| {
+            CliError::internal(miette::miette!("cannot listen for signals: {error}"))
+        })?;
+        drop(inside);
+        Ok(Self { runtime, stop })
+    }
+
+    /// Makes one run, from its folder to its reports.
+    pub(super) fn once(&mut self, plan: Plan, about: About<'_>) -> Result<Done, CliError> {
+        let _inside = self.runtime.enter();
+        let started = SystemTime::now();
+        let folder =
+            RunFolder::create(about.results, &plan.scenario, started).map_err(CliError::usage)?;
+        folder.save_plan(&plan).map_err(|error| {
+            folder.discard();
+            CliError::usage(error)
+        })?;
+        let ended = self
+            .runtime
+            .block_on(observe_run(&plan, &folder, &mut self.stop, about.quiet))
+            .map_err(|error| {
+                if let TopologyError::NotReady { .. } = error {
+                    // The role's log tells why.
+                    folder.discard_raw_evidence();
+                } else {
+                    folder.discard();
+                }
+                CliError::usage(error)
+            })?;
+        let mut evidence = match ended {
+            Ended::Observed(evidence) => *evidence,
+            Ended::BeforeStart(signal) => Evidence {
+                stopped: Some(Stopped::Signal(signal)),
+                ..Evidence::default()
+            },
+        };
+        // From here on nothing ends the command early: what can be saved and shown, is.
+        let mut unsaved = Vec::new();
+        match folder.save_evidence(&evidence) {
+            Ok(()) => folder.discard_raw_evidence(),
+            Err(error) => {
+                let why = format!("the evidence could not be saved: {error}");
+                evidence.incidents.push(why);
+                unsaved.push(error);
+            }
+        }
+
+        let circumstances = Circumstances {
+            started: chrono::DateTime::<chrono::Utc>::from(started)
+                .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            environment: observe::environment()
+                .into_iter()
+                .chain(evidence.versions.clone())
+                .collect(),
+            fingerprint: fingerprint::of(&plan, payload::fingerprint(&plan.load, plan.seed)),
+            replay_of: about.replay_of,
+            notes: about.notes,
+        };
+        let (result, histograms) = judge(&plan, &evidence, circumstances);
+        let series = stored_series(&evidence);
+        unsaved.extend(folder.save_judgment(&result, &series, &histograms).err());
+        let record = Record {
+            run: folder.name(),
+            plan,
+            result,
+            series,
+            histograms,
+        };
+        let reports = report::save_all(&folder, &record).unwrap_or_else(|error| {
+            unsaved.push(error);
+            Vec::new()
+        });
+        Ok(Done {
+            record,
+            reports,
+            unsaved,
+            interrupted: matches!(evidence.stopped, Some(Stopped::Signal(_))),
+        })
+    }
+}
+
 pub fn run(args: Args) -> Outcome {
     let source = replay::source(&args.scenario, &args.results, &args.set)?;
     let plan = scenario::load(&source.path, &args.set).map_err(CliError::problems)?;
-    // One thread for everything: roles live as long as the thread that started them.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CliError::internal(miette::miette!("cannot start the runtime: {error}"))
-        })?;
-    let _inside = runtime.enter();
-    let mut stop = signals().map_err(|error| {
-        CliError::internal(miette::miette!("cannot listen for signals: {error}"))
-    })?;
-
-    let started = SystemTime::now();
-    let folder =
-        RunFolder::create(&args.results, &plan.scenario, started).map_err(CliError::usage)?;
-    folder.save_plan(&plan).map_err(|error| {
-        folder.discard();
-        CliError::usage(error)
-    })?;
-    let ended = runtime
-        .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
-        .map_err(|error| {
-            if let TopologyError::NotReady { .. } = error {
-                // The role's log tells why.
-                folder.discard_raw_evidence();
-            } else {
-                folder.discard();
-            }
-            CliError::usage(error)
-        })?;
-    let mut evidence = match ended {
-        Ended::Observed(evidence) => *evidence,
-        Ended::BeforeStart(signal) => Evidence {
-            stopped: Some(Stopped::Signal(signal)),
-            ..Evidence::default()
-        },
-    };
-    // From here on nothing ends the command early: what can be saved and shown, is.
-    let mut unsaved = Vec::new();
-    match folder.save_evidence(&evidence) {
-        Ok(()) => folder.discard_raw_evidence(),
-        Err(error) => {
-            let why = format!("the evidence could not be saved: {error}");
-            evidence.incidents.push(why);
-            unsaved.push(error);
-        }
-    }
-
-    let circumstances = Circumstances {
-        started: chrono::DateTime::<chrono::Utc>::from(started)
-            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-        environment: observe::environment()
-            .into_iter()
-            .chain(evidence.versions.clone())
-            .collect(),
-        fingerprint: fingerprint::of(&plan, payload::fingerprint(&plan.load, plan.seed)),
+    let about = About {
+        results: &args.results,
         replay_of: source.replay_of,
+        notes: Vec::new(),
+        quiet: args.quiet,
     };
-    let (result, histograms) = judge(&plan, &evidence, circumstances);
-    let series = stored_series(&evidence);
-    unsaved.extend(folder.save_judgment(&result, &series, &histograms).err());
-    let record = Record {
-        run: folder.name(),
-        plan,
-        result,
-        series,
-        histograms,
-    };
-    let paths = report::save_all(&folder, &record).unwrap_or_else(|error| {
-        unsaved.push(error);
-        Vec::new()
-    });
-    let shown = print(&(report::terminal_summary(&record) + &report::listed(&paths)));
-    end(Exit::from_code(record.result.exit_code), unsaved, shown)
+    let done = Session::start()?.once(plan, about)?;
+    let record = &done.record;
+    let shown = print(&(report::terminal_summary(record) + &report::listed(&done.reports)));
+    end(
+        Exit::from_code(record.result.exit_code),
+        done.unsaved,
+        shown,
+    )
 }
 
 /// The end of a run that was judged. A result that could not be kept settles nothing; one that
 /// was kept counts, whether or not it could be shown.
-fn end(judged: Exit, unsaved: Vec<StoreError>, shown: Result<bool, CliError>) -> Outcome {
+pub(super) fn end(
+    judged: Exit,
+    unsaved: Vec<StoreError>,
+    shown: Result<bool, CliError>,
+) -> Outcome {
     let exit = match judged {
         _ if unsaved.iter().any(StoreError::is_bug) => Exit::Internal,
         Exit::Pass | Exit::Fail if !unsaved.is_empty() => Exit::Inconclusive,

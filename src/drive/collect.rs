@@ -190,6 +190,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         taps,
         hop_latencies,
         content,
+        silences: run.silences.into_values().collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Run;
-use crate::evidence::{ProcessSample, SaidSample, TargetExit};
+use crate::evidence::{ProcessSample, SaidSample, Silence, TargetExit};
 use crate::plan::{Plan, RoleName, TargetKind};
 
 impl Run<'_> {
@@ -39,17 +39,8 @@ impl Run<'_> {
         samples.push(sample);
     }
 
-    /// What a target says of itself. Why a scrape failed is told once for all.
-    pub(super) fn scraped(
-        &mut self,
-        role: RoleName,
-        at_ns: u64,
-        values: BTreeMap<String, f64>,
-        last_failure: Option<String>,
-    ) {
-        if let Some(why) = last_failure {
-            self.silent.insert(role, why);
-        }
+    /// What a target says of itself.
+    pub(super) fn scraped(&mut self, role: RoleName, at_ns: u64, values: BTreeMap<String, f64>) {
         if !values.is_empty() {
             let target = self.plan.name_of(role).to_owned();
             self.live.series.said.push(SaidSample {
@@ -58,6 +49,20 @@ impl Run<'_> {
                 values,
             });
         }
+    }
+
+    /// How many scrapes of a target have failed by now.
+    pub(super) fn was_silent(&mut self, role: RoleName, failed: u64, last: Option<String>) {
+        let Some(why) = last.filter(|_| !self.ending) else {
+            return;
+        };
+        let target = self.plan.name_of(role).to_owned();
+        let silence = Silence {
+            target,
+            failed,
+            why,
+        };
+        self.silences.insert(role, silence);
     }
 
     /// Whether a target that lives may still hold what it has answered for: a quiet line says nothing of

@@ -15,6 +15,17 @@ pub struct SaidSample {
     pub values: BTreeMap<String, f64>,
 }
 
+/// Scrapes of one target that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// The target's name.
+    pub target: String,
+    /// How many of them did.
+    pub failed: u64,
+    /// Why the last one did, in words.
+    pub why: String,
+}
+
 /// The newest value of a series, of the target where it is largest; `None` before anybody told it.
 pub fn newest(samples: &[SaidSample], name: &str) -> Option<f64> {
     let mut newest: BTreeMap<&str, f64> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! What the targets did of themselves.
 
 use super::facts::Facts;
+use crate::evidence::Evidence;
 use crate::plan::{Plan, TargetKind};
 use crate::record::{CheckGroup, CheckResult, Verdict};
 use crate::units;
@@ -60,4 +61,95 @@ pub(super) fn note(plan: &Plan) -> Option<String> {
         "`{}` exports to somewhere else: what it acknowledged is not judged further, and stands as unresolved",
         target.name
     ))
+}
+
+/// Targets that were to be asked what they say of themselves, and did not always answer.
+pub(super) fn silent(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+    let asked = plan.targets.iter().filter(|t| t.metrics.is_some());
+    asked
+        .filter_map(|target| {
+            let name = &target.name;
+            let told = &evidence.series.said;
+            let told = told.iter().filter(|sample| sample.target == *name).count();
+            let mut silences = evidence.silences.iter();
+            match (told, silences.find(|silence| silence.target == *name)) {
+                (0, Some(silence)) => Some(format!(
+                    "`{name}` told nothing of itself: {}",
+                    silence.why
+                )),
+                (0, None) => Some(format!(
+                    "`{name}` told nothing of itself: its metrics have none of the series that the scenario names"
+                )),
+                (_, Some(silence)) => Some(format!(
+                    "`{name}` did not say how it is in {} of {} scrapes: {}",
+                    units::count(silence.failed),
+                    units::count(silence.failed + told as u64),
+                    silence.why
+                )),
+                (_, None) => None,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::fixture::healthy;
+    use super::*;
+    use crate::evidence::{SaidSample, Silence};
+    use crate::plan::fixture::plan;
+    use crate::plan::{
+        ExternalTarget, Place, ReadyPlan, ReadySign, SelfMetricsPlan, TargetPlan, Transport,
+    };
+
+    #[test]
+    fn a_target_that_does_not_tell_is_told() {
+        let mut plan = plan();
+        let mut evidence = healthy(&plan);
+        plan.targets.push(TargetPlan {
+            name: "relay".to_owned(),
+            kind: TargetKind::External(ExternalTarget {
+                endpoint: "127.0.0.1:4317".to_owned(),
+                returns_to: None,
+            }),
+            exports: Transport::Grpc,
+            to: Some(Place::Sink),
+            ready: ReadyPlan {
+                sign: ReadySign::Tcp("127.0.0.1:4317".to_owned()),
+                within_ns: 1,
+            },
+            metrics: None,
+        });
+        assert!(silent(&plan, &evidence).is_empty(), "it was not asked");
+        plan.targets[0].metrics = Some(SelfMetricsPlan {
+            url: "http://127.0.0.1:9/metrics".to_owned(),
+            every_ns: 1,
+            series: BTreeMap::new(),
+            lost: Vec::new(),
+        });
+        let told = silent(&plan, &evidence).join("");
+        assert!(told.contains("none of the series"), "{told}");
+        let silence = Silence {
+            target: "relay".to_owned(),
+            failed: 3,
+            why: "connection refused".to_owned(),
+        };
+        evidence.silences.push(silence);
+        assert_eq!(
+            silent(&plan, &evidence),
+            ["`relay` told nothing of itself: connection refused"]
+        );
+        evidence.series.said.push(SaidSample {
+            target: "relay".to_owned(),
+            ..SaidSample::default()
+        });
+        assert_eq!(
+            silent(&plan, &evidence),
+            ["`relay` did not say how it is in 3 of 4 scrapes: connection refused"]
+        );
+        evidence.silences.clear();
+        assert!(silent(&plan, &evidence).is_empty());
+    }
 }

@@ -11,6 +11,7 @@ const BINS_MAX: usize = 3600;
 #[derive(Debug)]
 pub struct DeliveryLatency {
     pub by_segment: Vec<Latencies>,
+    /// Coarse, for in a long run there are thousands, and each second adds its own to the sink's memory.
     pub by_due_bin: Vec<Latencies>,
     /// Since the last time that it was taken.
     pub recent: Latencies,
@@ -54,7 +55,7 @@ impl DeliveryLatency {
 fn bin(bins: &mut Vec<Latencies>, at_ns: u64) -> &mut Latencies {
     let index = usize::try_from(at_ns / BIN_NS).map_or(BINS_MAX - 1, |bin| bin.min(BINS_MAX - 1));
     if bins.len() <= index {
-        bins.resize_with(index + 1, Latencies::default);
+        bins.resize_with(index + 1, Latencies::coarse);
     }
     &mut bins[index]
 }

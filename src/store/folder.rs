@@ -34,29 +34,15 @@ impl RunFolder {
     /// # Errors
     /// When a folder cannot be made.
     pub fn create(root: &Path, scenario: &str, now: SystemTime) -> Result<Self, StoreError> {
-        fs::create_dir_all(root).map_err(StoreError::io("make the folder", root))?;
-        let time = DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%SZ");
-        let scenario = plain_name(scenario);
-        let mut tried = 0;
-        loop {
-            let path = root.join(format!("{time}-{scenario}-{}", short_id()));
-            tried += 1;
-            // Making the folder is what claims the name: it fails when another run has it.
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    let logs = path.join(LOGS_FOLDER);
-                    let folder = Self { path };
-                    fs::create_dir(&logs).map_err(|error| {
-                        folder.discard();
-                        StoreError::io("make the folder", &logs)(error)
-                    })?;
-                    return Ok(folder);
-                }
-                Err(error)
-                    if error.kind() == io::ErrorKind::AlreadyExists && tried < NAMES_TRIED => {}
-                Err(error) => return Err(StoreError::io("make the folder", &path)(error)),
-            }
-        }
+        let folder = Self {
+            path: claim(root, scenario, now)?,
+        };
+        let logs = folder.path.join(LOGS_FOLDER);
+        fs::create_dir(&logs).map_err(|error| {
+            folder.discard();
+            StoreError::io("make the folder", &logs)(error)
+        })?;
+        Ok(folder)
     }
 
     /// The folder of a run that exists, for adding reports to it.
@@ -134,24 +120,11 @@ impl RunFolder {
         Ok(path)
     }
 
-    /// Pretty JSON with sorted keys, written only if it can be read back as a `T`.
     fn save_pretty<T>(&self, name: &str, value: &T) -> Result<(), StoreError>
     where
         T: Serialize + serde::de::DeserializeOwned,
     {
-        let path = self.path.join(name);
-        let not_storable = |error| StoreError::NotStorable {
-            path: path.clone(),
-            error,
-        };
-        let mut json = serde_json::to_value(value).map_err(not_storable)?;
-        sort_keys(&mut json);
-        let mut text = serde_json::to_string_pretty(&json).map_err(not_storable)?;
-        // A number that is not finite becomes null, which no reader takes for a number.
-        serde_json::from_str::<T>(&text).map_err(not_storable)?;
-        text.push('\n');
-        atomic::write(&path, |out| out.write_all(text.as_bytes()))
-            .map_err(StoreError::io("write", &path))
+        pretty(&self.path.join(name), value)
     }
 
     fn save_compressed(&self, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
@@ -162,6 +135,42 @@ impl RunFolder {
             encoder.finish().map(drop)
         })
         .map_err(StoreError::io("write", &path))
+    }
+}
+
+/// Pretty JSON with sorted keys, written only if it can be read back as a `T`.
+pub(super) fn pretty<T>(path: &Path, value: &T) -> Result<(), StoreError>
+where
+    T: Serialize + serde::de::DeserializeOwned,
+{
+    let not_storable = |error| StoreError::NotStorable {
+        path: path.to_owned(),
+        error,
+    };
+    let mut json = serde_json::to_value(value).map_err(not_storable)?;
+    sort_keys(&mut json);
+    let mut text = serde_json::to_string_pretty(&json).map_err(not_storable)?;
+    // A number that is not finite becomes null, which no reader takes for a number.
+    serde_json::from_str::<T>(&text).map_err(not_storable)?;
+    text.push('\n');
+    atomic::write(path, |out| out.write_all(text.as_bytes())).map_err(StoreError::io("write", path))
+}
+
+/// Makes a new folder under `root`, named after the time and the scenario.
+pub(super) fn claim(root: &Path, scenario: &str, now: SystemTime) -> Result<PathBuf, StoreError> {
+    fs::create_dir_all(root).map_err(StoreError::io("make the folder", root))?;
+    let time = DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%SZ");
+    let scenario = plain_name(scenario);
+    let mut tried = 0;
+    loop {
+        let path = root.join(format!("{time}-{scenario}-{}", short_id()));
+        tried += 1;
+        // Making the folder is what claims the name: it fails when another run has it.
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tried < NAMES_TRIED => {}
+            Err(error) => return Err(StoreError::io("make the folder", &path)(error)),
+        }
     }
 }
 

@@ -30,6 +30,11 @@ pub fn squall() -> Command {
 
 /// Runs a scenario given as text. `ORACLE` in it becomes the path of an oracle file.
 pub fn run(scenario: &str) -> Finished {
+    run_with(scenario, &[])
+}
+
+/// The same with overrides, each `KEY=VALUE`.
+pub fn run_with(scenario: &str, overrides: &[&str]) -> Finished {
     let home = tempfile::tempdir().unwrap();
     let oracle = home.path().join("oracle");
     let file = home.path().join("scenario.yaml");
@@ -39,6 +44,7 @@ pub fn run(scenario: &str) -> Finished {
         .args(["run", "--quiet", "--results"])
         .arg(home.path().join("runs"))
         .arg(&file)
+        .args(overrides.iter().flat_map(|set| ["--set", *set]))
         .output()
         .unwrap();
     let folder = only_run(&home.path().join("runs")).unwrap_or_else(|| {

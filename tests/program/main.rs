@@ -3,6 +3,8 @@
 mod answers;
 mod conformance;
 mod content;
+mod cost;
+mod growth;
 mod harness;
 mod interrupts;
 mod left_behind;

@@ -1,4 +1,4 @@
-//! A planted leak, and memory that only looks like one, over a run of forty seconds.
+//! A planted leak, and memory that only looks like one, over a run of twenty seconds.
 
 use super::super::expectations::expectations;
 use super::super::facts::Facts;
@@ -12,7 +12,8 @@ use crate::record::{CheckResult, Verdict};
 
 const MIB: f64 = 1_048_576.0;
 
-/// What thirty minutes are at one of 45th scale: a leak of 1 MiB a minute is one of 45.
+/// The scenario of thirty minutes, with a load of twenty seconds: ninety times as fast, and a leak of
+/// 45 MiB a minute for one of a half.
 fn run_of(expect: &str, op: Op, mib_per_minute: f64) -> Plan {
     let mut plan = plan();
     plan.expect.push(Expectation {
