@@ -13,8 +13,8 @@ use crate::plan::secret::Secret;
 use crate::plan::template::render;
 use crate::plan::{ReadySign, SelfMetricsPlan, TargetKind, TargetPlan};
 use crate::role::control::{
-    self, ContainerPort as Port, DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, Ready, ScrapeSetup, Selector,
-    TargetSetup,
+    self, ContainerPort as Port, DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, Ready,
+    ScrapeSetup, Selector, TargetSetup,
 };
 
 mod container;
@@ -76,7 +76,9 @@ pub(super) fn setup(
     let ready = match &target.ready.sign {
         ReadySign::Tcp(text) => ProgramReady::Probe(ProgramProbe::Tcp(fill_outside(text)?)),
         ReadySign::Http(text) => ProgramReady::Probe(ProgramProbe::Http(fill_outside(text)?)),
-        ReadySign::GrpcHealth(text) => ProgramReady::Probe(ProgramProbe::GrpcHealth(fill_outside(text)?)),
+        ReadySign::GrpcHealth(text) => {
+            ProgramReady::Probe(ProgramProbe::GrpcHealth(fill_outside(text)?))
+        }
         ReadySign::Says(text) => ProgramReady::Says(text.clone()),
     };
     let scrape = match &target.metrics {

@@ -102,7 +102,10 @@ pub async fn user_like_us(docker: &Docker) -> Result<Option<String>, EngineError
     let info = info.map_err(|error| EngineError::NoEngine(words(&error)))?;
     let options = info.security_options.unwrap_or_default();
     // It maps its own user, which is ours, to the containers' root.
-    if options.iter().any(|option| option.contains("name=rootless")) {
+    if options
+        .iter()
+        .any(|option| option.contains("name=rootless"))
+    {
         return Ok(Some("0:0".to_owned()));
     }
     let (user, group) = (rustix::process::getuid(), rustix::process::getgid());

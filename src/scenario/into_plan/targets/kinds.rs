@@ -11,8 +11,8 @@ use super::super::super::problem::Finding;
 use super::super::super::units::Bytes;
 use super::super::{HOUR, Planner, SECOND};
 use super::LOG_LIMIT;
-use crate::plan::secret::Secret;
 use crate::plan::images::known_image;
+use crate::plan::secret::Secret;
 use crate::plan::{
     ContainerNetwork, ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, StopPlan,
 };
@@ -238,5 +238,7 @@ impl Planner<'_> {
 
 /// What the engine is asked for.
 fn image_name(name: &str) -> String {
-    known_image(name).map_or(name, |known| known.image).to_owned()
+    known_image(name)
+        .map_or(name, |known| known.image)
+        .to_owned()
 }
