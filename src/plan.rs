@@ -41,8 +41,8 @@ pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
 pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
 pub use target::{
-    ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, ReadyPlan, ReadySign,
-    SelfMetricsPlan, StopPlan, TEMPLATE_NAMES, TargetKind, TargetPlan, Transport,
+    ContainerNetwork, ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, ReadyPlan,
+    ReadySign, SelfMetricsPlan, StopPlan, TEMPLATE_NAMES, TargetKind, TargetPlan, Transport,
 };
 
 use expectation::Expectation;

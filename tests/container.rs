@@ -23,6 +23,8 @@ use squall::target::probe::Probe;
 mod common;
 #[path = "container/engine.rs"]
 mod engine;
+#[path = "container/scenario.rs"]
+mod scenario;
 
 const SECOND_NS: u64 = 1_000_000_000;
 

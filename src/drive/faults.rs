@@ -404,7 +404,11 @@ impl FaultLog {
             };
             if entry.active && sample.stopped {
                 entry.seen_stopped = true;
-                entry.evidence.proof = Some("process seen stopped (state T)".to_owned());
+                let seen = match role {
+                    RoleName::Target(_) => "the whole of it seen stopped",
+                    _ => "process seen stopped (state T)",
+                };
+                entry.evidence.proof = Some(seen.to_owned());
             }
             if !entry.active && entry.seen_stopped {
                 entry.evidence.healed = Some(!sample.stopped);

@@ -9,6 +9,8 @@ pub struct KnownImage {
     pub image: &'static str,
     /// Where it reads its configuration from when it is told nothing.
     pub config: &'static str,
+    /// What it finds there where the scenario does not say. A template.
+    pub text: &'static str,
 }
 
 /// Every one of them, at a version that was released.
@@ -17,11 +19,13 @@ pub const KNOWN_IMAGES: &[KnownImage] = &[
         name: "otelcol",
         image: "otel/opentelemetry-collector:0.153.0",
         config: "/etc/otelcol/config.yaml",
+        text: include_str!("../../scenarios/targets/otelcol-core.yaml"),
     },
     KnownImage {
         name: "otelcol-contrib",
         image: "otel/opentelemetry-collector-contrib:0.153.0",
         config: "/etc/otelcol-contrib/config.yaml",
+        text: include_str!("../../scenarios/targets/otelcol.yaml"),
     },
 ];
 

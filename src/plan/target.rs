@@ -86,6 +86,36 @@ pub struct ContainerTarget {
     /// At most that many thousandths of a core.
     pub cpu_millicores: Option<u32>,
     pub memory_bytes: Option<u64>,
+    #[serde(default)]
+    pub network: ContainerNetwork,
+    /// As whom it runs; `None`: as whoever squall's own files belong to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// The network that a container lives in.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerNetwork {
+    /// The machine's own, so that it reaches links on 127.0.0.1 and they reach it. For an engine that
+    /// runs on this Linux itself.
+    #[default]
+    Host,
+    /// The engine's default bridge, with mapped ports.
+    Bridge,
+}
+
+impl TargetPlan {
+    /// Where it is a container in a network of its own: what it exports to has to listen elsewhere
+    /// than on 127.0.0.1.
+    pub fn is_bridged(&self) -> bool {
+        matches!(
+            &self.kind,
+            TargetKind::Container(container) if container.network == ContainerNetwork::Bridge
+        )
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +187,7 @@ pub const TEMPLATE_NAMES: &[(&str, &str)] = &[
     ("status", "a free address, for its health endpoint"),
     ("status.port", "its port"),
     ("metrics", "a free address, for its own metrics"),
+    ("metrics.host", "its host"),
     ("metrics.port", "its port"),
     ("export", "address to which it exports"),
     ("export.host", "its host"),

@@ -20,8 +20,8 @@ use crate::plan::{
 use crate::signal::Signal;
 
 pub use super::target::setup::{
-    DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, ScrapeSetup, Selector, TargetKind,
-    TargetSetup,
+    ContainerMount, ContainerPort, ContainerSpec, DiskSetup, ImageSource, ProcessSetup,
+    ProgramProbe, ProgramReady, ScrapeSetup, Selector, TargetKind, TargetSetup, Way,
 };
 
 /// First line to a role: everything that it needs to get ready.

@@ -33,6 +33,7 @@ pub mod external;
 pub mod process;
 pub mod setup;
 pub mod subject;
+pub mod way;
 
 /// Commands that may wait until a program has started.
 const WAITING_MAX: usize = 64;
@@ -141,10 +142,7 @@ fn subject(setup: &TargetSetup) -> Result<Box<dyn Subject>, Trouble> {
         TargetKind::Container(spec) => Box::new(container::Container::new(setup, spec)),
         #[cfg(not(feature = "containers"))]
         TargetKind::Container(_) => {
-            return Err(Trouble::Refused {
-                why: "this squall was built without the cargo feature `containers`".to_owned(),
-                help: "build it with its default features, or run the collector as a process: `target: { process: .. }`".to_owned(),
-            });
+            return Err(way::not_built_in());
         }
         TargetKind::External => Box::new(external::External::new(&setup.ready, deadline)?),
     })

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::plan::ContainerNetwork as Network;
+
 #[cfg(feature = "containers")]
 pub mod engine;
 #[cfg(feature = "containers")]
@@ -19,9 +21,6 @@ pub mod leftovers;
 pub mod running;
 #[cfg(feature = "containers")]
 pub mod statistics;
-
-/// Whether this executable can run containers.
-pub const BUILT_IN: bool = cfg!(feature = "containers");
 
 /// What is run, and how.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +42,8 @@ pub struct ContainerSpec {
     pub cpus: Option<f64>,
     /// Memory that it may use, swap included; `None`: all.
     pub memory_bytes: Option<u64>,
-    /// `UID`, `UID:GID` or a name that the image knows; `None`: the image's own.
+    /// `UID`, `UID:GID` or a name that the image knows; `None`: whoever squall's own files belong to,
+    /// so that it can write to what is mounted.
     pub user: Option<String>,
     /// Where its output goes, and how much of it.
     pub log: PathBuf,
@@ -70,18 +70,6 @@ pub enum ImageSource {
     Name(String),
     /// A folder with a `Dockerfile`, all of which is sent to the engine.
     Folder(PathBuf),
-}
-
-/// The network that it lives in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    /// The machine's own, so that it reaches links on 127.0.0.1 and they reach it. For an engine that
-    /// runs on this Linux itself.
-    #[default]
-    Host,
-    /// The engine's default bridge, with mapped ports.
-    Bridge,
 }
 
 /// A port of the container and where it is reached, on 127.0.0.1.

@@ -9,10 +9,13 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Request, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 /// For one try.
 const TRY_TIMEOUT: Duration = Duration::from_secs(1);
+/// What closes connections at once has done so by then.
+const CLOSED_BY: Duration = Duration::from_millis(50);
 /// Largest answer that is read.
 const ANSWER_MAX_BYTES: usize = 64 << 10;
 /// An empty `grpc.health.v1.HealthCheckRequest`, framed.
@@ -39,7 +42,7 @@ pub enum Probe {
 pub async fn ask(probe: &Probe) -> Result<(), String> {
     let asking = async {
         match probe {
-            Probe::Tcp(address) => connect(address).await.map(drop),
+            Probe::Tcp(address) => stays(address, connect(address).await?).await,
             Probe::Http(url) => http(url).await,
             Probe::GrpcHealth(address) => grpc_health(address).await,
         }
@@ -54,6 +57,16 @@ async fn connect(address: &str) -> Result<TcpStream, String> {
     TcpStream::connect(address)
         .await
         .map_err(|error| format!("{address}: {error}"))
+}
+
+/// What maps the ports of a container accepts connections before anything listens there, and then
+/// closes them.
+async fn stays(address: &str, mut stream: TcpStream) -> Result<(), String> {
+    let mut byte = [0];
+    match tokio::time::timeout(CLOSED_BY, stream.read(&mut byte)).await {
+        Ok(Ok(0) | Err(_)) => Err(format!("{address}: connections are closed at once")),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
 }
 
 async fn http(url: &str) -> Result<(), String> {

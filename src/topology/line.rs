@@ -1,7 +1,7 @@
 //! Brings the line up, from the sink to the client.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::certificates::Certificates;
@@ -11,11 +11,14 @@ use crate::netns::Door;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{
-    LinkPlan, Place, Plan, Protocol, Resolve, RoleName, SINK_NAME, TargetKind, Transport,
+    ContainerNetwork, LinkPlan, Place, Plan, Protocol, Resolve, RoleName, SINK_NAME, TargetKind,
+    TargetPlan, Transport,
 };
 use crate::role::control::{
-    ClientSetup, ExpectedProducer, LinkSetup, Ready, Setup, Sides, SinkSetup, TapSetup,
+    ClientSetup, ExpectedProducer, LinkSetup, Ready, Setup, Sides, SinkSetup, TapSetup, Way,
 };
+use crate::role::target::subject::Trouble;
+use crate::role::target::way;
 
 /// The line while it comes up.
 pub(super) struct Line<'a> {
@@ -34,6 +37,8 @@ pub(super) struct Line<'a> {
     receives: BTreeMap<Place, Ready>,
     links: BTreeMap<u8, (RoleProcess, Ready)>,
     targets: BTreeMap<u8, RoleProcess>,
+    /// How targets on a bridge reach what follows them.
+    ways: BTreeMap<Place, Way>,
 }
 
 impl<'a> Line<'a> {
@@ -56,11 +61,13 @@ impl<'a> Line<'a> {
             receives: BTreeMap::new(),
             links: BTreeMap::new(),
             targets: BTreeMap::new(),
+            ways: BTreeMap::new(),
         };
         line.ground().await?;
         line.certify()?;
         let sink = line.sink().await?;
         for index in from_the_sink(plan) {
+            line.way_from(index).await?;
             line.link_from(Place::Target(index)).await?;
             line.target(index).await?;
         }
@@ -176,12 +183,32 @@ impl<'a> Line<'a> {
                 max_request_bytes: self.plan.sink.max_request_bytes,
                 evidence: self.evidence.clone(),
             }),
-            listen: self.listens_for_external(link),
+            listen: self.listens_for(link),
         }
     }
 
-    /// Where an external target exports to, which is for its operator to say.
-    fn listens_for_external(&self, link: &LinkPlan) -> Option<String> {
+    /// Finds out how a target on a bridge reaches this machine.
+    async fn way_from(&mut self, index: u8) -> Result<(), TopologyError> {
+        let target = self.plan.targets.get(usize::from(index));
+        if target.is_some_and(TargetPlan::is_bridged) {
+            let way = way::from_container(ContainerNetwork::Bridge).await;
+            let way = way.map_err(|trouble| match trouble {
+                Trouble::Refused { why, help } => TopologyError::Refused {
+                    why,
+                    help: Some(help),
+                },
+                Trouble::Failed(why) => TopologyError::Refused { why, help: None },
+            })?;
+            self.ways.insert(Place::Target(index), way);
+        }
+        Ok(())
+    }
+
+    /// Where a link has to listen. Where an external target exports to is for its operator to say.
+    fn listens_for(&self, link: &LinkPlan) -> Option<String> {
+        if let Some(way) = self.ways.get(&link.from) {
+            return Some(SocketAddr::new(way.listen, 0).to_string());
+        }
         let Place::Target(index) = link.from else {
             return None;
         };
@@ -240,7 +267,12 @@ impl<'a> Line<'a> {
         if link.packets.is_some() {
             return Some(self.receiver(link));
         }
-        Some(self.links.get(&index)?.1.grpc.clone())
+        let at = self.links.get(&index)?.1.grpc.clone();
+        let Some(way) = self.ways.get(&from) else {
+            return Some(at);
+        };
+        let (_, port) = at.rsplit_once(':')?;
+        Some(format!("{}:{port}", way.host))
     }
 
     async fn target(&mut self, index: u8) -> Result<(), TopologyError> {
@@ -254,6 +286,7 @@ impl<'a> Line<'a> {
             run_folder: self.stage.run_folder,
             address: self.address(place),
             behind_door: self.sides.is_some(),
+            bridged: target.is_bridged(),
             export: self.destination(place),
             front: self.front.as_ref().filter(|_| is_first),
             back: self.back.as_ref().filter(|_| leads_to_sink),

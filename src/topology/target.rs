@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::certificates::Certificates;
 use super::ports;
+use crate::plan::secret::Secret;
 use crate::plan::template::render;
 use crate::plan::{ReadySign, SelfMetricsPlan, TargetKind, TargetPlan};
 use crate::role::control::{
-    self, DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, Ready, ScrapeSetup, Selector,
-    TargetSetup,
+    self, ContainerPort as Port, DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, Ready,
+    ScrapeSetup, Selector, TargetSetup,
 };
+
+mod container;
 
 /// In a target's folder.
 const DATA: &str = "data";
@@ -25,7 +28,7 @@ const ROLE_SLACK: Duration = Duration::from_secs(10);
 /// The ports that a target is given, by their names in templates.
 const PORTS: [&str; 4] = ["listen.grpc", "listen.http", "status", "metrics"];
 /// Ports in a network of its own, in which all are free.
-const PORTS_BEHIND_DOOR: [u16; 4] = [4317, 4318, 13133, 8888];
+const PORTS_IN_OWN_NETWORK: [u16; 4] = [4317, 4318, 13133, 8888];
 
 /// Where a target stands.
 pub(super) struct Surroundings<'a> {
@@ -34,6 +37,8 @@ pub(super) struct Surroundings<'a> {
     pub address: IpAddr,
     /// In a network of its own.
     pub behind_door: bool,
+    /// In a container, in a network of its own.
+    pub bridged: bool,
     /// `HOST:PORT` to which it exports; `None` where that is not squall's to say.
     pub export: Option<String>,
     /// Of the hop that ends at it, where that is encrypted.
@@ -58,6 +63,9 @@ pub(super) fn setup(
     around: &Surroundings<'_>,
 ) -> Result<(TargetSetup, Ready), String> {
     let prepared = Prepared::of(target, around).map_err(|error| error.to_string())?;
+    // What squall itself asks, it asks from outside.
+    let fill_outside =
+        |text: &String| render(text, &prepared.outside).map_err(|error| error.to_string());
     let fill = |text: &String| render(text, &prepared.values).map_err(|error| error.to_string());
     let fill_all = |texts: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, String> {
         let filled = texts.iter();
@@ -66,14 +74,16 @@ pub(super) fn setup(
             .collect()
     };
     let ready = match &target.ready.sign {
-        ReadySign::Tcp(text) => ProgramReady::Probe(ProgramProbe::Tcp(fill(text)?)),
-        ReadySign::Http(text) => ProgramReady::Probe(ProgramProbe::Http(fill(text)?)),
-        ReadySign::GrpcHealth(text) => ProgramReady::Probe(ProgramProbe::GrpcHealth(fill(text)?)),
+        ReadySign::Tcp(text) => ProgramReady::Probe(ProgramProbe::Tcp(fill_outside(text)?)),
+        ReadySign::Http(text) => ProgramReady::Probe(ProgramProbe::Http(fill_outside(text)?)),
+        ReadySign::GrpcHealth(text) => {
+            ProgramReady::Probe(ProgramProbe::GrpcHealth(fill_outside(text)?))
+        }
         ReadySign::Says(text) => ProgramReady::Says(text.clone()),
     };
     let scrape = match &target.metrics {
         Some(metrics) => Some(ScrapeSetup {
-            url: fill(&metrics.url)?,
+            url: fill_outside(&metrics.url)?,
             every_ns: metrics.every_ns,
             series: selectors(metrics)?,
         }),
@@ -87,6 +97,8 @@ pub(super) fn setup(
         },
         TargetKind::Process(_) | TargetKind::Container(_) => prepared.receives.clone(),
     };
+    let log = format!("{}-output", target.name);
+    let log = super::process::log_path(around.run_folder, &log);
     let kind = match &target.kind {
         TargetKind::Process(process) => {
             for (name, text) in &process.files {
@@ -94,21 +106,14 @@ pub(super) fn setup(
                     .write(name, &fill(text)?)
                     .map_err(|error| format!("{name} cannot be written: {error}"))?;
             }
-            let secrets = process.secret_env.iter();
-            let secrets = secrets.map(|(name, value)| (name.clone(), value.reveal().to_owned()));
-            let secrets: BTreeMap<String, String> = secrets.collect();
-            let mut env = fill_all(&process.env)?;
-            env.extend(secrets.clone());
+            let (env, secrets) = environment(fill_all(&process.env)?, &process.secret_env);
             control::TargetKind::Process(ProcessSetup {
                 command: fill(&process.command)?,
                 args: process.args.iter().map(fill).collect::<Result<_, _>>()?,
                 env,
-                secrets: secrets.into_values().collect(),
+                secrets,
                 folder: prepared.folder.clone(),
-                log: super::process::log_path(
-                    around.run_folder,
-                    &format!("{}-output", target.name),
-                ),
+                log,
                 log_limit_bytes: process.log_limit_bytes,
                 stop_signal: process.stop.signal,
                 grace_ns: process.stop.grace_ns,
@@ -119,7 +124,9 @@ pub(super) fn setup(
             })
         }
         TargetKind::External(_) => control::TargetKind::External,
-        TargetKind::Container(_) => return Err("not wired".to_owned()),
+        TargetKind::Container(container) => {
+            control::TargetKind::Container(container::spec(container, &prepared, log)?)
+        }
     };
     let setup = TargetSetup {
         kind,
@@ -142,10 +149,29 @@ fn selectors(metrics: &SelfMetricsPlan) -> Result<BTreeMap<String, Selector>, St
         .collect()
 }
 
+/// The whole environment, and what of it must not be shown.
+fn environment(
+    plain: BTreeMap<String, String>,
+    secret: &BTreeMap<String, Secret>,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let mut all = plain;
+    for (name, value) in secret {
+        all.insert(name.clone(), value.reveal().to_owned());
+    }
+    let values = secret.values().map(|value| value.reveal().to_owned());
+    (all, values.collect())
+}
+
 /// A target's folders, and what its templates stand for.
 struct Prepared {
-    folder: std::path::PathBuf,
+    folder: PathBuf,
+    /// Where it sees that folder itself.
+    root: PathBuf,
     values: BTreeMap<String, String>,
+    /// The same from outside, where squall is.
+    outside: BTreeMap<String, String>,
+    /// Ports inside, and where they are reached.
+    ports: Vec<Port>,
     receives: Ready,
 }
 
@@ -155,14 +181,21 @@ impl Prepared {
         let folder = std::path::absolute(folder)?;
         let data = folder.join(DATA);
         fs::create_dir_all(&data)?;
+        let root = match &target.kind {
+            TargetKind::Container(_) => PathBuf::from(container::FOLDER),
+            TargetKind::Process(_) | TargetKind::External(_) => folder.clone(),
+        };
         let mut prepared = Self {
             values: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            ports: Vec::new(),
             receives: Ready::default(),
+            root,
             folder,
         };
-        let here = prepared.folder.clone();
-        prepared.set_path("folder", &here);
-        prepared.set_path("data", &data);
+        let root = prepared.root.clone();
+        prepared.set_path("folder", &root);
+        prepared.set_path("data", &root.join(DATA));
         prepared.set_path("squall", &std::env::current_exe()?);
         prepared.addresses(around)?;
         if let Some(front) = around.front {
@@ -178,6 +211,9 @@ impl Prepared {
                 prepared.pem("export.tls", "key", key)?;
             }
         }
+        let mut outside = prepared.values.clone();
+        outside.append(&mut prepared.outside);
+        prepared.outside = outside;
         Ok(prepared)
     }
 
@@ -191,14 +227,31 @@ impl Prepared {
 
     fn addresses(&mut self, around: &Surroundings<'_>) -> io::Result<()> {
         let ports = match around.behind_door {
-            true => PORTS_BEHIND_DOOR.to_vec(),
+            true => PORTS_IN_OWN_NETWORK.to_vec(),
             false => ports::choose(around.address, PORTS.len())?,
         };
-        for (name, port) in PORTS.into_iter().zip(ports) {
-            self.set(name, format!("{}:{port}", around.address));
-            self.set(&format!("{name}.port"), port.to_string());
+        let inside = match around.bridged {
+            true => PORTS_IN_OWN_NETWORK.to_vec(),
+            false => ports.clone(),
+        };
+        for ((name, host), container) in PORTS.into_iter().zip(ports).zip(inside) {
+            let of = |address: IpAddr, port: u16| {
+                [
+                    (name.to_owned(), format!("{address}:{port}")),
+                    (format!("{name}.host"), address.to_string()),
+                    (format!("{name}.port"), port.to_string()),
+                ]
+            };
+            self.outside.extend(of(around.address, host));
+            self.values.extend(match around.bridged {
+                true => of(Ipv4Addr::UNSPECIFIED.into(), container),
+                false => of(around.address, host),
+            });
+            if around.bridged {
+                self.ports.push(Port { container, host });
+            }
         }
-        let value = |name: &str| self.values.get(name).cloned().unwrap_or_default();
+        let value = |name: &str| self.outside.get(name).cloned().unwrap_or_default();
         self.receives = Ready {
             grpc: value("listen.grpc"),
             http: value("listen.http"),
@@ -224,7 +277,7 @@ impl Prepared {
     fn pem(&mut self, prefix: &str, name: &str, text: &str) -> io::Result<()> {
         let file = format!("{}-{name}.pem", prefix.replace('.', "-"));
         self.write(&file, text)?;
-        let path = self.folder.join(file);
+        let path = self.root.join(file);
         self.set_path(&format!("{prefix}.{name}"), &path);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use squall::target::container::engine::{self, Docker};
 use squall::target::container::leftovers::LABEL;
+use testcontainers::bollard::models::ContainerSummary;
 use testcontainers::bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptions,
 };
@@ -45,18 +46,27 @@ impl Engine {
         }
     }
 
+    /// Whether squall runs one.
+    pub fn has_container(&self) -> bool {
+        !self.containers().is_empty()
+    }
+
     /// Id of the only container that squall runs.
     pub fn container(&self) -> String {
-        let containers = self.runtime.block_on(async {
+        let containers = self.containers();
+        assert_eq!(containers.len(), 1, "{containers:?}");
+        containers[0].id.clone().unwrap()
+    }
+
+    fn containers(&self) -> Vec<ContainerSummary> {
+        self.runtime.block_on(async {
             let filters = [("label".to_owned(), vec![LABEL.to_owned()])].into();
             let options = ListContainersOptionsBuilder::new().filters(&filters);
             self.docker
                 .list_containers(Some(options.build()))
                 .await
                 .unwrap()
-        });
-        assert_eq!(containers.len(), 1, "{containers:?}");
-        containers[0].id.clone().unwrap()
+        })
     }
 
     /// Containers, images and networks are those that were there before.
@@ -99,11 +109,15 @@ async fn everything(docker: &Docker) -> BTreeSet<String> {
     containers.chain(images).chain(networks).collect()
 }
 
-/// Makes `folder` one from which an image of the relay can be built: this very executable with the
-/// libraries that it is linked to, or the static one that `SQUALL_STATIC` names.
+/// Makes `folder` one from which an image of the relay can be built: of the static executable that
+/// `SQUALL_STATIC` names, or else of this very one with the libraries that it is linked to.
 pub fn relay_image(folder: &Path) {
     let program =
         std::env::var("SQUALL_STATIC").unwrap_or_else(|_| env!("CARGO_BIN_EXE_squall").to_owned());
+    match std::env::var("SQUALL_STATIC") {
+        Ok(_) => println!("the image holds the static executable {program} alone"),
+        Err(_) => println!("SQUALL_STATIC is not set: the image holds {program} and its libraries"),
+    }
     let root = folder.join("root");
     std::fs::create_dir_all(root.join("tmp")).unwrap();
     std::fs::copy(&program, root.join("squall")).unwrap();

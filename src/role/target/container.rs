@@ -55,6 +55,9 @@ impl Container {
     async fn prepare(&mut self) -> Result<&mut Engine, Trouble> {
         if self.engine.is_none() {
             let docker = engine::connect().await.map_err(trouble)?;
+            if self.spec.user.is_none() {
+                self.spec.user = engine::user_like_us(&docker).await.map_err(trouble)?;
+            }
             let mut keeper = Keeper::start(&Keeping::Containers {
                 target: self.target.clone(),
             })
@@ -117,7 +120,7 @@ impl Container {
     }
 }
 
-fn trouble(error: EngineError) -> Trouble {
+pub(super) fn trouble(error: EngineError) -> Trouble {
     let why = error.to_string();
     match error.help() {
         None => Trouble::Failed(why),
@@ -135,6 +138,7 @@ fn unkept(error: crate::role::stdio::RoleError) -> Trouble {
 #[async_trait(?Send)]
 impl Subject for Container {
     async fn start(&mut self) -> Result<Option<u32>, Trouble> {
+        self.prepare().await?;
         let spec = self.spec.clone();
         let (ready, target) = (self.ready.clone(), self.target.clone());
         let deadline = self.ready_deadline;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::target::container::ContainerSpec;
+pub use crate::target::container::{
+    ContainerSpec, ImageSource, Mount as ContainerMount, Port as ContainerPort, Way,
+};
 pub use crate::target::probe::Probe as ProgramProbe;
 pub use crate::target::prometheus::Selector;
 pub use crate::target::supervised::Ready as ProgramReady;

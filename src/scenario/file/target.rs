@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
 use super::short::{self, short_or_long};
-use crate::plan::Transport;
+use crate::plan::{ContainerNetwork, Transport};
 use crate::scenario::header::HeaderValue;
 use crate::scenario::units::{Bytes, Time};
 
@@ -75,6 +75,12 @@ pub struct LongContainerFile {
     /// 1 is one core.
     pub cpus: Option<f64>,
     pub memory: Option<Bytes>,
+    /// Default on Linux host: this machine's own. On a bridge it has to listen on all its addresses,
+    /// which `{{ listen.grpc }}` then says.
+    pub network: Option<ContainerNetwork>,
+    /// As whom it runs: `UID`, `UID:GID` or a name that the image knows. Default: as you, so that it can
+    /// write to `{{ data }}`.
+    pub user: Option<String>,
 }
 
 /// An image, or more to say.

@@ -89,6 +89,29 @@ pub async fn connect() -> Result<Docker, EngineError> {
     }
 }
 
+/// The user of a container to whom files belong that are this process's here; `None`: any, for an
+/// engine in a virtual machine shares them with all.
+///
+/// # Errors
+/// When the engine does not say what it is.
+pub async fn user_like_us(docker: &Docker) -> Result<Option<String>, EngineError> {
+    if !cfg!(target_os = "linux") {
+        return Ok(None);
+    }
+    let info = docker.info().await;
+    let info = info.map_err(|error| EngineError::NoEngine(words(&error)))?;
+    let options = info.security_options.unwrap_or_default();
+    // It maps its own user, which is ours, to the containers' root.
+    if options
+        .iter()
+        .any(|option| option.contains("name=rootless"))
+    {
+        return Ok(Some("0:0".to_owned()));
+    }
+    let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
+    Ok(Some(format!("{}:{}", user.as_raw(), group.as_raw())))
+}
+
 /// An address that is not this machine's.
 fn is_elsewhere(host: &str) -> bool {
     let Some((scheme, rest)) = host.split_once("://") else {

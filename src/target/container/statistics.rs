@@ -47,19 +47,32 @@ impl Statistics {
 
     /// The container now, stamped with `at_ns`; nothing while there is none.
     pub async fn sample(&mut self, at_ns: u64) -> Option<ProcessSample> {
-        let Live {
-            docker,
-            id,
-            stopped,
-        } = self.current.borrow().clone()?;
-        let options = StatsOptionsBuilder::new()
-            .stream(false)
-            .one_shot(true)
-            .build();
-        let told = Box::pin(docker.stats(&id, Some(options)))
-            .next()
-            .await?
-            .ok()?;
+        let (id, stopped, told) = loop {
+            let Live {
+                docker,
+                id,
+                stopped,
+            } = self.current.borrow_and_update().clone()?;
+            if stopped && self.seen == id {
+                // It uses nothing, so that nobody needs to be asked.
+                let total = sum(&self.ended, &self.latest);
+                return Some(ProcessSample {
+                    at_ns,
+                    stopped,
+                    ..total
+                });
+            }
+            let options = StatsOptionsBuilder::new()
+                .stream(false)
+                .one_shot(true)
+                .build();
+            let mut answer = Box::pin(docker.stats(&id, Some(options)));
+            tokio::select! {
+                told = answer.next() => break (id, stopped, told?.ok()?),
+                // Engines may take a second to answer, and a pause may be as short.
+                changed = self.current.changed() => changed.ok()?,
+            }
+        };
         let own = sample_of(&told)?;
         if self.seen != id {
             self.ended = sum(&self.ended, &self.latest);

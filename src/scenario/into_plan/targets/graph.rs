@@ -44,6 +44,7 @@ impl Planner<'_> {
             .collect();
         let mut links = self.with_own_keys(file, links);
         self.packets_once(&links, targets);
+        self.from_bridges(&links, targets, encrypted);
         self.taps(file, encrypted, &mut links);
         links
     }
@@ -119,6 +120,30 @@ impl Planner<'_> {
                 let help = "the first target gets what the client sends; let another one export `to` this one, or leave it out";
                 self.problem(&path, message, help);
             }
+        }
+    }
+
+    /// What follows a container on a bridge listens where only the embedded proxy can, and no
+    /// certificate is made for there.
+    fn from_bridges(&mut self, links: &[LinkPlan], targets: &[TargetPlan], encrypted: Encrypted) {
+        for link in links {
+            let Place::Target(index) = link.from else {
+                continue;
+            };
+            let from = &targets[usize::from(index)];
+            if !from.is_bridged() {
+                continue;
+            }
+            let message = match (link.via, link.to) {
+                (LinkBackend::Toxiproxy, _) => "a Toxiproxy cannot be reached from a bridge",
+                (_, Place::Sink) if encrypted.sink => "the sink's certificate is not for a bridge",
+                _ => continue,
+            };
+            let path = match self.document.has("targets") {
+                true => format!("targets.{index}.container"),
+                false => "target.container".to_owned(),
+            };
+            self.problem(&path, message, "say `network: host`");
         }
     }
 

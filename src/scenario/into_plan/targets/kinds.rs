@@ -11,8 +11,14 @@ use super::super::super::problem::Finding;
 use super::super::super::units::Bytes;
 use super::super::{HOUR, Planner, SECOND};
 use super::LOG_LIMIT;
+use crate::plan::images::known_image;
 use crate::plan::secret::Secret;
-use crate::plan::{ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, StopPlan};
+use crate::plan::{
+    ContainerNetwork, ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, StopPlan,
+};
+
+/// Whether this executable can run containers.
+const CONTAINERS_BUILT_IN: bool = cfg!(feature = "containers");
 
 impl Planner<'_> {
     pub(super) fn process(&mut self, path: &str, file: &ProcessFile) -> Option<ProcessTarget> {
@@ -54,6 +60,10 @@ impl Planner<'_> {
         path: &str,
         file: &LongContainerFile,
     ) -> Option<ContainerTarget> {
+        if !CONTAINERS_BUILT_IN {
+            let help = "build it with its default features, or run the collector as a process: `target: { process: .. }`";
+            self.problem(path, "this squall was built without containers", help);
+        }
         let image = match (&file.image, &file.build) {
             (Some(_), Some(_)) => {
                 let span = self.document.key_span(&format!("{path}.build"));
@@ -62,7 +72,7 @@ impl Planner<'_> {
                 self.findings.push(finding);
                 return None;
             }
-            (Some(image), None) => ImagePlan::Name(image.clone()),
+            (Some(image), None) => ImagePlan::Name(image_name(image)),
             (None, Some(build)) => {
                 let folder = self.beside(build);
                 if !folder.join("Dockerfile").is_file() {
@@ -71,6 +81,7 @@ impl Planner<'_> {
                         "the folder of a Dockerfile; the path starts at the scenario's folder";
                     self.problem(&format!("{path}.build"), message, help);
                 }
+                let folder = std::path::absolute(&folder).unwrap_or(folder);
                 ImagePlan::Build(folder.display().to_string())
             }
             (None, None) => return None,
@@ -80,18 +91,30 @@ impl Planner<'_> {
             let cpus = self.count(&format!("{path}.cpus"), Some(cpus), 1.0, 0.01..=1024.0);
             (cpus * 1000.0).round() as u32
         });
+        let mut files = self.template_files(&format!("{path}.files"), file.files.as_ref(), true);
+        if let Some(known) = file.image.as_deref().and_then(known_image) {
+            let config = files.entry(known.config.to_owned());
+            config.or_insert_with(|| known.text.to_owned());
+        }
+        let default_network = match cfg!(target_os = "linux") {
+            true => ContainerNetwork::Host,
+            // There, engines live in a virtual machine.
+            false => ContainerNetwork::Bridge,
+        };
         Some(ContainerTarget {
             image,
             args: file.args.clone().unwrap_or_default(),
             env,
             secret_env,
-            files: self.template_files(&format!("{path}.files"), file.files.as_ref(), true),
+            files,
             stop: self.stop(&format!("{path}.stop"), file.stop),
             log_limit_bytes: self.log_limit(path, file.log_limit),
             cpu_millicores: cpus,
             memory_bytes: file
                 .memory
                 .map(|bytes| self.bytes(&format!("{path}.memory"), bytes.0, 6 << 20, 1 << 40)),
+            network: file.network.unwrap_or(default_network),
+            user: file.user.clone(),
         })
     }
 
@@ -211,4 +234,11 @@ impl Planner<'_> {
         let bytes = given.map_or(LOG_LIMIT, |bytes| bytes.0);
         self.bytes(&format!("{path}.log_limit"), bytes, 4096, 1 << 40)
     }
+}
+
+/// What the engine is asked for.
+fn image_name(name: &str) -> String {
+    known_image(name)
+        .map_or(name, |known| known.image)
+        .to_owned()
 }

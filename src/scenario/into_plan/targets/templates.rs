@@ -61,6 +61,8 @@ fn why_not(name: &str) -> &'static str {
         "an external target is told by others where to export to"
     } else if name.starts_with("tls") {
         "its clients do not use TLS: say `client: { tls: generated }`, or `mutual`"
+    } else if name == "squall" {
+        "this executable is not in a container: build it into the image"
     } else {
         "squall does not start it"
     }
@@ -72,6 +74,7 @@ fn known(target: &TargetPlan, is_first: bool, client: &ClientPlan) -> Vec<&'stat
         TlsPlan::Off => false,
         TlsPlan::Generated { .. } | TlsPlan::Given { .. } => is_first,
     };
+    let container = matches!(target.kind, TargetKind::Container(_));
     let external = matches!(target.kind, TargetKind::External(_));
     let to_sink = target.to == Some(Place::Sink);
     let names = TEMPLATE_NAMES.iter().map(|(name, _)| *name);
@@ -80,6 +83,7 @@ fn known(target: &TargetPlan, is_first: bool, client: &ClientPlan) -> Vec<&'stat
             "tls.ca" | "tls.cert" | "tls.key" => tls_in,
             // Whether the sink is encrypted is settled later, and an empty file is no certificate.
             _ if name.starts_with("export.tls") => to_sink,
+            "squall" => !external && !container,
             _ => !external,
         })
         .collect()
