@@ -82,15 +82,15 @@ impl Process {
 /// Looks for the program before it is started: the system's own words would tell neither where it was
 /// looked for nor what to do.
 fn find(command: &str, env: &BTreeMap<String, String>) -> Result<(), Trouble> {
-    let paths = || {
-        let given = env.get("PATH").map(OsString::from);
-        given.or_else(|| std::env::var_os("PATH")).unwrap_or_default()
-    };
     let (is_there, where_not) = match command.contains('/') {
         true => (Path::new(command).is_file(), "there"),
         false => {
-            let mut folders = std::env::split_paths(&paths()).map(|folder| folder.join(command));
-            (folders.any(|path| path.is_file()), "in PATH")
+            let given = env.get("PATH").map(OsString::from);
+            let paths = given.or_else(|| std::env::var_os("PATH"));
+            let paths = paths.unwrap_or_default();
+            let mut folders = std::env::split_paths(&paths);
+            let is_there = folders.any(|folder| folder.join(command).is_file());
+            (is_there, "in PATH")
         }
     };
     match is_there {
