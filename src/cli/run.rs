@@ -91,8 +91,9 @@ pub fn run(args: Args) -> Outcome {
     let ended = runtime
         .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
         .map_err(|error| {
-            if let TopologyError::NotReady { .. } = error {
-                // The role's log tells why.
+            use TopologyError::{NotReady, TargetEnded};
+            if matches!(error, NotReady { .. } | TargetEnded { .. }) {
+                // The role's log, or the program's output, tells why.
                 folder.discard_raw_evidence();
             } else {
                 folder.discard();
