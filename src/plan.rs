@@ -17,6 +17,7 @@ mod fault;
 #[cfg(test)]
 pub mod fixture;
 pub mod images;
+mod link;
 mod link_fault;
 mod packet_fault;
 mod role;
@@ -33,6 +34,7 @@ pub use content::{ContentIgnore, ContentPlan};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault};
+pub use link::{LinkBackend, LinkPlan, PacketLinkPlan};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
 pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
@@ -43,7 +45,6 @@ pub use target::{
 
 use expectation::Expectation;
 use secret::Secret;
-use toxiproxy::ToxiproxyServer;
 
 /// Version of the plan's format; a reader refuses a later one.
 pub const PLAN_FORMAT: u32 = 2;
@@ -417,60 +418,6 @@ pub enum TlsPlan {
 pub struct TlsPair {
     pub cert: String,
     pub key: String,
-}
-
-/// A link between two neighbours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkPlan {
-    /// `link` where there is but one, else `to-NAME` after what it leads to.
-    pub name: String,
-    pub from: Place,
-    pub to: Place,
-    pub via: LinkBackend,
-    /// Bytes that the link holds before it stops reading, per connection and direction. A packet link
-    /// knows no connections: there it is per direction, and what comes beyond is lost, which makes
-    /// the run inconclusive.
-    pub buffer_bytes: u64,
-    /// Of a link of packets only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub packets: Option<PacketLinkPlan>,
-    /// Of `via: toxiproxy` alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub toxiproxy: Option<ToxiproxyServer>,
-    /// Whether it notes which items enter and leave it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub tap: bool,
-}
-
-/// What only a link of packets has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PacketLinkPlan {
-    /// MTU of both sides' interfaces.
-    pub mtu_bytes: u32,
-    /// Congestion control of both sides; `None`: the machine's own.
-    pub congestion: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LinkBackend {
-    /// The embedded TCP proxy.
-    Proxy,
-    /// Two network namespaces, joined packet by packet. Linux only.
-    Netns,
-    /// A real Toxiproxy. Only where squall was built with the cargo feature `toxiproxy`.
-    Toxiproxy,
-}
-
-impl LinkBackend {
-    /// The name under which scenarios and results know it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            LinkBackend::Proxy => "proxy",
-            LinkBackend::Netns => "netns",
-            LinkBackend::Toxiproxy => "toxiproxy",
-        }
-    }
 }
 
 /// squall's own receiver.

@@ -419,7 +419,9 @@ fn every_metric_can_be_expected_and_the_live_ones_can_abort() {
             Unit::PerSecond => "5/s",
             Unit::BytesPerSecond => "5kB/s",
         };
-        let faults = "faults:\n  - { name: cut, at: 5s, for: 2s, partition: silence }\n";
+        // Some are known only where content is checked, or with a target.
+        let faults =
+            "validate: content\nfaults:\n  - { name: cut, at: 5s, for: 2s, partition: silence }\n";
         let line = |key: &str| format!("{faults}{key}:\n  - {} < {value}\n", metric.name);
         assert_eq!(plan(&line("expect")).expect.len(), 1);
         if metric.live {

@@ -300,7 +300,19 @@ fn a_stored_plan_is_read_back_and_asks_for_its_secrets() {
     let again = ["client.headers.authorization=Bearer hunter2".to_owned()];
     assert_eq!(load_text("plan.json", &json, &again).unwrap(), first);
 
-    let later = json.replacen("\"format\": 1", "\"format\": 2", 1);
+    // The same for what a target's program is given.
+    let text = "scenario: x\nload: { logs: { rate: 10/s } }\ntarget:\n  process:\n    command: collector\n    env: { TOKEN: { env: PATH }, PLAIN: shown }\n";
+    let secret = load_text("x.yaml", text, &[]).unwrap();
+    let stored = serde_json::to_string_pretty(&secret).unwrap();
+    assert!(stored.contains("shown") && !stored.contains(&std::env::var("PATH").unwrap()));
+    let problems = load_text("plan.json", &stored, &[]).unwrap_err();
+    let path = "targets.0.kind.process.secret_env.TOKEN";
+    let help = format!("give it again: --set {path}=...");
+    assert_eq!(problems[0].help.as_ref(), Some(&help));
+    let given = load_text("plan.json", &stored, &[format!("{path}=12")]).unwrap();
+    assert_eq!(given.targets.len(), 1);
+
+    let later = json.replacen("\"format\": 2", "\"format\": 3", 1);
     let problems = load_text("plan.json", &later, &again).unwrap_err();
     assert!(problems[0].message.contains("format"), "{problems:?}");
 

@@ -39,17 +39,19 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
             findings.push(finding);
         }
     }
-    if let Some(headers) = value.pointer("/client/headers").and_then(Value::as_object) {
-        for (name, secret) in headers {
-            if secret.as_str() == Some(REDACTED) {
-                let finding = Finding::new(
-                    key_span(text, name),
-                    format!("the value of the header `{name}` was not stored"),
-                )
-                .help(format!("give it again: --set client.headers.{name}=..."));
-                findings.push(finding);
-            }
-        }
+    let mut missing = Vec::new();
+    redacted(&value, "", &mut missing);
+    for path in missing {
+        let name = path.rsplit('.').next().unwrap_or(&path);
+        let what = match path.starts_with("client.headers.") {
+            true => format!("the header `{name}`"),
+            false => format!("`{name}`"),
+        };
+        let finding = Finding::new(
+            key_span(text, name),
+            format!("the value of {what} was not stored"),
+        );
+        findings.push(finding.help(format!("give it again: --set {path}=...")));
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -103,9 +105,10 @@ fn set(root: &mut Value, text: &str) -> Result<(), String> {
         return Err("an override is `key=value`".to_owned());
     };
     let header = path.strip_prefix("client.headers.");
+    let as_text = || Value::String(given.to_owned());
     let new = match header {
-        Some(_) => Value::String(given.to_owned()),
-        None => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
+        Some(_) => as_text(),
+        None => serde_json::from_str(given).unwrap_or_else(|_| as_text()),
     };
     if let Some(name) = header {
         let headers = root
@@ -119,8 +122,34 @@ fn set(root: &mut Value, text: &str) -> Result<(), String> {
     let old = root
         .pointer_mut(&pointer)
         .ok_or_else(|| format!("the plan has no `{path}`"))?;
-    *old = new;
+    // A secret may look like a number, and is none.
+    *old = match old.as_str() == Some(REDACTED) {
+        true => as_text(),
+        false => new,
+    };
     Ok(())
+}
+
+/// The paths of all values that were not stored.
+fn redacted(value: &Value, path: &str, found: &mut Vec<String>) {
+    let join = |key: &str| match path {
+        "" => key.to_owned(),
+        _ => format!("{path}.{key}"),
+    };
+    match value {
+        Value::String(text) if text == REDACTED => found.push(path.to_owned()),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                redacted(item, &join(&index.to_string()), found);
+            }
+        }
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                redacted(value, &join(key), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Where a key stands in JSON text; the text's start where it does not.

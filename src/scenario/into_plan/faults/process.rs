@@ -46,10 +46,12 @@ impl Planner<'_> {
         for (key, name, fault) in simple {
             let Some(name) = name else { continue };
             let place = format!("{path}.{key}");
-            // A name that nobody has is told of already.
-            let role = self.role(&place, name, plan).unwrap_or(RoleName::Client);
-            self.can_happen(&place, role, fault, plan);
-            kinds.push((key, Some(FaultKind::Process { role, fault })));
+            // A name that nobody has is told of.
+            let role = self.role(&place, name, plan);
+            if let Some(role) = role {
+                self.can_happen(&place, role, fault, plan);
+            }
+            kinds.push((key, role.map(|role| FaultKind::Process { role, fault })));
         }
         if let Some(looped) = &file.crash_loop {
             let every_ns = self.time(
@@ -170,7 +172,7 @@ impl Planner<'_> {
         plan: &Plan,
     ) -> Option<RoleName> {
         let place = format!("{path}.{key}.role");
-        let role = self.role(&place, name?, plan).unwrap_or(RoleName::Client);
+        let role = self.role(&place, name?, plan)?;
         self.can_happen(&place, role, fault, plan);
         Some(role)
     }
