@@ -71,7 +71,7 @@ pub enum TopologyError {
     #[diagnostic(help("see `client.tls` and `sink.tls` in the scenario"))]
     Tls(String),
     #[error("the {target} {exit} before the load began")]
-    #[diagnostic(help("its output is beside {log}"))]
+    #[diagnostic(help("its output is in the folder of {log}"))]
     TargetEnded {
         target: &'static str,
         exit: String,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use squall::plan::schedule::due_times_ns;
-use squall::plan::{ArrivalProcess, Plan, Protocol, TlsPlan};
+use squall::plan::{ArrivalProcess, Plan, Protocol, TEMPLATE_NAMES, TlsPlan};
 use squall::scenario::storms::LIBRARY;
 use squall::scenario::{STARTING, load, load_text, schema};
 use squall::signal::Signal;
@@ -89,8 +89,47 @@ fn each_is_planned_and_named_after_its_file() {
         "lost-responses",
         "partial",
         "tls-expired",
+        "target-quickstart",
+        "target-rotel",
+        "target-rotel-http",
+        "target-rotel-crash",
+        "target-otelcol",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
+    }
+}
+
+#[test]
+fn the_templates_of_the_readme_are_those_of_targets() {
+    let readme = std::fs::read_to_string(root("README.md")).unwrap();
+    let told: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| `{{ "))
+        .collect();
+    let known: Vec<String> = TEMPLATE_NAMES
+        .iter()
+        .map(|(name, meaning)| format!("| `{{{{ {name} }}}}` | {meaning} |"))
+        .collect();
+    assert_eq!(told, known);
+}
+
+/// A configuration in `scenarios/targets/` is one that a scenario takes, and YAML once it is filled in.
+#[test]
+fn each_configuration_of_a_target_is_used_and_can_be_read() {
+    for entry in std::fs::read_dir(root("scenarios/targets")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let used = shipped().iter().any(|scenario| {
+            let text = std::fs::read_to_string(scenario).unwrap();
+            text.contains(&format!("from: targets/{name}"))
+        });
+        assert!(used, "{name}");
+        let values = TEMPLATE_NAMES.iter();
+        let values = values.map(|(name, _)| ((*name).to_owned(), "127.0.0.1:1".to_owned()));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let filled = squall::plan::template::render(&text, &values.collect()).unwrap();
+        let value: serde_json::Value = serde_saphyr::from_str(&filled).unwrap();
+        assert!(value.is_object(), "{name}");
     }
 }
 

@@ -138,6 +138,7 @@ fn failure(change: impl FnOnce(&mut TargetSetup), script: &str) -> String {
     let first = String::from_utf8(output.stdout).unwrap();
     match serde_json::from_str(first.lines().next().unwrap()).unwrap() {
         Report::Failed { why } => why,
+        Report::Refused { why, help } => format!("{why}: {help}"),
         other => panic!("{other:?}"),
     }
 }
@@ -234,9 +235,14 @@ fn a_program_that_does_not_come_up_is_told_in_words() {
         "",
     );
     assert!(
-        missing.contains("cannot start no-such-collector"),
+        missing.contains("`no-such-collector` is not in PATH"),
         "{missing}"
     );
+    let nowhere = failure(
+        |setup| process_of(setup).command = "/no/such/collector".to_owned(),
+        "",
+    );
+    assert!(nowhere.contains("is not there: install it"), "{nowhere}");
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

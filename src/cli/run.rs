@@ -122,8 +122,9 @@ impl Session {
             .runtime
             .block_on(observe_run(&plan, &folder, &mut self.stop, about.quiet))
             .map_err(|error| {
-                if let TopologyError::NotReady { .. } = error {
-                    // The role's log tells why.
+                use TopologyError::{NotReady, TargetEnded};
+                if matches!(error, NotReady { .. } | TargetEnded { .. }) {
+                    // The role's log, or the program's output, tells why.
                     folder.discard_raw_evidence();
                 } else {
                     folder.discard();

@@ -134,10 +134,7 @@ async fn play(setup: TargetSetup) -> Result<(), Trouble> {
 fn subject(setup: &TargetSetup) -> Result<Box<dyn Subject>, Trouble> {
     let deadline = Duration::from_nanos(setup.ready_deadline_ns);
     Ok(match &setup.kind {
-        TargetKind::Process(process) => Box::new(
-            process::Process::new(setup, process)
-                .map_err(|error| Trouble::Failed(error.to_string()))?,
-        ),
+        TargetKind::Process(process) => Box::new(process::Process::new(setup, process)?),
         #[cfg(feature = "containers")]
         TargetKind::Container(spec) => Box::new(container::Container::new(setup, spec)),
         #[cfg(not(feature = "containers"))]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
@@ -11,20 +12,25 @@ const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 /// Steps from one try to the next: without a common factor with `COUNT`, so that all are tried.
 const STEP: u32 = 7919;
+/// Tries that belong to one process. What was chosen is free until its program listens, so processes
+/// that are started one after the other, whose numbers follow each other, are not to meet.
+const OWN: u32 = 64;
+/// Tries that this process has made: a port that was given out once is not given out again at once.
+static TRIED: AtomicU32 = AtomicU32::new(0);
 
 /// Chooses `count` free ports of `address`.
 ///
 /// # Errors
 /// When there are not that many.
 pub fn choose(address: IpAddr, count: usize) -> io::Result<Vec<u16>> {
-    // Two squalls at once begin at different places.
-    let start = std::process::id().wrapping_mul(STEP);
+    let start = std::process::id().wrapping_mul(OWN);
     let mut held: Vec<(u16, TcpListener)> = Vec::with_capacity(count);
-    for step in 0..u32::from(COUNT) {
+    for _ in 0..COUNT {
         if held.len() == count {
             break;
         }
-        let offset = start.wrapping_add(step.wrapping_mul(STEP)) % u32::from(COUNT);
+        let step = start.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % u32::from(COUNT);
+        let offset = step * STEP % u32::from(COUNT);
         // Below `COUNT`, which fits.
         let port = FIRST + offset as u16;
         if let Ok(listener) = listen(SocketAddr::new(address, port)) {
@@ -68,5 +74,8 @@ mod tests {
         let others = choose(address, 5).unwrap();
         assert!(others.iter().all(|port| !ports.contains(port)));
         drop(held);
+        // Nor what was given out a moment ago, though nobody has bound it yet.
+        let later = choose(address, 5).unwrap();
+        assert!(others.iter().all(|port| !later.contains(port)));
     }
 }

@@ -1,5 +1,7 @@
 //! A program that squall starts as a child of the target role.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,14 +28,16 @@ pub struct Process {
 
 impl Process {
     /// # Errors
-    /// When the system does not tell where this executable is.
-    pub fn new(setup: &TargetSetup, process: &ProcessSetup) -> io::Result<Self> {
+    /// When there is no such program, or the system does not tell where this executable is.
+    pub fn new(setup: &TargetSetup, process: &ProcessSetup) -> Result<Self, Trouble> {
+        find(&process.command, &process.env)?;
+        let squall = std::env::current_exe();
         // Through `squall role exec`, which ties it to this process.
         let mut args: Vec<String> = ["role", "exec", "--"].map(str::to_owned).into();
         args.push(process.command.clone());
         args.extend(process.args.iter().cloned());
         let program = Program {
-            command: std::env::current_exe()?,
+            command: squall.map_err(|error| Trouble::Failed(error.to_string()))?,
             args,
             env: process.env.clone(),
             env_removed: Vec::new(),
@@ -72,6 +76,29 @@ impl Process {
         done.map_err(io::Error::from)
             .flatten()
             .map_err(|error| Trouble::Failed(format!("the target's disk: {error}")))
+    }
+}
+
+/// Looks for the program before it is started: the system's own words would tell neither where it was
+/// looked for nor what to do.
+fn find(command: &str, env: &BTreeMap<String, String>) -> Result<(), Trouble> {
+    let (is_there, where_not) = match command.contains('/') {
+        true => (Path::new(command).is_file(), "there"),
+        false => {
+            let given = env.get("PATH").map(OsString::from);
+            let paths = given.or_else(|| std::env::var_os("PATH"));
+            let paths = paths.unwrap_or_default();
+            let mut folders = std::env::split_paths(&paths);
+            let is_there = folders.any(|folder| folder.join(command).is_file());
+            (is_there, "in PATH")
+        }
+    };
+    match is_there {
+        true => Ok(()),
+        false => Err(Trouble::Refused {
+            why: format!("the target's program `{command}` is not {where_not}"),
+            help: "install it and add its folder to PATH, or give its path: `process: { command: /PATH/TO/IT }`, or `--set target.process.command=/PATH/TO/IT`".to_owned(),
+        }),
     }
 }
 
