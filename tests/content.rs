@@ -234,6 +234,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
     let mut sink = Role::start(
         "sink",
         &Setup::Sink(Box::new(SinkSetup {
+            require: Vec::new(),
             sink: plan.sink.clone(),
             seed: plan.seed,
             expected,

@@ -115,6 +115,9 @@ pub struct TapSetup {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SinkSetup {
     pub sink: SinkPlan,
+    /// `sink.require` with its values: never printed, never stored.
+    #[serde(default)]
+    pub require: Vec<(String, String)>,
     pub seed: u64,
     /// Producers whose items are expected, with the number of sequences that each may use.
     /// Metrics are accounted by point, so they have none here.

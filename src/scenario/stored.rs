@@ -39,17 +39,18 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
             findings.push(finding);
         }
     }
-    if let Some(headers) = value.pointer("/client/headers").and_then(Value::as_object) {
-        for (name, secret) in headers {
-            if secret.as_str() == Some(REDACTED) {
-                let finding = Finding::new(
-                    key_span(text, name),
-                    format!("the value of the header `{name}` was not stored"),
-                )
-                .help(format!("give it again: --set client.headers.{name}=..."));
-                findings.push(finding);
-            }
-        }
+    let mut secrets = Vec::new();
+    unstored(&value, "", &mut secrets);
+    for path in secrets {
+        let name = path
+            .rsplit_once('.')
+            .map_or(path.as_str(), |(_, name)| name);
+        let finding = Finding::new(
+            key_span(text, name),
+            format!("the value of the secret `{name}` was not stored"),
+        )
+        .help(format!("give it again: --set {path}=..."));
+        findings.push(finding);
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -98,14 +99,43 @@ fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
     missing.map(finding).collect()
 }
 
+/// Paths of all secrets that are not there.
+fn unstored(value: &Value, path: &str, found: &mut Vec<String>) {
+    let below = |key: &str| match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
+    match value {
+        Value::String(text) if text == REDACTED => found.push(path.to_owned()),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                unstored(value, &below(key), found);
+            }
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                unstored(value, &below(&index.to_string()), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a secret stands under this path of a plan.
+pub fn is_secret(path: &str) -> bool {
+    path.starts_with("client.headers.")
+        || path.starts_with("sink.require.")
+        || path.contains(".secret_env.")
+}
+
 fn set(root: &mut Value, text: &str) -> Result<(), String> {
     let Some((path, given)) = text.split_once('=') else {
         return Err("an override is `key=value`".to_owned());
     };
     let header = path.strip_prefix("client.headers.");
-    let new = match header {
-        Some(_) => Value::String(given.to_owned()),
-        None => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
+    let new = match is_secret(path) {
+        true => Value::String(given.to_owned()),
+        false => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
     };
     if let Some(name) = header {
         let headers = root

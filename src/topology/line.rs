@@ -8,6 +8,7 @@ use super::certificates::Certificates;
 use super::target::{self, Surroundings};
 use super::{CONTAINER_DEADLINE, READY_DEADLINE, RoleProcess, Stage, Topology, TopologyError};
 use crate::netns::Door;
+use crate::plan::secret::Secret;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{
@@ -34,6 +35,7 @@ pub(super) struct Line<'a> {
     receives: BTreeMap<Place, Ready>,
     links: BTreeMap<u8, (RoleProcess, Ready)>,
     targets: BTreeMap<u8, RoleProcess>,
+    keys: target::Keys,
 }
 
 impl<'a> Line<'a> {
@@ -56,6 +58,7 @@ impl<'a> Line<'a> {
             receives: BTreeMap::new(),
             links: BTreeMap::new(),
             targets: BTreeMap::new(),
+            keys: target::Keys::default(),
         };
         line.ground().await?;
         line.certify()?;
@@ -90,6 +93,7 @@ impl<'a> Line<'a> {
             versions,
             run_folder: self.stage.run_folder.to_owned(),
             guard: None,
+            _keys: self.keys,
         }
     }
 
@@ -143,6 +147,7 @@ impl<'a> Line<'a> {
     async fn sink(&mut self) -> Result<RoleProcess, TopologyError> {
         let setup = Setup::Sink(Box::new(SinkSetup {
             sink: self.plan.sink.clone(),
+            require: revealed(&self.plan.sink.require),
             seed: self.plan.seed,
             expected: self.expected.clone(),
             segments: segments(self.plan),
@@ -262,7 +267,8 @@ impl<'a> Line<'a> {
             name: target.name.clone(),
             why,
         };
-        let (setup, ready) = target::setup(target, &surroundings).map_err(failed)?;
+        let (setup, ready) =
+            target::setup(target, &surroundings, &mut self.keys).map_err(failed)?;
         let door = self.door(place);
         self.stage.deadline = target::deadline(target);
         let role = RoleName::Target(index);
@@ -292,12 +298,7 @@ impl<'a> Line<'a> {
             miss_after_ns: plan.run.miss_after_ns,
             load: plan.load.clone(),
             client: plan.client.clone(),
-            headers: plan
-                .client
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
-                .collect(),
+            headers: revealed(&plan.client.headers),
             endpoint: endpoint(&destination, certificates.is_some(), plan.client.resolve),
             name_server,
             tls: certificates.map(Certificates::for_client),
@@ -313,6 +314,14 @@ impl<'a> Line<'a> {
             .await?;
         Ok(client)
     }
+}
+
+/// Secrets for a role, which is told them over a pipe.
+fn revealed(headers: &BTreeMap<String, Secret>) -> Vec<(String, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
+        .collect()
 }
 
 /// Where it is spoken to. Beside this machine's own address users' certificates know `localhost`, so

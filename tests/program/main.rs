@@ -12,6 +12,7 @@ mod packets;
 mod planted;
 mod processes;
 mod quickstart;
+mod secured;
 mod tap;
 mod timeline;
 mod weather;

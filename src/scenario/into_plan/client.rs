@@ -32,7 +32,7 @@ impl Planner<'_> {
                 run.drain_ns,
                 MS..=HOUR,
             ),
-            headers: self.headers(file.headers.as_ref()),
+            headers: self.headers("client.headers", file.headers.as_ref()),
             tls: self.tls("client.tls", file.tls.as_ref()),
             // Settled once the faults are known.
             resolve: Resolve::Address,
@@ -129,13 +129,14 @@ impl Planner<'_> {
         values
     }
 
-    fn headers(
+    pub(super) fn headers(
         &mut self,
+        path: &str,
         given: Option<&BTreeMap<String, HeaderValue>>,
     ) -> BTreeMap<String, Secret> {
         let mut headers = BTreeMap::new();
         for (name, value) in given.into_iter().flatten() {
-            let path = format!("client.headers.{name}");
+            let path = format!("{path}.{name}");
             if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
                 let span = self.document.key_span(&path);
                 let finding = Finding::new(span, "this cannot be a header's name")
