@@ -411,6 +411,11 @@ pub enum TlsPlan {
         key: String,
         client: Option<TlsPair>,
     },
+    /// An external endpoint shows a certificate of its own, which this authority has signed.
+    External {
+        ca: String,
+        client: Option<TlsPair>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -260,6 +260,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
         headers: Vec::new(),
         endpoint: format!("http://{address}"),
         name_server: None,
+        leads_to: None,
         tls: None,
         evidence: folder.clone(),
         resumes: false,

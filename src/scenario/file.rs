@@ -165,11 +165,9 @@ pub struct GivenTls {
     /// The authority that signed the other certificates.
     #[schemars(required)]
     pub ca: Option<String>,
-    /// The sink's certificate.
-    #[schemars(required)]
+    /// The certificate of what the client speaks to; an external target has its own.
     pub cert: Option<String>,
-    /// The sink's key.
-    #[schemars(required)]
+    /// That certificate's key.
     pub key: Option<String>,
     /// The client's certificate and key, for mutual TLS.
     pub client: Option<GivenPair>,

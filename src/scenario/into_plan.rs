@@ -44,7 +44,8 @@ pub fn into_plan(
         findings,
     };
     let mut run = planner.run(file.run.as_ref());
-    let client = planner.client(file.client.as_ref(), &run);
+    let mut client = planner.client(file.client.as_ref(), &run);
+    client.tls = planner.client_tls(file);
     let producers = planner.producers(file.client.as_ref());
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);

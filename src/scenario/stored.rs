@@ -74,16 +74,16 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
 
 /// A stored plan's paths start where its run was started.
 fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
-    let TlsPlan::Given {
-        ca,
-        cert,
-        key,
-        client,
-    } = &plan.client.tls
-    else {
-        return Vec::new();
+    let (mut files, client) = match &plan.client.tls {
+        TlsPlan::Off | TlsPlan::Generated { .. } => return Vec::new(),
+        TlsPlan::Given {
+            ca,
+            cert,
+            key,
+            client,
+        } => (vec![("ca", ca), ("cert", cert), ("key", key)], client),
+        TlsPlan::External { ca, client } => (vec![("ca", ca)], client),
     };
-    let mut files = vec![("ca", ca), ("cert", cert), ("key", key)];
     if let Some(pair) = client {
         files.extend([("client.cert", &pair.cert), ("client.key", &pair.key)]);
     }

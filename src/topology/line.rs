@@ -1,7 +1,7 @@
 //! Brings the line up, from the sink to the client.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::certificates::Certificates;
@@ -254,13 +254,15 @@ impl<'a> Line<'a> {
             return Ok(());
         };
         let is_first = self.plan.first_link().is_some_and(|link| link.to == place);
+        // It has its certificate, and squall does not.
+        let external = matches!(target.kind, TargetKind::External(_));
         let leads_to_sink = target.to == Some(Place::Sink);
         let surroundings = Surroundings {
             run_folder: self.stage.run_folder,
             address: self.address(place),
             behind_door: self.sides.is_some(),
             export: self.destination(place),
-            front: self.front.as_ref().filter(|_| is_first),
+            front: self.front.as_ref().filter(|_| is_first && !external),
             back: self.back.as_ref().filter(|_| leads_to_sink),
         };
         let failed = |why: String| TopologyError::Target {
@@ -280,6 +282,26 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
+    /// How the client speaks to an external endpoint: by that one's own name, which is in its
+    /// certificate, at the port of the link, to which the name leads.
+    fn external(&self, link: &str, encrypted: bool) -> Option<(String, SocketAddr)> {
+        let Place::Target(index) = self.plan.first_link()?.to else {
+            return None;
+        };
+        let TargetKind::External(external) = &self.plan.targets.get(usize::from(index))?.kind
+        else {
+            return None;
+        };
+        let (host, _) = external.endpoint.rsplit_once(':')?;
+        // In the clear an address says no more than the link's own does.
+        if !encrypted && host.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let link: SocketAddr = link.parse().ok()?;
+        let scheme = if encrypted { "https" } else { "http" };
+        Some((format!("{scheme}://{host}:{}", link.port()), link))
+    }
+
     async fn client(&mut self) -> Result<RoleProcess, TopologyError> {
         let plan = self.plan;
         let destination = self.destination(Place::Client).unwrap_or_default();
@@ -287,6 +309,7 @@ impl<'a> Line<'a> {
             true => self.back.as_ref(),
             false => self.front.as_ref(),
         };
+        let external = self.external(&destination, certificates.is_some());
         // Empty where no names are looked up.
         let name_server = self
             .links
@@ -299,8 +322,12 @@ impl<'a> Line<'a> {
             load: plan.load.clone(),
             client: plan.client.clone(),
             headers: revealed(&plan.client.headers),
-            endpoint: endpoint(&destination, certificates.is_some(), plan.client.resolve),
+            endpoint: match &external {
+                Some((endpoint, _)) => endpoint.clone(),
+                None => endpoint(&destination, certificates.is_some(), plan.client.resolve),
+            },
             name_server,
+            leads_to: external.map(|(_, link)| link),
             tls: certificates.map(Certificates::for_client),
             evidence: self.evidence.clone(),
             resumes: false,

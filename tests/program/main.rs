@@ -3,6 +3,7 @@
 mod answers;
 mod conformance;
 mod content;
+mod external;
 mod harness;
 mod interrupts;
 mod left_behind;

@@ -10,6 +10,7 @@ use super::{HOUR, MS, Planner};
 use crate::plan::secret::Secret;
 use crate::plan::{
     ClientKind, ClientPlan, Compression, Protocol, Resolve, RetryPlan, RunPlan, Temporality,
+    TlsPlan,
 };
 
 impl Planner<'_> {
@@ -33,7 +34,8 @@ impl Planner<'_> {
                 MS..=HOUR,
             ),
             headers: self.headers("client.headers", file.headers.as_ref()),
-            tls: self.tls("client.tls", file.tls.as_ref()),
+            // Settled beside it: what stands behind the link decides.
+            tls: TlsPlan::Off,
             // Settled once the faults are known.
             resolve: Resolve::Address,
             temporality: file.temporality.unwrap_or(Temporality::Cumulative),

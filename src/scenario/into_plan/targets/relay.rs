@@ -93,7 +93,7 @@ pub(in super::super) fn secure(
 
 fn needed(tls: &TlsPlan, always: &[&str], mutual: &[&str]) -> Vec<String> {
     let both_show = match tls {
-        TlsPlan::Off => return Vec::new(),
+        TlsPlan::Off | TlsPlan::External { .. } => return Vec::new(),
         TlsPlan::Generated { mutual } => *mutual,
         TlsPlan::Given { client, .. } => client.is_some(),
     };

@@ -69,7 +69,7 @@ fn why_not(name: &str) -> &'static str {
 /// The names that mean something for that target.
 fn known(target: &TargetPlan, is_first: bool, client: &ClientPlan) -> Vec<&'static str> {
     let tls_in = match &client.tls {
-        TlsPlan::Off => false,
+        TlsPlan::Off | TlsPlan::External { .. } => false,
         TlsPlan::Generated { .. } | TlsPlan::Given { .. } => is_first,
     };
     let external = matches!(target.kind, TargetKind::External(_));
