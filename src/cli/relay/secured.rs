@@ -11,6 +11,7 @@ use crate::sink::tls;
 
 /// Arguments that secure it.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// PEM file of the certificate that it shows to its clients, over gRPC and HTTP
     #[arg(long, value_name = "FILE", requires = "tls_key")]
