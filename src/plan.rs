@@ -414,6 +414,11 @@ pub enum TlsPlan {
         key: String,
         client: Option<TlsPair>,
     },
+    /// An external endpoint shows a certificate of its own, which this authority has signed.
+    External {
+        ca: String,
+        client: Option<TlsPair>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -429,6 +434,9 @@ pub struct SinkPlan {
     pub max_request_bytes: u64,
     /// How the last hop is encrypted where a target is between; without one, the client's `tls` says it.
     pub tls: TlsPlan,
+    /// Headers without which a request is answered with 401 or UNAUTHENTICATED. Values are secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub require: BTreeMap<String, Secret>,
     /// Known misbehaviour, to judge squall by.
     pub plant: Vec<PlantPlan>,
     /// File to which the plants write which items they touched, one `class signal producer/sequence` per line.

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use crate::plan::secret::Secret;
+use crate::sink::required::Required;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::traffic::Traffic;
 use crate::sink::weather::Weather;
@@ -39,12 +42,18 @@ use oracle::Oracle;
 use queue::Queue;
 
 /// How a relay is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where to send what comes in: `http://HOST:PORT` or `https://…`, spoken to in gRPC.
     pub export: String,
     /// PEM of the authority that signed the next hop's certificate.
     pub export_ca: Option<String>,
+    /// PEM of its own certificate and key towards the next hop, for mutual TLS.
+    pub export_identity: Option<(String, String)>,
+    /// Headers of every request that it sends.
+    pub export_headers: Vec<(String, Secret)>,
+    /// How it speaks to its own clients; `None`: in the clear.
+    pub tls: Option<TlsAcceptor>,
     /// Requests that may wait.
     pub queue_requests: usize,
     /// Requests that are sent at once.
@@ -70,6 +79,8 @@ pub struct Settings {
 pub enum RelayError {
     #[error("the endpoint {endpoint}: {why}")]
     Endpoint { endpoint: String, why: String },
+    #[error("the header `{0}`: its name or its value is none that a header can have")]
+    Header(String),
     #[error("the spool {path}: {error}")]
     Spool { path: String, error: io::Error },
     #[error("the oracle {path}: {error}")]
@@ -88,7 +99,6 @@ pub struct Doors {
 }
 
 /// A relay that is up.
-#[derive(Debug)]
 pub struct Relay {
     settings: Settings,
     queue: Arc<Queue>,
@@ -137,10 +147,11 @@ impl Relay {
             traffic: Arc::new(Traffic::default()),
             limits: Limits::with_max_request(settings.max_request_bytes),
             weather: Weather::default(),
+            required: Required::default(),
         });
         let mut serving = JoinSet::new();
-        serving.spawn(Arc::clone(&server).serve(doors.grpc, Door::Grpc, None));
-        serving.spawn(server.serve(doors.http, Door::Http, None));
+        serving.spawn(Arc::clone(&server).serve(doors.grpc, Door::Grpc, settings.tls.clone()));
+        serving.spawn(server.serve(doors.http, Door::Http, settings.tls.clone()));
         serving.spawn(status::serve(
             doors.status,
             Arc::clone(&counters),

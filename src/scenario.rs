@@ -35,6 +35,7 @@ mod units;
 
 use document::{Document, Texts};
 pub use problem::Problem;
+pub use stored::is_secret;
 
 /// Largest scenario file in bytes.
 const MOST_BYTES: u64 = 4 << 20;

@@ -16,6 +16,7 @@ pub mod http;
 pub mod intake;
 pub mod latency;
 pub mod plant;
+pub mod required;
 pub mod server;
 pub mod tls;
 pub mod traffic;

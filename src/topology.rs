@@ -101,6 +101,8 @@ pub struct Topology {
     pub versions: BTreeMap<String, String>,
     run_folder: PathBuf,
     guard: Option<Guard>,
+    /// For as long as a target may be started again.
+    _keys: target::Keys,
 }
 
 impl Topology {

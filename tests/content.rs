@@ -234,6 +234,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
     let mut sink = Role::start(
         "sink",
         &Setup::Sink(Box::new(SinkSetup {
+            require: Vec::new(),
             sink: plan.sink.clone(),
             seed: plan.seed,
             expected,
@@ -259,6 +260,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
         headers: Vec::new(),
         endpoint: format!("http://{address}"),
         name_server: None,
+        leads_to: None,
         tls: None,
         evidence: folder.clone(),
         resumes: false,

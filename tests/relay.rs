@@ -18,6 +18,7 @@ use squall::ids::Identity;
 use squall::otlp::Malformed;
 use squall::plan::{Compression, Protocol};
 use squall::role::control::Ready;
+use squall::sink::required::Required;
 use squall::sink::server::{Door, Limits, Server};
 use squall::sink::traffic::Traffic;
 use squall::sink::weather::Weather;
@@ -75,6 +76,7 @@ impl NextHop {
             traffic: Arc::new(Traffic::default()),
             limits: Limits::with_max_request(1 << 20),
             weather: Weather::default(),
+            required: Required::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

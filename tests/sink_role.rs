@@ -59,7 +59,9 @@ impl Run {
             after: Vec::new(),
         };
         let setup = Setup::Sink(Box::new(SinkSetup {
+            require: Vec::new(),
             sink: SinkPlan {
+                require: std::collections::BTreeMap::new(),
                 tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 1 << 20,
                 plant: plant.into_iter().collect(),

@@ -13,6 +13,9 @@ use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::relay::bug::{Bug, SPELLINGS};
 use crate::relay::{Doors, Relay, RelayError, Settings};
+use crate::sink::tls::TlsError;
+
+mod secured;
 
 /// Arguments of `squall relay`.
 #[derive(Debug, clap::Args)]
@@ -20,9 +23,8 @@ pub struct Args {
     /// Where to send what comes in, over gRPC: http://HOST:PORT or https://HOST:PORT
     #[arg(long, value_name = "URL")]
     export: String,
-    /// PEM file of the authority that signed the next hop's certificate
-    #[arg(long, value_name = "FILE")]
-    export_ca: Option<PathBuf>,
+    #[command(flatten)]
+    secured: secured::Args,
     /// Where to receive OTLP over gRPC; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     grpc: String,
@@ -70,6 +72,10 @@ enum RelayUsage {
     Listen { address: String, error: io::Error },
     #[error("cannot read {path}: {error}")]
     Unreadable { path: String, error: io::Error },
+    #[error("the environment has no variable {variable}")]
+    Variable { variable: String },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("--throttle {0}: the rate must be above 0")]
     Throttle(f64),
     #[error(transparent)]
@@ -94,12 +100,9 @@ async fn relay(args: Args) -> Outcome {
     {
         return Err(CliError::usage(RelayUsage::Throttle(rate)));
     }
-    let export_ca = args.export_ca.as_deref().map(|path| {
-        std::fs::read_to_string(path).map_err(|error| {
-            let path = path.display().to_string();
-            CliError::usage(RelayUsage::Unreadable { path, error })
-        })
-    });
+    // Both TLS stacks use it; a second call of a process has nothing to do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let secured = args.secured.read()?;
     let doors = Doors {
         grpc: listen(&args.grpc).await?,
         http: listen(&args.http).await?,
@@ -107,7 +110,10 @@ async fn relay(args: Args) -> Outcome {
     };
     let settings = Settings {
         export: args.export,
-        export_ca: export_ca.transpose()?,
+        export_ca: secured.export_ca,
+        export_identity: secured.export_identity,
+        export_headers: secured.export_headers,
+        tls: secured.tls,
         queue_requests: args.queue,
         workers: args.workers,
         timeout: args.timeout,

@@ -35,7 +35,7 @@ pub fn source(given: &Path, results: &Path, overrides: &[String]) -> Result<Sour
             .iter()
             .filter_map(|text| Some(text.split_once('=')?.0))
             // A secret that is given again changes nothing.
-            .filter(|key| !key.starts_with("client.headers."))
+            .filter(|key| !scenario::is_secret(key))
             .collect();
         let run = run_of(&path);
         match changes.as_slice() {

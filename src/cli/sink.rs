@@ -11,6 +11,7 @@ use super::amount::{parse_bytes, parse_duration};
 use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::sink::counts::Counts;
+use crate::sink::required::Required;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::traffic::Traffic;
 use crate::sink::weather::Weather;
@@ -93,6 +94,7 @@ async fn receive(args: Args) -> Outcome {
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(args.max_request),
         weather: Weather::default(),
+        required: Required::default(),
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));

@@ -22,6 +22,15 @@ pub struct SinkEvidence {
     /// What was found in what arrived, where the plan has its content checked.
     #[serde(default)]
     pub content: Option<ContentEvidence>,
+    /// Requests without the headers that the sink requires.
+    #[serde(default)]
+    pub unauthenticated: u64,
+    /// TLS handshakes with the sink that came to nothing.
+    #[serde(default)]
+    pub failed_handshakes: u64,
+    /// Why the last of them did, in words; empty where none did.
+    #[serde(default)]
+    pub handshake_failure: String,
 }
 
 impl SinkEvidence {
@@ -38,6 +47,11 @@ impl SinkEvidence {
         self.requests += other.requests;
         self.wire_bytes += other.wire_bytes;
         self.unexpected_examples.extend(other.unexpected_examples);
+        self.unauthenticated += other.unauthenticated;
+        self.failed_handshakes += other.failed_handshakes;
+        if other.failed_handshakes > 0 {
+            self.handshake_failure = other.handshake_failure;
+        }
         if let Some(theirs) = other.content {
             self.content.get_or_insert_default().absorb(theirs);
         }

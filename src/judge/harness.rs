@@ -157,10 +157,29 @@ fn something_happened(facts: &Facts<'_>) -> Vec<CheckResult> {
                 received > 0,
                 format!("{received} items"),
                 "> 0 items",
-                "nothing at all reached the sink",
+                nothing_came(facts),
             )
         }))
         .collect()
+}
+
+/// Why the sink received nothing, as far as it knows.
+fn nothing_came(facts: &Facts<'_>) -> String {
+    let sink = &facts.evidence.sink;
+    let mut why = "nothing at all reached the sink".to_owned();
+    if sink.failed_handshakes > 0 {
+        why.push_str(&format!(
+            ": {} TLS handshakes with it failed, the last one because of {}",
+            sink.failed_handshakes, sink.handshake_failure
+        ));
+    }
+    if sink.unauthenticated > 0 {
+        why.push_str(&format!(
+            ": {} requests came without the headers that `sink.require` asks for",
+            sink.unauthenticated
+        ));
+    }
+    why
 }
 
 fn ledgers(facts: &Facts<'_>) -> Vec<CheckResult> {

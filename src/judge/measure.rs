@@ -175,6 +175,8 @@ impl Facts<'_> {
             }
             "sink.requests" => Ok(self.evidence.sink.requests as f64),
             "sink.malformed" => Ok(self.evidence.sink.malformed as f64),
+            "sink.unauthenticated" => Ok(self.evidence.sink.unauthenticated as f64),
+            "sink.handshakes.failed" => Ok(self.evidence.sink.failed_handshakes as f64),
             "sums.unexplained" => super::sums::unexplained(&self.evidence.sums),
             _ => Err(format!("squall has no measurement for {name}")),
         }

@@ -14,6 +14,7 @@ pub enum Code {
     ResourceExhausted = 8,
     Unimplemented = 12,
     Unavailable = 14,
+    Unauthenticated = 16,
 }
 
 /// `google.rpc.Status` without details. Source: `google/rpc/status.proto`.

@@ -64,6 +64,7 @@ pub fn plan() -> Plan {
         }],
         targets: Vec::new(),
         sink: SinkPlan {
+            require: std::collections::BTreeMap::new(),
             max_request_bytes: 1 << 20,
             tls: TlsPlan::Off,
             plant: Vec::new(),

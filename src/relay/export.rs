@@ -2,6 +2,7 @@
 //!
 //! Source of what may be retried: the OTLP specification, section OTLP/gRPC, failures.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::metadata::{MetadataKey, MetadataMap};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 
 use super::bug::Bug;
@@ -19,6 +21,7 @@ use super::counters::Counters;
 use super::oracle::Oracle;
 use super::queue::{Message, Queue};
 use super::{RelayError, Settings};
+use crate::plan::secret::Secret;
 use crate::signal::Signal;
 
 /// Pause before the first retry; it doubles up to the longest.
@@ -29,6 +32,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Exporter {
     channel: Channel,
+    headers: MetadataMap,
+    /// Why the last attempt failed; told when it changes.
+    trouble: std::sync::Mutex<String>,
     timeout: Duration,
     retry_for: Duration,
     duplicates: bool,
@@ -60,14 +66,22 @@ impl Exporter {
         let mut endpoint = Endpoint::from_shared(settings.export.clone())
             .map_err(|error| wrong(error.to_string()))?
             .connect_timeout(settings.timeout);
-        if let Some(ca) = &settings.export_ca {
-            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
+        if settings.export.starts_with("https://") {
+            let mut tls = ClientTlsConfig::new();
+            if let Some(ca) = &settings.export_ca {
+                tls = tls.ca_certificate(Certificate::from_pem(ca));
+            }
+            if let Some((cert, key)) = &settings.export_identity {
+                tls = tls.identity(Identity::from_pem(cert, key));
+            }
             endpoint = endpoint
                 .tls_config(tls)
                 .map_err(|error| wrong(error.to_string()))?;
         }
         Ok(Self {
             channel: endpoint.connect_lazy(),
+            headers: metadata(&settings.export_headers)?,
+            trouble: std::sync::Mutex::default(),
             timeout: settings.timeout,
             retry_for: settings.retry_for,
             duplicates: settings.bugs.contains(&Bug::DuplicateOnRetry),
@@ -96,7 +110,11 @@ impl Exporter {
         loop {
             self.pace(message.items).await;
             attempts += 1;
-            match self.send(message).await {
+            let sent = self.send(message).await;
+            if let Err(status) = &sent {
+                self.tell(status);
+            }
+            match sent {
                 Ok(()) => break,
                 Err(status) if !may_retry(status.code()) || Instant::now() + pause >= give_up => {
                     self.counters.add_send_failed(message.signal, message.items);
@@ -115,6 +133,28 @@ impl Exporter {
         }
     }
 
+    /// Writes down why an attempt failed, unless the one before failed for the same reason.
+    fn tell(&self, status: &Status) {
+        let why = match std::error::Error::source(status) {
+            Some(source) => format!(
+                "{}: {}: {}",
+                status.code(),
+                status.message(),
+                causes(source)
+            ),
+            None => format!("{}: {}", status.code(), status.message()),
+        };
+        let mut trouble = self
+            .trouble
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *trouble != why {
+            // Nobody may be listening, which is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "relay: cannot send on: {why}");
+            *trouble = why;
+        }
+    }
+
     async fn send(&self, message: &Message) -> Result<(), Status> {
         self.counters.add_attempt();
         let call = async {
@@ -122,7 +162,8 @@ impl Exporter {
             grpc.ready()
                 .await
                 .map_err(|error| Status::unavailable(error.to_string()))?;
-            let request = tonic::Request::new(message.body.clone());
+            let mut request = tonic::Request::new(message.body.clone());
+            *request.metadata_mut() = self.headers.clone();
             grpc.unary(request, path(message.signal), RawCodec).await
         };
         match tokio::time::timeout(self.timeout, call).await {
@@ -144,6 +185,29 @@ impl Exporter {
         };
         sleep_until(due).await;
     }
+}
+
+/// An error with all that it comes from, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    words
+}
+
+fn metadata(headers: &[(String, Secret)]) -> Result<MetadataMap, RelayError> {
+    let mut metadata = MetadataMap::new();
+    for (name, value) in headers {
+        // The value is a secret and stays out of the error.
+        let wrong = || RelayError::Header(name.clone());
+        let key = MetadataKey::from_bytes(name.to_lowercase().as_bytes()).map_err(|_| wrong())?;
+        metadata.insert(key, value.reveal().parse().map_err(|_| wrong())?);
+    }
+    Ok(metadata)
 }
 
 fn path(signal: Signal) -> PathAndQuery {

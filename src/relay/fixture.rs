@@ -10,6 +10,9 @@ pub fn settings(bugs: Vec<Bug>) -> Settings {
     Settings {
         export: "http://127.0.0.1:9".to_owned(),
         export_ca: None,
+        export_identity: None,
+        export_headers: Vec::new(),
+        tls: None,
         queue_requests: 2,
         workers: 1,
         timeout: Duration::from_secs(1),

@@ -60,6 +60,10 @@ pub struct ClientSetup {
     /// The name server, `127.0.0.1:PORT`, where names are looked up.
     #[serde(default)]
     pub name_server: Option<std::net::SocketAddr>,
+    /// Where the endpoint's name leads to, whatever the world says: the link, where a name of the
+    /// world's is spoken to.
+    #[serde(default)]
+    pub leads_to: Option<std::net::SocketAddr>,
     pub tls: Option<ClientTls>,
     pub evidence: PathBuf,
     /// The schedule goes on from the moment of the start: a client before this one was killed.
@@ -115,6 +119,9 @@ pub struct TapSetup {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SinkSetup {
     pub sink: SinkPlan,
+    /// `sink.require` with its values: never printed, never stored.
+    #[serde(default)]
+    pub require: Vec<(String, String)>,
     pub seed: u64,
     /// Producers whose items are expected, with the number of sequences that each may use.
     /// Metrics are accounted by point, so they have none here.

@@ -13,6 +13,7 @@ use crate::journal::{ANSWERS_FILE, Journal};
 use crate::mapped::shelves::Expected;
 use crate::sink::accounting::Accounting;
 use crate::sink::content::Comparison;
+use crate::sink::required::Required;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::tls;
 use crate::sink::traffic::Traffic;
@@ -80,6 +81,8 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         traffic: Arc::new(Traffic::default()),
         limits: Limits::with_max_request(setup.sink.max_request_bytes),
         weather: Weather::new(setup.seed, wrong, answers),
+        required: Required::new(&setup.require)
+            .map_err(|error| RoleError::Failed(error.to_string()))?,
     });
     if let Some(resumes) = &setup.resumes {
         server.receiver.start(resumes.clock);

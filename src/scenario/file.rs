@@ -165,11 +165,9 @@ pub struct GivenTls {
     /// The authority that signed the other certificates.
     #[schemars(required)]
     pub ca: Option<String>,
-    /// The sink's certificate.
-    #[schemars(required)]
+    /// The certificate of what the client speaks to; an external target has its own.
     pub cert: Option<String>,
-    /// The sink's key.
-    #[schemars(required)]
+    /// That certificate's key.
     pub key: Option<String>,
     /// The client's certificate and key, for mutual TLS.
     pub client: Option<GivenPair>,
@@ -408,10 +406,20 @@ pub struct SinkFile {
     pub max_request: Option<Bytes>,
     /// How the last target reaches the sink. Without a target `client.tls` says it. Default off.
     pub tls: Option<TlsFile>,
+    /// What every request must have; one without it is answered with 401 or UNAUTHENTICATED.
+    pub require: Option<RequireFile>,
     /// File to which the plants write what they did.
     pub oracle: Option<String>,
     /// Misbehaviour with a known outcome, to judge squall by.
     pub plant: Option<Vec<PlantFile>>,
+}
+
+/// What the sink requires of every request.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequireFile {
+    /// Headers, each with the one value that is right. Values are never shown.
+    pub headers: Option<BTreeMap<String, HeaderValue>>,
 }
 
 /// One planted misbehaviour: a signal and exactly one kind.

@@ -44,12 +44,14 @@ pub fn into_plan(
         findings,
     };
     let mut run = planner.run(file.run.as_ref());
-    let client = planner.client(file.client.as_ref(), &run);
+    let mut client = planner.client(file.client.as_ref(), &run);
+    client.tls = planner.client_tls(file);
     let producers = planner.producers(file.client.as_ref());
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
-    let targets = planner.targets(file, &client);
+    let mut targets = planner.targets(file, &client);
     let sink_tls = planner.sink_tls(file, &targets);
+    targets::secure_relays(&mut targets, file, &client.tls, &sink_tls);
     let encrypted = targets::Encrypted {
         client: client.tls != TlsPlan::Off,
         sink: sink_tls != TlsPlan::Off,
@@ -250,6 +252,12 @@ impl Planner<'_> {
         SinkPlan {
             max_request_bytes: self.bytes("sink.max_request", max_request, 1024, 1 << 30),
             tls,
+            require: self.headers(
+                "sink.require.headers",
+                file.require
+                    .as_ref()
+                    .and_then(|require| require.headers.as_ref()),
+            ),
             plant: paths
                 .iter()
                 .zip(plants)

@@ -39,19 +39,18 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
             findings.push(finding);
         }
     }
-    let mut missing = Vec::new();
-    redacted(&value, "", &mut missing);
-    for path in missing {
-        let name = path.rsplit('.').next().unwrap_or(&path);
-        let what = match path.starts_with("client.headers.") {
-            true => format!("the header `{name}`"),
-            false => format!("`{name}`"),
-        };
+    let mut secrets = Vec::new();
+    unstored(&value, "", &mut secrets);
+    for path in secrets {
+        let name = path
+            .rsplit_once('.')
+            .map_or(path.as_str(), |(_, name)| name);
         let finding = Finding::new(
             key_span(text, name),
-            format!("the value of {what} was not stored"),
-        );
-        findings.push(finding.help(format!("give it again: --set {path}=...")));
+            format!("the value of the secret `{name}` was not stored"),
+        )
+        .help(format!("give it again: --set {path}=..."));
+        findings.push(finding);
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -75,16 +74,16 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
 
 /// A stored plan's paths start where its run was started.
 fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
-    let TlsPlan::Given {
-        ca,
-        cert,
-        key,
-        client,
-    } = &plan.client.tls
-    else {
-        return Vec::new();
+    let (mut files, client) = match &plan.client.tls {
+        TlsPlan::Off | TlsPlan::Generated { .. } => return Vec::new(),
+        TlsPlan::Given {
+            ca,
+            cert,
+            key,
+            client,
+        } => (vec![("ca", ca), ("cert", cert), ("key", key)], client),
+        TlsPlan::External { ca, client } => (vec![("ca", ca)], client),
     };
-    let mut files = vec![("ca", ca), ("cert", cert), ("key", key)];
     if let Some(pair) = client {
         files.extend([("client.cert", &pair.cert), ("client.key", &pair.key)]);
     }
@@ -100,15 +99,43 @@ fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
     missing.map(finding).collect()
 }
 
+/// Paths of all secrets that are not there.
+fn unstored(value: &Value, path: &str, found: &mut Vec<String>) {
+    let below = |key: &str| match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
+    match value {
+        Value::String(text) if text == REDACTED => found.push(path.to_owned()),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                unstored(value, &below(key), found);
+            }
+        }
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                unstored(value, &below(&index.to_string()), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a secret stands under this path of a plan.
+pub fn is_secret(path: &str) -> bool {
+    path.starts_with("client.headers.")
+        || path.starts_with("sink.require.")
+        || path.contains(".secret_env.")
+}
+
 fn set(root: &mut Value, text: &str) -> Result<(), String> {
     let Some((path, given)) = text.split_once('=') else {
         return Err("an override is `key=value`".to_owned());
     };
     let header = path.strip_prefix("client.headers.");
-    let as_text = || Value::String(given.to_owned());
-    let new = match header {
-        Some(_) => as_text(),
-        None => serde_json::from_str(given).unwrap_or_else(|_| as_text()),
+    let new = match is_secret(path) {
+        true => Value::String(given.to_owned()),
+        false => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
     };
     if let Some(name) = header {
         let headers = root
@@ -122,34 +149,8 @@ fn set(root: &mut Value, text: &str) -> Result<(), String> {
     let old = root
         .pointer_mut(&pointer)
         .ok_or_else(|| format!("the plan has no `{path}`"))?;
-    // A secret may look like a number, and is none.
-    *old = match old.as_str() == Some(REDACTED) {
-        true => as_text(),
-        false => new,
-    };
+    *old = new;
     Ok(())
-}
-
-/// The paths of all values that were not stored.
-fn redacted(value: &Value, path: &str, found: &mut Vec<String>) {
-    let join = |key: &str| match path {
-        "" => key.to_owned(),
-        _ => format!("{path}.{key}"),
-    };
-    match value {
-        Value::String(text) if text == REDACTED => found.push(path.to_owned()),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                redacted(item, &join(&index.to_string()), found);
-            }
-        }
-        Value::Object(entries) => {
-            for (key, value) in entries {
-                redacted(value, &join(key), found);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Where a key stands in JSON text; the text's start where it does not.

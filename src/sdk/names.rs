@@ -1,4 +1,5 @@
-//! Transports that find their peer by name: each new connection looks it up over the wire.
+//! Transports that find their peer by name: each new connection looks it up over the wire, or goes to
+//! the link that stands before it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,17 +13,23 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 use super::SdkError;
 use crate::dns::lookup::addresses;
 
-/// Looks names up at one server. For the HTTP client.
+/// Who knows where a name leads to.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
-    pub server: SocketAddr,
+pub enum Names {
+    /// This name server.
+    Asked(SocketAddr),
+    /// Every name leads there.
+    Always(SocketAddr),
 }
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let server = self.server;
+        let names = *self;
         Box::pin(async move {
-            let found = addresses(server, name.as_str()).await?;
+            let found = match names {
+                Names::Asked(server) => addresses(server, name.as_str()).await?,
+                Names::Always(link) => vec![link.ip()],
+            };
             // The URL's port takes the place of this one.
             let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(found) as Addrs)
@@ -48,20 +55,25 @@ impl Names {
         if let Some(tls) = tls {
             endpoint = endpoint.tls_config(tls).map_err(wrong)?;
         }
-        let connector = tower::service_fn(move |uri: Uri| connect(self.server, uri));
+        let connector = tower::service_fn(move |uri: Uri| connect(self, uri));
         Ok(endpoint.connect_with_connector_lazy(connector))
     }
 }
 
 /// Connects to the first address that takes it.
-async fn connect(server: SocketAddr, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
-    let name = uri.host().unwrap_or_default();
-    let port = uri.port_u16().unwrap_or(4317);
-    let found = addresses(server, name).await.map_err(io::Error::other)?;
-    let found: Vec<SocketAddr> = found
-        .into_iter()
-        .map(|address| SocketAddr::new(address, port))
-        .collect();
+async fn connect(names: Names, uri: Uri) -> io::Result<TokioIo<TcpStream>> {
+    let found: Vec<SocketAddr> = match names {
+        Names::Always(link) => vec![link],
+        Names::Asked(server) => {
+            let name = uri.host().unwrap_or_default();
+            let port = uri.port_u16().unwrap_or(4317);
+            let found = addresses(server, name).await.map_err(io::Error::other)?;
+            let found = found.into_iter();
+            found
+                .map(|address| SocketAddr::new(address, port))
+                .collect()
+        }
+    };
     let stream = TcpStream::connect(found.as_slice()).await?;
     stream.set_nodelay(true)?;
     Ok(TokioIo::new(stream))

@@ -118,8 +118,13 @@ impl Transport {
 
     fn grpc_tls(&self) -> Option<ClientTlsConfig> {
         let tls = self.tls.as_ref()?;
+        // The run's own certificates know `localhost`; an external endpoint's know its name.
+        let host = match self.names {
+            Some(Names::Always(_)) => host(&self.endpoint),
+            _ => "localhost",
+        };
         let config = ClientTlsConfig::new()
-            .domain_name("localhost")
+            .domain_name(host)
             .ca_certificate(Certificate::from_pem(&tls.ca));
         Some(match &tls.identity {
             Some((cert, key)) => config.identity(Identity::from_pem(cert, key)),
@@ -177,6 +182,12 @@ impl Transport {
         }
         Ok(metadata)
     }
+}
+
+/// The host of `SCHEME://HOST:PORT`.
+fn host(endpoint: &str) -> &str {
+    let (_, rest) = endpoint.split_once("://").unwrap_or(("", endpoint));
+    rest.rsplit_once(':').map_or(rest, |(host, _)| host)
 }
 
 /// The exporter's timeout, as the SDK reads it from the environment.

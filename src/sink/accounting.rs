@@ -206,6 +206,7 @@ impl Accounting {
                 }
             })
             .collect();
+        let (failed_handshakes, handshake_failure) = traffic.failed_handshakes();
         SinkEvidence {
             signals,
             malformed: traffic.malformed_count(),
@@ -214,6 +215,9 @@ impl Accounting {
             wire_bytes: traffic.wire_bytes(),
             unexpected_examples,
             content: self.content.as_ref().map(Comparison::evidence),
+            unauthenticated: traffic.unauthenticated_count(),
+            failed_handshakes,
+            handshake_failure,
         }
     }
 

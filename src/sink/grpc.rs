@@ -15,6 +15,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::intake::{self, Refusal};
+use super::required::MISSING;
 use super::server::{AnswerBody, Door, Server};
 use super::weather::{Effect, Line};
 use super::{Answer, Receiver};
@@ -115,6 +116,15 @@ async fn export<R: Receiver>(
     })?;
     let limits = &server.limits;
     let max_bytes = limits.max_request_bytes;
+    if !server.required.met_by(request.headers()) {
+        server.traffic.unauthenticated();
+        // Read to its end: an answer before that would look like a broken connection to some.
+        let _ = intake::read(request.into_body(), max_bytes, None, limits.body_timeout).await;
+        return Err(Failure {
+            status: Status::unauthenticated(MISSING),
+            malformed: false,
+        });
+    }
     let strike = server.weather.strike(signal);
     let stops_at = strike.as_ref().and_then(|strike| strike.stops_at());
     let read = intake::read(

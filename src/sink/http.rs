@@ -9,6 +9,7 @@ use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValu
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::intake::{self, Refusal};
+use super::required::MISSING;
 use super::server::{AnswerBody, Door, Server};
 use super::weather::{Effect, Line};
 use super::{Answer, Receiver};
@@ -120,6 +121,17 @@ async fn export<R: Receiver>(
 
     let limits = &server.limits;
     let max_bytes = limits.max_request_bytes;
+    if !server.required.met_by(request.headers()) {
+        server.traffic.unauthenticated();
+        // Read to its end: an answer before that would look like a broken connection to some.
+        let _ = intake::read(request.into_body(), max_bytes, None, limits.body_timeout).await;
+        let why = MISSING.to_owned();
+        return Err(unwanted(
+            StatusCode::UNAUTHORIZED,
+            Code::Unauthenticated,
+            why,
+        ));
+    }
     let strike = server.weather.strike(signal);
     let stops_at = strike.as_ref().and_then(|strike| strike.stops_at());
     let timeout = limits.body_timeout;

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::gate::Gated;
+use super::required::Required;
 use super::traffic::Traffic;
 use super::unanswered::Unanswered;
 use super::weather::{Line, Weather};
@@ -68,6 +69,7 @@ pub struct Server<R> {
     pub traffic: Arc<Traffic>,
     pub limits: Limits,
     pub weather: Weather,
+    pub required: Required,
 }
 
 impl<R: Receiver> Server<R> {
@@ -127,6 +129,9 @@ impl<R: Receiver> Server<R> {
         // A failed handshake is between the sender and its certificates; there is no request.
         let shaken = tokio::time::timeout(timeout, handshake).await;
         line.shook_hands(matches!(shaken, Ok(Ok(_))));
+        if let Ok(Err(error)) = &shaken {
+            self.traffic.handshake_failed(&error.to_string());
+        }
         if let Ok(Ok(stream)) = shaken {
             self.requests(stream, door, line).await;
         }
@@ -204,6 +209,7 @@ mod tests {
                 body_timeout: SHORT,
             },
             weather: Weather::default(),
+            required: Required::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

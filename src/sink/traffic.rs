@@ -15,6 +15,10 @@ pub struct Traffic {
     malformed: AtomicU64,
     frozen: AtomicBool,
     examples: Mutex<Vec<String>>,
+    unauthenticated: AtomicU64,
+    failed_handshakes: AtomicU64,
+    /// Why the last one did.
+    handshake_failure: Mutex<String>,
 }
 
 impl Traffic {
@@ -50,6 +54,27 @@ impl Traffic {
         if examples.len() < EXAMPLES_MAX {
             examples.push(format!("{status}: {why}"));
         }
+    }
+
+    /// Counts a request without the headers that are required.
+    pub fn unauthenticated(&self) {
+        self.unauthenticated.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a TLS handshake that came to nothing, and keeps why the last one did.
+    pub fn handshake_failed(&self, why: &str) {
+        self.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+        why.clone_into(&mut lock(&self.handshake_failure));
+    }
+
+    pub fn unauthenticated_count(&self) -> u64 {
+        self.unauthenticated.load(Ordering::Relaxed)
+    }
+
+    /// TLS handshakes that failed, and why the last one did, in words.
+    pub fn failed_handshakes(&self) -> (u64, String) {
+        let count = self.failed_handshakes.load(Ordering::Relaxed);
+        (count, lock(&self.handshake_failure).clone())
     }
 
     pub fn requests(&self) -> u64 {

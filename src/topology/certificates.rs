@@ -10,7 +10,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::plan::{FaultKind, Plan, SINK_NAME, TlsFault, TlsPlan};
+use crate::plan::{FaultKind, Plan, SINK_NAME, TlsFault, TlsPair, TlsPlan};
 use crate::role::control::{ClientTls, SinkTls};
 
 /// PEM texts for both ends of the line.
@@ -37,6 +37,12 @@ impl Certificates {
             TlsPlan::Generated { mutual } => {
                 generate(*mutual, address, faults).map(Some).map_err(made)
             }
+            TlsPlan::External { ca, client } => Ok(Some(Self {
+                ca: authority(ca)?,
+                sink: Default::default(),
+                client: own(client.as_ref())?,
+                wrong: Vec::new(),
+            })),
             TlsPlan::Given {
                 ca,
                 cert,
@@ -45,10 +51,7 @@ impl Certificates {
             } => Ok(Some(Self {
                 ca: authority(ca)?,
                 sink: (read(cert)?, read(key)?),
-                client: match client {
-                    Some(pair) => Some((read(&pair.cert)?, read(&pair.key)?)),
-                    None => None,
-                },
+                client: own(client.as_ref())?,
                 // The user's authority signs nothing for us: only a stranger's certificate is to be had.
                 wrong: match faults.contains(&TlsFault::UnknownCa) {
                     true => vec![unknown_ca().map_err(made)?],
@@ -100,6 +103,12 @@ impl Certificates {
             identity: self.client.clone(),
         }
     }
+}
+
+/// The client's own certificate and key.
+fn own(pair: Option<&TlsPair>) -> Result<Option<(String, String)>, String> {
+    pair.map(|pair| Ok((read(&pair.cert)?, read(&pair.key)?)))
+        .transpose()
 }
 
 fn read(path: &str) -> Result<String, String> {

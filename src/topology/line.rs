@@ -8,6 +8,7 @@ use super::certificates::Certificates;
 use super::target::{self, Surroundings};
 use super::{CONTAINER_DEADLINE, READY_DEADLINE, RoleProcess, Stage, Topology, TopologyError};
 use crate::netns::Door;
+use crate::plan::secret::Secret;
 use crate::plan::toxiproxy::ToxiproxyServer;
 use crate::plan::windows::segments;
 use crate::plan::{
@@ -39,6 +40,7 @@ pub(super) struct Line<'a> {
     targets: BTreeMap<u8, RoleProcess>,
     /// How targets on a bridge reach what follows them.
     ways: BTreeMap<Place, Way>,
+    keys: target::Keys,
 }
 
 impl<'a> Line<'a> {
@@ -62,6 +64,7 @@ impl<'a> Line<'a> {
             links: BTreeMap::new(),
             targets: BTreeMap::new(),
             ways: BTreeMap::new(),
+            keys: target::Keys::default(),
         };
         line.ground().await?;
         line.certify()?;
@@ -97,6 +100,7 @@ impl<'a> Line<'a> {
             versions,
             run_folder: self.stage.run_folder.to_owned(),
             guard: None,
+            _keys: self.keys,
         }
     }
 
@@ -150,6 +154,7 @@ impl<'a> Line<'a> {
     async fn sink(&mut self) -> Result<RoleProcess, TopologyError> {
         let setup = Setup::Sink(Box::new(SinkSetup {
             sink: self.plan.sink.clone(),
+            require: revealed(&self.plan.sink.require),
             seed: self.plan.seed,
             expected: self.expected.clone(),
             segments: segments(self.plan),
@@ -281,6 +286,8 @@ impl<'a> Line<'a> {
             return Ok(());
         };
         let is_first = self.plan.first_link().is_some_and(|link| link.to == place);
+        // It has its certificate, and squall does not.
+        let external = matches!(target.kind, TargetKind::External(_));
         let leads_to_sink = target.to == Some(Place::Sink);
         let surroundings = Surroundings {
             run_folder: self.stage.run_folder,
@@ -288,14 +295,15 @@ impl<'a> Line<'a> {
             behind_door: self.sides.is_some(),
             bridged: target.is_bridged(),
             export: self.destination(place),
-            front: self.front.as_ref().filter(|_| is_first),
+            front: self.front.as_ref().filter(|_| is_first && !external),
             back: self.back.as_ref().filter(|_| leads_to_sink),
         };
         let failed = |why: String| TopologyError::Target {
             name: target.name.clone(),
             why,
         };
-        let (setup, ready) = target::setup(target, &surroundings).map_err(failed)?;
+        let (setup, ready) =
+            target::setup(target, &surroundings, &mut self.keys).map_err(failed)?;
         let door = self.door(place);
         self.stage.deadline = target::deadline(target);
         let role = RoleName::Target(index);
@@ -307,6 +315,26 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
+    /// How the client speaks to an external endpoint: by that one's own name, which is in its
+    /// certificate, at the port of the link, to which the name leads.
+    fn external(&self, link: &str, encrypted: bool) -> Option<(String, SocketAddr)> {
+        let Place::Target(index) = self.plan.first_link()?.to else {
+            return None;
+        };
+        let TargetKind::External(external) = &self.plan.targets.get(usize::from(index))?.kind
+        else {
+            return None;
+        };
+        let (host, _) = external.endpoint.rsplit_once(':')?;
+        // In the clear an address says no more than the link's own does.
+        if !encrypted && host.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let link: SocketAddr = link.parse().ok()?;
+        let scheme = if encrypted { "https" } else { "http" };
+        Some((format!("{scheme}://{host}:{}", link.port()), link))
+    }
+
     async fn client(&mut self) -> Result<RoleProcess, TopologyError> {
         let plan = self.plan;
         let destination = self.destination(Place::Client).unwrap_or_default();
@@ -314,6 +342,7 @@ impl<'a> Line<'a> {
             true => self.back.as_ref(),
             false => self.front.as_ref(),
         };
+        let external = self.external(&destination, certificates.is_some());
         // Empty where no names are looked up.
         let name_server = self
             .links
@@ -325,14 +354,13 @@ impl<'a> Line<'a> {
             miss_after_ns: plan.run.miss_after_ns,
             load: plan.load.clone(),
             client: plan.client.clone(),
-            headers: plan
-                .client
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
-                .collect(),
-            endpoint: endpoint(&destination, certificates.is_some(), plan.client.resolve),
+            headers: revealed(&plan.client.headers),
+            endpoint: match &external {
+                Some((endpoint, _)) => endpoint.clone(),
+                None => endpoint(&destination, certificates.is_some(), plan.client.resolve),
+            },
             name_server,
+            leads_to: external.map(|(_, link)| link),
             tls: certificates.map(Certificates::for_client),
             evidence: self.evidence.clone(),
             resumes: false,
@@ -346,6 +374,14 @@ impl<'a> Line<'a> {
             .await?;
         Ok(client)
     }
+}
+
+/// Secrets for a role, which is told them over a pipe.
+fn revealed(headers: &BTreeMap<String, Secret>) -> Vec<(String, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
+        .collect()
 }
 
 /// Where it is spoken to. Beside this machine's own address users' certificates know `localhost`, so

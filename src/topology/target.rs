@@ -30,6 +30,20 @@ const PORTS: [&str; 4] = ["listen.grpc", "listen.http", "status", "metrics"];
 /// Ports in a network of its own, in which all are free.
 const PORTS_IN_OWN_NETWORK: [u16; 4] = [4317, 4318, 13133, 8888];
 
+/// Keys of certificates beside a target's files. They are removed once nobody needs them: a run's
+/// folder is for others to read.
+#[derive(Debug, Default)]
+pub(super) struct Keys(Vec<PathBuf>);
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        for key in &self.0 {
+            // One that is gone is what is wanted.
+            let _ = fs::remove_file(key);
+        }
+    }
+}
+
 /// Where a target stands.
 pub(super) struct Surroundings<'a> {
     pub run_folder: &'a Path,
@@ -61,8 +75,9 @@ pub(super) fn deadline(target: &TargetPlan) -> Duration {
 pub(super) fn setup(
     target: &TargetPlan,
     around: &Surroundings<'_>,
+    keys: &mut Keys,
 ) -> Result<(TargetSetup, Ready), String> {
-    let prepared = Prepared::of(target, around).map_err(|error| error.to_string())?;
+    let prepared = Prepared::of(target, around, keys).map_err(|error| error.to_string())?;
     // What squall itself asks, it asks from outside.
     let fill_outside =
         |text: &String| render(text, &prepared.outside).map_err(|error| error.to_string());
@@ -176,7 +191,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(target: &TargetPlan, around: &Surroundings<'_>) -> io::Result<Self> {
+    fn of(target: &TargetPlan, around: &Surroundings<'_>, keys: &mut Keys) -> io::Result<Self> {
         let folder = around.run_folder.join(TARGETS).join(&target.name);
         let folder = std::path::absolute(folder)?;
         let data = folder.join(DATA);
@@ -198,6 +213,8 @@ impl Prepared {
         prepared.set_path("data", &root.join(DATA));
         prepared.set_path("squall", &std::env::current_exe()?);
         prepared.addresses(around)?;
+        let secret = ["tls-key.pem", "export-tls-key.pem"];
+        keys.0.extend(secret.map(|file| prepared.folder.join(file)));
         if let Some(front) = around.front {
             let (cert, key) = front.server();
             prepared.pem("tls", "ca", front.authority())?;

@@ -635,6 +635,7 @@ fn plan() -> Plan {
         }],
         targets: Vec::new(),
         sink: SinkPlan {
+            require: std::collections::BTreeMap::new(),
             tls: TlsPlan::Off,
             max_request_bytes: 64 << 20,
             plant: Vec::new(),

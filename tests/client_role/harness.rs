@@ -153,6 +153,7 @@ impl Run {
             endpoint,
             tls: None,
             name_server: None,
+            leads_to: None,
             evidence: folder.path().to_owned(),
             resumes: false,
             content: false,

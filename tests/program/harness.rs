@@ -20,7 +20,7 @@ pub struct Finished {
     pub result: Value,
     /// Where the plants wrote what they touched.
     pub oracle: PathBuf,
-    _home: tempfile::TempDir,
+    pub _home: tempfile::TempDir,
 }
 
 /// The executable under test.

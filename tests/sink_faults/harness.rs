@@ -40,7 +40,9 @@ impl Run {
         Bitmap::create(&path(names::received_again(signal, producer)), SEQUENCES).unwrap();
         Words::create(&path(names::extra_copies(signal, producer)), 2).unwrap();
         let setup = Setup::Sink(Box::new(SinkSetup {
+            require: Vec::new(),
             sink: SinkPlan {
+                require: std::collections::BTreeMap::new(),
                 tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 64 << 20,
                 plant: Vec::new(),

@@ -89,7 +89,10 @@ impl Client {
                     identity: tls.identity,
                 }),
                 retry: setup.client.retry,
-                names: setup.name_server.map(|server| Names { server }),
+                names: match setup.leads_to {
+                    Some(link) => Some(Names::Always(link)),
+                    None => setup.name_server.map(Names::Asked),
+                },
             },
             recorder: Arc::clone(&recorder),
             service: setup.client.service.clone(),

@@ -37,6 +37,13 @@ pub fn comparison(
             return None;
         }
     };
+    if let Some(target) = out_of_sight(metric, scope) {
+        faults.push(fault(
+            term.metric.place.clone(),
+            format!("what `{target}` delivers does not come back to squall"),
+            "say where its exports return with `external.returns_to`, or look at what the client knows: `refused`, `given_up`, `dropped_by_client`, `export.*`",
+        ));
+    }
     match section {
         Section::AbortIf | Section::When if !metric.live => {
             faults.push(not_live(&term.metric, section));
@@ -121,6 +128,34 @@ pub fn comparison(
         limit: limit?,
         window: window?,
     })
+}
+
+/// The target behind which nothing is seen, where the metric needs what the sink receives.
+fn out_of_sight<'a>(metric: &Metric, scope: &Scope<'a>) -> Option<&'a str> {
+    const AT_THE_SINK: [&str; 13] = [
+        "delivered",
+        "delivery",
+        "duplicated",
+        "extra_copies",
+        "late",
+        "lost",
+        "lost_silently",
+        "received",
+        "recovered",
+        "recovery",
+        "backlog",
+        "unexpected",
+        "content",
+    ];
+    let first = metric.name.split('.').next().unwrap_or_default();
+    let of_sink = AT_THE_SINK.contains(&first) || metric.name == "wire.bytes.per_item";
+    let mut ends = scope
+        .plan
+        .targets
+        .iter()
+        .filter(|target| target.to.is_none());
+    let end = ends.next()?;
+    (of_sink && !scope.plan.ends_at_sink()).then_some(end.name.as_str())
 }
 
 fn fault(

@@ -10,6 +10,7 @@ use super::{HOUR, MS, Planner};
 use crate::plan::secret::Secret;
 use crate::plan::{
     ClientKind, ClientPlan, Compression, Protocol, Resolve, RetryPlan, RunPlan, Temporality,
+    TlsPlan,
 };
 
 impl Planner<'_> {
@@ -32,8 +33,9 @@ impl Planner<'_> {
                 run.drain_ns,
                 MS..=HOUR,
             ),
-            headers: self.headers(file.headers.as_ref()),
-            tls: self.tls("client.tls", file.tls.as_ref()),
+            headers: self.headers("client.headers", file.headers.as_ref()),
+            // Settled beside it: what stands behind the link decides.
+            tls: TlsPlan::Off,
             // Settled once the faults are known.
             resolve: Resolve::Address,
             temporality: file.temporality.unwrap_or(Temporality::Cumulative),
@@ -129,13 +131,14 @@ impl Planner<'_> {
         values
     }
 
-    fn headers(
+    pub(super) fn headers(
         &mut self,
+        path: &str,
         given: Option<&BTreeMap<String, HeaderValue>>,
     ) -> BTreeMap<String, Secret> {
         let mut headers = BTreeMap::new();
         for (name, value) in given.into_iter().flatten() {
-            let path = format!("client.headers.{name}");
+            let path = format!("{path}.{name}");
             if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
                 let span = self.document.key_span(&path);
                 let finding = Finding::new(span, "this cannot be a header's name")

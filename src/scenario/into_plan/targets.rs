@@ -1,26 +1,31 @@
 //! Targets, and the links that join them to client and sink.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::super::file::{ContainerFile, ReadyFile, ScenarioFile, SelfMetricsFile, TargetFile};
 use super::super::problem::{Finding, did_you_mean};
 use super::{HOUR, MS, Planner, SECOND, is_name};
 use crate::plan::{
-    ClientPlan, Place, ProcessTarget, Protocol, ReadyPlan, ReadySign, RoleName, SelfMetricsPlan,
-    StopPlan, TARGETS_MAX, TargetKind, TargetPlan, Transport,
+    ClientPlan, Place, Protocol, ReadyPlan, ReadySign, RoleName, SelfMetricsPlan, TARGETS_MAX,
+    TargetKind, TargetPlan, Transport,
 };
 
 mod graph;
 mod kinds;
+mod relay;
 mod templates;
 
 pub(super) use graph::Encrypted;
+pub(super) use relay::secure as secure_relays;
+
+use relay::{relay, relay_metrics};
 
 /// Name of the only target where it has none.
 const DEFAULT_NAME: &str = "target";
 const SINK: &str = "sink";
 const NAME_HELP: &str = "a name of lower-case letters, digits and hyphens, such as `collector`";
 const LOG_LIMIT: u64 = 16 << 20;
+const METRICS_URL: &str = "http://{{ metrics }}/metrics";
 const KINDS: [&str; 4] = ["process", "container", "external", "relay"];
 
 impl Planner<'_> {
@@ -284,53 +289,5 @@ impl Planner<'_> {
                 at = targets.get(next).and_then(|target| target.to);
             }
         }
-    }
-}
-
-const METRICS_URL: &str = "http://{{ metrics }}/metrics";
-
-/// squall's own forwarder as a program.
-fn relay(args: &[String]) -> ProcessTarget {
-    let connected = [
-        "relay",
-        "--grpc",
-        "{{ listen.grpc }}",
-        "--http",
-        "{{ listen.http }}",
-        "--status",
-        "{{ metrics }}",
-        "--export",
-        "{{ export.url }}",
-    ];
-    ProcessTarget {
-        command: "{{ squall }}".to_owned(),
-        args: connected
-            .into_iter()
-            .map(str::to_owned)
-            .chain(args.iter().cloned())
-            .collect(),
-        env: BTreeMap::new(),
-        secret_env: BTreeMap::new(),
-        files: BTreeMap::new(),
-        stop: StopPlan {
-            signal: 15,
-            grace_ns: 10 * SECOND,
-        },
-        log_limit_bytes: LOG_LIMIT,
-        disk_bytes: None,
-    }
-}
-
-/// What the relay says of itself.
-fn relay_metrics() -> SelfMetricsPlan {
-    SelfMetricsPlan {
-        url: METRICS_URL.to_owned(),
-        every_ns: SECOND,
-        series: ["accepted", "sent", "refused", "dropped"]
-            .map(|name| (name.to_owned(), format!("relay_{name}_items")))
-            .into_iter()
-            .chain([("queue".to_owned(), "relay_queue_size".to_owned())])
-            .collect(),
-        lost: vec!["dropped".to_owned()],
     }
 }

@@ -6,6 +6,7 @@ use crate::plan::{PlantKind, PlantPlan};
 
 fn accounting(folder: &Path, plant: Option<PlantKind>) -> Accounting {
     let plan = SinkPlan {
+        require: std::collections::BTreeMap::new(),
         max_request_bytes: 1 << 20,
         tls: crate::plan::TlsPlan::Off,
         plant: plant
@@ -115,6 +116,7 @@ fn a_frozen_sink_counts_nothing_and_the_next_one_goes_on() {
 fn evidence_that_is_missing_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let plan = SinkPlan {
+        require: std::collections::BTreeMap::new(),
         max_request_bytes: 1,
         tls: crate::plan::TlsPlan::Off,
         plant: Vec::new(),

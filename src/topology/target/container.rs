@@ -116,7 +116,7 @@ mod tests {
             front: None,
             back: None,
         };
-        setup(&target, &around).unwrap().0
+        setup(&target, &around, &mut Keys::default()).unwrap().0
     }
 
     fn spec_of(setup: &TargetSetup) -> &ContainerSpec {

@@ -71,7 +71,7 @@ fn why_not(name: &str) -> &'static str {
 /// The names that mean something for that target.
 fn known(target: &TargetPlan, is_first: bool, client: &ClientPlan) -> Vec<&'static str> {
     let tls_in = match &client.tls {
-        TlsPlan::Off => false,
+        TlsPlan::Off | TlsPlan::External { .. } => false,
         TlsPlan::Generated { .. } | TlsPlan::Given { .. } => is_first,
     };
     let container = matches!(target.kind, TargetKind::Container(_));
