@@ -44,7 +44,7 @@ impl Planner<'_> {
             .collect();
         let mut links = self.with_own_keys(file, links);
         self.packets_once(&links, targets);
-        self.from_bridges(&links, targets, encrypted);
+        self.bridges_reach(&links, targets, encrypted);
         self.taps(file, encrypted, &mut links);
         links
     }
@@ -125,7 +125,7 @@ impl Planner<'_> {
 
     /// What follows a container on a bridge listens where only the embedded proxy can, and no
     /// certificate is made for there.
-    fn from_bridges(&mut self, links: &[LinkPlan], targets: &[TargetPlan], encrypted: Encrypted) {
+    fn bridges_reach(&mut self, links: &[LinkPlan], targets: &[TargetPlan], encrypted: Encrypted) {
         for link in links {
             let Place::Target(index) = link.from else {
                 continue;
