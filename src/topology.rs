@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,6 +102,8 @@ pub struct Topology {
     pub versions: BTreeMap<String, String>,
     run_folder: PathBuf,
     guard: Option<Guard>,
+    /// What keeps the targets' ports from other squalls.
+    _claims: Vec<TcpListener>,
 }
 
 impl Topology {

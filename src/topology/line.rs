@@ -1,7 +1,7 @@
 //! Brings the line up, from the sink to the client.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
 use super::certificates::Certificates;
@@ -34,6 +34,8 @@ pub(super) struct Line<'a> {
     receives: BTreeMap<Place, Ready>,
     links: BTreeMap<u8, (RoleProcess, Ready)>,
     targets: BTreeMap<u8, RoleProcess>,
+    /// What keeps the targets' ports from other squalls.
+    claims: Vec<TcpListener>,
 }
 
 impl<'a> Line<'a> {
@@ -56,6 +58,7 @@ impl<'a> Line<'a> {
             receives: BTreeMap::new(),
             links: BTreeMap::new(),
             targets: BTreeMap::new(),
+            claims: Vec::new(),
         };
         line.ground().await?;
         line.certify()?;
@@ -90,6 +93,7 @@ impl<'a> Line<'a> {
             versions,
             run_folder: self.stage.run_folder.to_owned(),
             guard: None,
+            _claims: self.claims,
         }
     }
 
@@ -262,7 +266,9 @@ impl<'a> Line<'a> {
             name: target.name.clone(),
             why,
         };
-        let (setup, ready) = target::setup(target, &surroundings).map_err(failed)?;
+        let (setup, ready, claim) =
+            target::setup(target, &surroundings).map_err(failed)?;
+        self.claims.extend(claim);
         let door = self.door(place);
         self.stage.deadline = target::deadline(target);
         let role = RoleName::Target(index);

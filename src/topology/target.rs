@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,11 +52,11 @@ pub(super) fn deadline(target: &TargetPlan) -> Duration {
     Duration::from_nanos(target.ready.within_ns) + ROLE_SLACK + fetch
 }
 
-/// What its role is told, and where it receives.
+/// What its role is told, where it receives, and what keeps its ports from others during the run.
 pub(super) fn setup(
     target: &TargetPlan,
     around: &Surroundings<'_>,
-) -> Result<(TargetSetup, Ready), String> {
+) -> Result<(TargetSetup, Ready, Option<TcpListener>), String> {
     let prepared = Prepared::of(target, around).map_err(|error| error.to_string())?;
     let fill = |text: &String| render(text, &prepared.values).map_err(|error| error.to_string());
     let fill_all = |texts: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, String> {
@@ -129,7 +129,7 @@ pub(super) fn setup(
         http: receives.http.clone(),
         scrape,
     };
-    Ok((setup, receives))
+    Ok((setup, receives, prepared.claim))
 }
 
 fn selectors(metrics: &SelfMetricsPlan) -> Result<BTreeMap<String, Selector>, String> {
@@ -147,6 +147,7 @@ struct Prepared {
     folder: std::path::PathBuf,
     values: BTreeMap<String, String>,
     receives: Ready,
+    claim: Option<TcpListener>,
 }
 
 impl Prepared {
@@ -158,6 +159,7 @@ impl Prepared {
         let mut prepared = Self {
             values: BTreeMap::new(),
             receives: Ready::default(),
+            claim: None,
             folder,
         };
         let here = prepared.folder.clone();
@@ -192,7 +194,11 @@ impl Prepared {
     fn addresses(&mut self, around: &Surroundings<'_>) -> io::Result<()> {
         let ports = match around.behind_door {
             true => PORTS_BEHIND_DOOR.to_vec(),
-            false => ports::choose(around.address, PORTS.len())?,
+            false => {
+                let ports = ports::choose(around.address, PORTS.len())?;
+                self.claim = Some(ports.claim);
+                ports.numbers
+            }
         };
         for (name, port) in PORTS.into_iter().zip(ports) {
             self.set(name, format!("{}:{port}", around.address));
