@@ -33,7 +33,6 @@ mod verdict;
 
 pub use facts::Facts;
 pub use measure::Measured;
-pub use said::{LossFinding, said_lost};
 pub use series::stored_series;
 
 /// What the judge cannot know from the evidence, and the result has to say.

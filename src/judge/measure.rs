@@ -1,7 +1,7 @@
 //! The value of every registered metric, over a window.
 
 use super::facts::{Distribution, Facts};
-use super::{recovery, resources};
+use super::{flow, recovery, resources};
 use crate::evidence::ClientSample;
 use crate::ledger::ProducerLedger;
 use crate::metric::{Metric, Windows};
@@ -154,6 +154,21 @@ impl Facts<'_> {
             "wire.bytes.per_item" => {
                 let bytes = self.evidence.series.link.last().map_or(0, |s| s.up_bytes);
                 ratio(bytes as f64, whole("received")?, "nothing was received")
+            }
+            "target.lost" | "target.duplicated" if self.plan.targets.is_empty() => {
+                Err("the run has no target".to_owned())
+            }
+            "target.lost" => Ok(flow::lost_in_targets(self) as f64),
+            "target.duplicated" => Ok(flow::duplicated_in_targets(self) as f64),
+            "target.latency.p50" | "target.latency.p99" | "target.latency.max" => {
+                let latencies = flow::target_latency(self, window);
+                let ns = match name {
+                    "target.latency.p50" => latencies.quantile_ns(0.5),
+                    "target.latency.p99" => latencies.quantile_ns(0.99),
+                    _ => latencies.max_ns(),
+                };
+                let why = "nobody looked at both links of a target, or nothing passed";
+                ns.map(|ns| ns as f64 / 1e9).ok_or_else(|| why.to_owned())
             }
             "client.conformance.violations" => {
                 Ok(super::conformance::conformance(self).violations() as f64)

@@ -77,6 +77,51 @@ pub fn plan() -> Plan {
     }
 }
 
+/// The same with a target in the middle, taps on both links.
+pub fn plan_with_target() -> Plan {
+    let mut plan = plan();
+    let link = |name: &str, from, to| LinkPlan {
+        name: name.to_owned(),
+        from,
+        to,
+        tap: true,
+        ..plan.links[0].clone()
+    };
+    plan.links = vec![
+        link("to-relay", Place::Client, Place::Target(0)),
+        link("to-sink", Place::Target(0), Place::Sink),
+    ];
+    plan.targets = vec![TargetPlan {
+        name: "relay".to_owned(),
+        kind: TargetKind::Process(ProcessTarget {
+            command: "relay".to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            secret_env: BTreeMap::new(),
+            files: BTreeMap::new(),
+            stop: StopPlan {
+                signal: 15,
+                grace_ns: SECOND_NS,
+            },
+            log_limit_bytes: 1 << 20,
+            disk_bytes: None,
+        }),
+        exports: Transport::Grpc,
+        to: Some(Place::Sink),
+        ready: ReadyPlan {
+            sign: ReadySign::Tcp("{{ listen.grpc }}".to_owned()),
+            within_ns: SECOND_NS,
+        },
+        metrics: Some(SelfMetricsPlan {
+            url: "http://{{ metrics }}/metrics".to_owned(),
+            every_ns: SECOND_NS,
+            series: BTreeMap::from([("dropped".to_owned(), "dropped_items".to_owned())]),
+            lost: vec!["dropped".to_owned()],
+        }),
+    }];
+    plan
+}
+
 /// A load of metrics beside, or instead of, the log records.
 pub fn metrics() -> SignalLoad<MetricPayload> {
     SignalLoad {

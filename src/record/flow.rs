@@ -46,7 +46,7 @@ pub struct Seen {
     pub came: Option<u64>,
     /// Copies beyond each item's first that came in.
     pub came_again: Option<u64>,
-    /// Different items that went out.
+    /// Different items that went out; of the sink, that it accepted.
     pub went: Option<u64>,
     pub went_again: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! What the taps saw of each item, and how long items took from one tap to the next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
@@ -61,7 +61,7 @@ pub fn read(
     let mut taps = known.counts;
     let mut hops = Vec::new();
     for signal in Signal::ALL {
-        let mut latencies = Hops::new(places, segments);
+        let mut latencies = Hops::new(segments);
         for producer in known.producers.iter().filter(|p| p.signal == signal) {
             let mut firsts = Vec::new();
             for place in places {
@@ -150,52 +150,56 @@ fn points_seen(
     Ok((tapped, First::Points(first)))
 }
 
-/// The latencies of one signal: from the due time to the first place, and from each to the next.
+/// The latencies of one signal: from the due time to the first place, and from each to the next at
+/// which the item was seen. On a line that branches these differ from item to item.
 struct Hops<'a> {
     segments: &'a [Segment],
-    by_hop: Vec<Vec<Latencies>>,
+    /// From which place, `None` being the due time, and to which.
+    by_hop: BTreeMap<(Option<usize>, usize), Vec<Latencies>>,
 }
 
 impl<'a> Hops<'a> {
-    fn new(places: &[Place], segments: &'a [Segment]) -> Self {
+    fn new(segments: &'a [Segment]) -> Self {
         Self {
             segments,
-            by_hop: vec![vec![Latencies::default(); segments.len()]; places.len()],
+            by_hop: BTreeMap::new(),
         }
     }
 
     fn record(&mut self, producer: &Producer, firsts: &[First]) {
         let per_arrival = u64::from(producer.items_per_arrival.max(1));
         let items = producer.due_ns.len() as u64 * per_arrival;
+        let count = self.segments.len();
         for sequence in 1..=items {
             let Some(due_ns) = producer.due_of(sequence) else {
                 continue;
             };
             let segment = segment_at(self.segments, due_ns);
-            let mut before = Some(due_ns);
-            for (hop, first) in self.by_hop.iter_mut().zip(firsts) {
-                let here = first.at_ns(sequence);
-                if let (Some(from_ns), Some(to_ns), Some(latencies)) =
-                    (before, here, hop.get_mut(segment))
-                {
-                    latencies.record_ns(to_ns.saturating_sub(from_ns), 1);
+            let mut before = (None, due_ns);
+            for (place, first) in firsts.iter().enumerate() {
+                let Some(here_ns) = first.at_ns(sequence) else {
+                    continue;
+                };
+                let hop = self.by_hop.entry((before.0, place));
+                let by_segment = hop.or_insert_with(|| vec![Latencies::default(); count]);
+                if let Some(latencies) = by_segment.get_mut(segment) {
+                    latencies.record_ns(here_ns.saturating_sub(before.1), 1);
                 }
-                before = here;
+                before = (Some(place), here_ns);
             }
         }
     }
 
     /// Those hops that any item took.
     fn into_evidence(self, places: &[Place], signal: Signal) -> Vec<HopLatency> {
-        let from = std::iter::once(DUE).chain(places.iter().map(|place| place.name.as_str()));
-        let hops = from.zip(places).zip(self.by_hop);
-        hops.filter(|(_, by_segment)| by_segment.iter().any(|l| l.count() > 0))
-            .map(|((from, to), by_segment)| HopLatency {
-                from: from.to_owned(),
-                to: to.name.clone(),
-                signal,
-                by_segment,
-            })
-            .collect()
+        let name = |place: usize| places.get(place).map_or("", |p| p.name.as_str()).to_owned();
+        let hops = self.by_hop.into_iter();
+        hops.map(|((from, to), by_segment)| HopLatency {
+            from: from.map_or(DUE.to_owned(), name),
+            to: name(to),
+            signal,
+            by_segment,
+        })
+        .collect()
     }
 }
