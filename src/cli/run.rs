@@ -91,8 +91,8 @@ pub fn run(args: Args) -> Outcome {
     let ended = runtime
         .block_on(observe_run(&plan, &folder, &mut stop, args.quiet))
         .map_err(|error| {
-            if let TopologyError::NotReady { .. } = error {
-                // The role's log tells why.
+            if let TopologyError::NotReady { .. } | TopologyError::TargetEnded { .. } = error {
+                // A log tells why.
                 folder.discard_raw_evidence();
             } else {
                 folder.discard();

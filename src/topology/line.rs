@@ -266,8 +266,7 @@ impl<'a> Line<'a> {
             name: target.name.clone(),
             why,
         };
-        let (setup, ready, claim) =
-            target::setup(target, &surroundings).map_err(failed)?;
+        let (setup, ready, claim) = target::setup(target, &surroundings).map_err(failed)?;
         self.claims.extend(claim);
         let door = self.door(place);
         self.stage.deadline = target::deadline(target);

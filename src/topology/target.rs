@@ -42,6 +42,11 @@ pub(super) struct Surroundings<'a> {
     pub back: Option<&'a Certificates>,
 }
 
+/// What a target's output is called among the logs.
+pub(super) fn output_name(target: &str) -> String {
+    format!("{target}-output")
+}
+
 /// How long its role may take to get ready.
 pub(super) fn deadline(target: &TargetPlan) -> Duration {
     let container = matches!(target.kind, TargetKind::Container(_));
@@ -105,10 +110,7 @@ pub(super) fn setup(
                 env,
                 secrets: secrets.into_values().collect(),
                 folder: prepared.folder.clone(),
-                log: super::process::log_path(
-                    around.run_folder,
-                    &format!("{}-output", target.name),
-                ),
+                log: super::process::log_path(around.run_folder, &output_name(&target.name)),
                 log_limit_bytes: process.log_limit_bytes,
                 stop_signal: process.stop.signal,
                 grace_ns: process.stop.grace_ns,

@@ -13,5 +13,7 @@ mod planted;
 mod processes;
 mod quickstart;
 mod tap;
+#[cfg(target_os = "linux")]
+mod targets;
 mod timeline;
 mod weather;
