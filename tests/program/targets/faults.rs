@@ -51,7 +51,7 @@ fn each_fault_of_a_target_is_proven_and_heals() {
     // What is lost with a killed process is no matter here, only that the ledger has it as lost in the relay.
     let cases = [
         ("kill: relay", false, "killed by signal 9"),
-        ("for: 500ms, stop: relay", true, "took over"),
+        ("for: 500ms, stop: relay", false, "took over"),
         ("for: 1s, pause: relay", true, "stopped"),
         ("for: 500ms, restart: relay", false, "took over"),
         (
@@ -72,6 +72,15 @@ fn each_fault_of_a_target_is_proven_and_heals() {
         let finished = run(&scenario("", "--throttle, '900'", &more));
         assert_eq!(finished.code, 0, "{fault}\n{}", finished.story());
         assert_proven(&finished, &[proof]);
+        if fault.contains("stop:") {
+            // What it held it has sent on; the client may have given up what it could not hand over.
+            assert_eq!(
+                finished.metric("lost_silently"),
+                0.0,
+                "{}",
+                finished.story()
+            );
+        }
         let lost_silently = finished.metric("lost_silently") as u64;
         if *saves_all {
             assert_eq!(
@@ -124,7 +133,7 @@ expect: [ \"lost == 0\", \"duplicated == 0\" ]";
     }
     // Where they struck is shown.
     let markdown = std::fs::read_to_string(finished.folder.join("report.md")).unwrap();
-    for words in ["slow", "to-relay", "cut", "to-sink", "freeze"] {
+    for words in ["slow", "cut", "freeze"] {
         assert!(markdown.contains(words), "{words}\n{markdown}");
     }
 }

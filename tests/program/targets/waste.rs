@@ -32,7 +32,7 @@ fn memory_that_the_relay_leaks_and_an_honest_one_does_not() {
             );
             // With its interval.
             let observed = observed(&finished, limit);
-            assert!(observed.contains("95 %"), "{observed}");
+            assert!(observed.contains(" to "), "{observed}");
         } else {
             let finished = longer("", limit);
             assert_eq!(finished.code, 0, "{}", finished.story());
@@ -43,10 +43,10 @@ fn memory_that_the_relay_leaks_and_an_honest_one_does_not() {
 
 #[test]
 fn processor_time_that_the_relay_burns() {
-    let finished = run(&scenario("--bug, burn-cpu=0.9", ""));
-    assert_named(&finished, &["target.cpu < 0.6"], &[]);
+    let finished = run(&scenario("--bug, burn-cpu=1.5", ""));
+    assert_named(&finished, &["target.cpu < 0.3"], &[]);
     let cores = finished.metric("target.cpu");
-    assert!((0.6..1.3).contains(&cores), "{cores}\n{}", finished.story());
+    assert!((0.3..1.9).contains(&cores), "{cores}\n{}", finished.story());
     all_delivered(&finished);
 }
 
