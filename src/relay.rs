@@ -29,6 +29,7 @@ mod export;
 mod fixture;
 mod intake;
 mod oracle;
+mod overtaken;
 mod queue;
 mod spool;
 mod status;

@@ -49,10 +49,11 @@ pub enum TopologyError {
         role: &'static str,
         error: io::Error,
     },
-    #[error("the {role} did not get ready: {why}")]
+    #[error("{role} did not get ready: {why}")]
     #[diagnostic(help("its own words are in {log}"))]
     NotReady {
-        role: &'static str,
+        /// `the link`, or a target's name.
+        role: String,
         why: String,
         log: String,
     },
@@ -70,10 +71,10 @@ pub enum TopologyError {
     #[error("{0}")]
     #[diagnostic(help("see `client.tls` and `sink.tls` in the scenario"))]
     Tls(String),
-    #[error("the {target} {exit} before the load began")]
-    #[diagnostic(help("its output is in the folder of {log}"))]
+    #[error("{target} {exit} before the load began")]
+    #[diagnostic(help("its own words are in {log}"))]
     TargetEnded {
-        target: &'static str,
+        target: String,
         exit: String,
         log: String,
     },
@@ -102,7 +103,7 @@ pub struct Topology {
     run_folder: PathBuf,
     guard: Option<Guard>,
     /// For as long as a target may be started again.
-    _keys: target::Keys,
+    _kept: target::Kept,
 }
 
 impl Topology {
@@ -125,7 +126,7 @@ impl Topology {
         for (index, _) in tapped(plan) {
             evidence_files::taps::create(index, &expected, &evidence).map_err(no_room)?;
         }
-        let stage = Stage::before(run_folder);
+        let stage = Stage::before(plan, run_folder);
         Line::up(plan, stage, evidence, expected).await
     }
 
@@ -201,8 +202,26 @@ pub(crate) fn tapped(plan: &Plan) -> impl Iterator<Item = (usize, RoleName)> + '
         .map(|((index, _), role)| (index, role))
 }
 
+/// What messages call a role: targets have names of their own.
+fn called(plan: &Plan, role: RoleName) -> String {
+    match role {
+        RoleName::Target(_) => plan.name_of(role).to_owned(),
+        RoleName::Client | RoleName::Link(_) | RoleName::Sink => format!("the {}", role.as_str()),
+    }
+}
+
+/// File of what a role, or the program that it looks after, has written.
+fn words_of(plan: &Plan, run_folder: &Path, role: RoleName) -> String {
+    let name = match role {
+        RoleName::Target(_) => target::output_name(plan.name_of(role)),
+        RoleName::Client | RoleName::Link(_) | RoleName::Sink => role.as_str().to_owned(),
+    };
+    process::log_path(run_folder, &name).display().to_string()
+}
+
 /// Where roles come up, one after the other.
 struct Stage<'a> {
+    plan: &'a Plan,
     run_folder: &'a Path,
     reports_in: mpsc::Sender<Said>,
     reports: mpsc::Receiver<Said>,
@@ -213,9 +232,10 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn before(run_folder: &'a Path) -> Self {
+    fn before(plan: &'a Plan, run_folder: &'a Path) -> Self {
         let (reports_in, reports) = mpsc::channel(REPORTS_WAITING);
         Self {
+            plan,
             run_folder,
             reports_in,
             reports,
@@ -245,13 +265,11 @@ impl<'a> Stage<'a> {
         setup: &Setup,
     ) -> Result<Ready, TopologyError> {
         let role = process.role;
-        let log = process::log_path(self.run_folder, role.as_str())
-            .display()
-            .to_string();
+        let (plan, run_folder) = (self.plan, self.run_folder);
         let not_ready = |why: String| TopologyError::NotReady {
-            role: role.as_str(),
+            role: called(plan, role),
             why,
-            log: log.clone(),
+            log: words_of(plan, run_folder, role),
         };
         process
             .send_line(setup)
@@ -275,11 +293,9 @@ impl<'a> Stage<'a> {
                         }
                         Some((from, Report::ProgramEnded { exit, .. })) => {
                             return Err(TopologyError::TargetEnded {
-                                target: from.as_str(),
+                                target: called(plan, from),
                                 exit,
-                                log: process::log_path(self.run_folder, from.as_str())
-                                    .display()
-                                    .to_string(),
+                                log: words_of(plan, run_folder, from),
                             });
                         }
                         Some(_) => {}

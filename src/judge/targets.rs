@@ -45,7 +45,57 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
                 },
             }
         })
+        .chain(sends_on(facts))
         .collect()
+}
+
+/// Whether what was acknowledged went into the targets and nothing at all came out.
+pub(super) fn keep_all(facts: &Facts<'_>) -> bool {
+    let judged = facts.plan.ends_at_sink() && !facts.plan.targets.is_empty();
+    judged && super::harness::received(facts) == 0 && acknowledged(facts) > 0
+}
+
+/// Of what did not arrive.
+fn acknowledged(facts: &Facts<'_>) -> u64 {
+    let signals = facts.ledger.signals().into_iter();
+    signals
+        .map(|signal| facts.ledger.totals(signal).lost_silently)
+        .sum()
+}
+
+/// A target that answers for everything and sends nothing on fails the run, and is called by its name.
+fn sends_on(facts: &Facts<'_>) -> Option<CheckResult> {
+    let [first, others @ ..] = facts.plan.targets.as_slice() else {
+        return None;
+    };
+    if !facts.plan.ends_at_sink() {
+        return None;
+    }
+    let keep_all = keep_all(facts);
+    Some(CheckResult {
+        name: match others {
+            [] => format!("{} sends on what it takes", first.name),
+            _ => "the targets send on what they take".to_owned(),
+        },
+        group: CheckGroup::Target,
+        verdict: if keep_all {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
+        },
+        observed: format!(
+            "{} items arrived",
+            units::count(super::harness::received(facts))
+        ),
+        limit: "some of what was acknowledged".to_owned(),
+        why: match keep_all {
+            true => format!(
+                "{} items were acknowledged, and not one of them reached the sink",
+                units::count(acknowledged(facts))
+            ),
+            false => String::new(),
+        },
+    })
 }
 
 /// In the run's folder.

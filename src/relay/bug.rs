@@ -14,7 +14,8 @@ pub enum Bug {
     /// Answers for requests that find no place in the queue, and forgets them. Oracle class
     /// `lost_silently`.
     AcceptWhenFull,
-    /// Requests overtake each other.
+    /// Requests overtake each other. Oracle class `disordered`: data points sent after newer ones of
+    /// their series, exact with one worker.
     Reorder,
     /// Every so many items an attribute's value changes. Oracle class `corrupted`.
     CorruptAttribute { every: u64 },
@@ -26,7 +27,7 @@ pub enum Bug {
     BurnCpu { cores: f64 },
     /// The queue has no bound.
     UnboundedQueue,
-    /// Takes requests and answers health probes, and sends nothing on.
+    /// Takes requests and answers health probes, and sends nothing on. Oracle class `lost_silently`.
     Zombie,
 }
 

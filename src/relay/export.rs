@@ -19,6 +19,7 @@ use tonic::{Code, Status};
 use super::bug::Bug;
 use super::counters::Counters;
 use super::oracle::Oracle;
+use super::overtaken::Overtaken;
 use super::queue::{Message, Queue};
 use super::{RelayError, Settings};
 use crate::plan::secret::Secret;
@@ -38,6 +39,8 @@ pub struct Exporter {
     timeout: Duration,
     retry_for: Duration,
     duplicates: bool,
+    /// Where requests overtake each other.
+    overtaken: Option<Overtaken>,
     /// Until when the line is taken by what was sent, and its items per second.
     throttle: Option<(Mutex<Instant>, f64)>,
     queue: Arc<Queue>,
@@ -85,6 +88,10 @@ impl Exporter {
             timeout: settings.timeout,
             retry_for: settings.retry_for,
             duplicates: settings.bugs.contains(&Bug::DuplicateOnRetry),
+            overtaken: settings
+                .bugs
+                .contains(&Bug::Reorder)
+                .then(Overtaken::default),
             throttle: settings
                 .throttle
                 .map(|rate| (Mutex::new(Instant::now()), rate)),
@@ -125,6 +132,12 @@ impl Exporter {
             pause = (pause * 2).min(BACKOFF_MAX);
         }
         self.counters.add_sent(message.signal, message.items);
+        if let Some(overtaken) = &self.overtaken {
+            let points = overtaken.points(message);
+            let _ = self
+                .oracle
+                .note("disordered", message.signal, points.iter());
+        }
         if self.duplicates && attempts > 1 {
             // Written down once it is certain, and before the sink's ledger is asked.
             if self.send(message).await.is_ok() {

@@ -27,6 +27,7 @@ pub struct Intake {
     /// Bugs that strike single items, each with the number of items that it has counted.
     on_items: Vec<(Bug, AtomicU64)>,
     accepts_when_full: bool,
+    forwards_nothing: bool,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     oracle: Arc<Oracle>,
@@ -48,6 +49,7 @@ impl Intake {
         Self {
             on_items: on_items.map(|bug| (bug, AtomicU64::new(0))).collect(),
             accepts_when_full: bugs.contains(&Bug::AcceptWhenFull),
+            forwards_nothing: bugs.contains(&Bug::Zombie),
             queue,
             counters,
             oracle,
@@ -107,6 +109,10 @@ impl Intake {
                 // A request that was refused comes again: nothing has been done to it.
                 for (class, item) in &struck {
                     self.oracle.note(class, signal, std::iter::once(item))?;
+                }
+                if self.forwards_nothing {
+                    let names = edit::names(signal, whole);
+                    self.oracle.note("lost_silently", signal, names.iter())?;
                 }
                 self.counters.add_accepted(signal, items);
                 Ok(Answer::Accepted)

@@ -50,6 +50,19 @@ struct State {
     next_number: u64,
     taken: u64,
     is_closed: bool,
+    /// A request of data points has been taken, and is not done with.
+    points_under_way: bool,
+}
+
+impl State {
+    /// Takes the next one out: the oldest, except that no data points are taken while others are under
+    /// way. Points that overtake older ones of their series are worth nothing to most backends.
+    fn take_oldest(&mut self) -> Option<Message> {
+        let points_under_way = self.points_under_way;
+        let may_go = |message: &Message| message.signal != Signal::Metrics || !points_under_way;
+        let index = self.waiting.iter().position(may_go)?;
+        self.waiting.remove(index)
+    }
 }
 
 impl Queue {
@@ -126,13 +139,14 @@ impl Queue {
                 let message = if from_back {
                     state.waiting.pop_back()
                 } else {
-                    state.waiting.pop_front()
+                    state.take_oldest()
                 };
-                if message.is_some() {
-                    return message;
+                if let Some(message) = message {
+                    state.points_under_way |= message.signal == Signal::Metrics;
+                    return Some(message);
                 }
                 state.taken -= 1;
-                if state.is_closed {
+                if state.is_closed && state.waiting.is_empty() {
                     // Whoever else waits is to see this as well.
                     self.arrived.notify_one();
                     return None;
@@ -147,6 +161,10 @@ impl Queue {
     /// # Errors
     /// When its file cannot be removed.
     pub fn done(&self, message: &Message) -> std::io::Result<()> {
+        if message.signal == Signal::Metrics {
+            self.state().points_under_way = false;
+            self.arrived.notify_one();
+        }
         match &self.spool {
             Some(spool) => spool.remove(message),
             None => Ok(()),
@@ -200,6 +218,27 @@ mod tests {
         assert!(matches!(push(&queue, "d"), Err(Rejected::Closed)));
         assert_eq!(queue.next().await.unwrap().body, "b");
         assert!(queue.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn data_points_do_not_overtake_each_other() {
+        let queue = Queue::open(&settings(vec![Bug::UnboundedQueue])).unwrap();
+        for (signal, text) in [
+            (Signal::Metrics, "a"),
+            (Signal::Metrics, "b"),
+            (Signal::Logs, "c"),
+        ] {
+            queue
+                .push(signal, Bytes::from_static(text.as_bytes()), 1)
+                .unwrap();
+        }
+        queue.close();
+        let first = queue.next().await.unwrap();
+        assert_eq!(first.body, "a");
+        assert_eq!(queue.next().await.unwrap().body, "c");
+        // Closed and not empty: there is more to come once the first is done with.
+        let (second, _) = tokio::join!(queue.next(), async { queue.done(&first).unwrap() });
+        assert_eq!(second.unwrap().body, "b");
     }
 
     #[tokio::test]

@@ -40,7 +40,7 @@ pub(super) struct Line<'a> {
     targets: BTreeMap<u8, RoleProcess>,
     /// How targets on a bridge reach what follows them.
     ways: BTreeMap<Place, Way>,
-    keys: target::Keys,
+    kept: target::Kept,
 }
 
 impl<'a> Line<'a> {
@@ -64,7 +64,7 @@ impl<'a> Line<'a> {
             links: BTreeMap::new(),
             targets: BTreeMap::new(),
             ways: BTreeMap::new(),
-            keys: target::Keys::default(),
+            kept: target::Kept::default(),
         };
         line.ground().await?;
         line.certify()?;
@@ -100,7 +100,7 @@ impl<'a> Line<'a> {
             versions,
             run_folder: self.stage.run_folder.to_owned(),
             guard: None,
-            _keys: self.keys,
+            _kept: self.kept,
         }
     }
 
@@ -303,7 +303,7 @@ impl<'a> Line<'a> {
             why,
         };
         let (setup, ready) =
-            target::setup(target, &surroundings, &mut self.keys).map_err(failed)?;
+            target::setup(target, &surroundings, &mut self.kept).map_err(failed)?;
         let door = self.door(place);
         self.stage.deadline = target::deadline(target);
         let role = RoleName::Target(index);

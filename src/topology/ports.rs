@@ -2,48 +2,54 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
 /// Below what systems give to outgoing connections (from 32768 on Linux), so that nobody takes a port
 /// between its choice and its use, or while its program is being started again.
 const FIRST: u16 = 20_000;
-const COUNT: u16 = 12_000;
-/// Steps from one try to the next: without a common factor with `COUNT`, so that all are tried.
-const STEP: u32 = 7919;
-/// Tries that belong to one process. What was chosen is free until its program listens, so processes
-/// that are started one after the other, whose numbers follow each other, are not to meet.
-const OWN: u32 = 64;
-/// Tries that this process has made: a port that was given out once is not given out again at once.
-static TRIED: AtomicU32 = AtomicU32::new(0);
+/// Ports are given out in blocks. The first of each is its claim.
+const BLOCK: u16 = 8;
+const BLOCKS: u16 = 1_500;
+/// Steps from one try to the next: without a common factor with `BLOCKS`, so that all are tried.
+const STEP: u32 = 677;
 
-/// Chooses `count` free ports of `address`.
+/// Ports of one block, for as long as this lives.
+#[derive(Debug)]
+pub struct Ports {
+    pub numbers: Vec<u16>,
+    /// What other squalls, which try the same blocks, find taken.
+    pub claim: TcpListener,
+}
+
+/// Chooses `count` free ports of `address`, which no other squall chooses as long as the claim is held.
 ///
 /// # Errors
 /// When there are not that many.
-pub fn choose(address: IpAddr, count: usize) -> io::Result<Vec<u16>> {
-    let start = std::process::id().wrapping_mul(OWN);
-    let mut held: Vec<(u16, TcpListener)> = Vec::with_capacity(count);
-    for _ in 0..COUNT {
-        if held.len() == count {
-            break;
-        }
-        let step = start.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % u32::from(COUNT);
-        let offset = step * STEP % u32::from(COUNT);
-        // Below `COUNT`, which fits.
-        let port = FIRST + offset as u16;
-        if let Ok(listener) = listen(SocketAddr::new(address, port)) {
-            held.push((port, listener));
-        }
-    }
-    if held.len() < count {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            format!("{count} free ports of {address} are not to be had"),
-        ));
-    }
-    Ok(held.into_iter().map(|(port, _)| port).collect())
+pub fn choose(address: IpAddr, count: usize) -> io::Result<Ports> {
+    // Two squalls at once begin at different places, so that they seldom meet.
+    let start = std::process::id().wrapping_mul(STEP);
+    (0..u32::from(BLOCKS))
+        .find_map(|step| {
+            let block = start.wrapping_add(step.wrapping_mul(STEP)) % u32::from(BLOCKS);
+            // Below `BLOCKS`, which fits.
+            of_block(address, FIRST + block as u16 * BLOCK, count)
+        })
+        .ok_or_else(|| {
+            let why = format!("{count} free ports of {address} are not to be had");
+            io::Error::new(io::ErrorKind::AddrInUse, why)
+        })
+}
+
+/// `None` where another has claimed the block, or too few of its ports are free.
+fn of_block(address: IpAddr, first: u16, count: usize) -> Option<Ports> {
+    let listen = |port: u16| listen(SocketAddr::new(address, port)).ok();
+    let claim = listen(first)?;
+    let others = first + 1..first + BLOCK;
+    let free = others.filter_map(|port| Some((port, listen(port)?)));
+    let free: Vec<(u16, TcpListener)> = free.take(count).collect();
+    let numbers: Vec<u16> = free.iter().map(|(port, _)| *port).collect();
+    (numbers.len() == count).then_some(Ports { numbers, claim })
 }
 
 /// Without `SO_REUSEADDR`, which would give out a port that is bound and does not listen.
@@ -62,20 +68,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_free_and_different() {
+    fn ports_are_free_and_nobody_elses() {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let ports = choose(address, 5).unwrap();
-        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 5);
-        let held: Vec<TcpListener> = ports
-            .iter()
-            .map(|port| TcpListener::bind((address, *port)).unwrap())
-            .collect();
-        // What is taken is not given out.
-        let others = choose(address, 5).unwrap();
-        assert!(others.iter().all(|port| !ports.contains(port)));
-        drop(held);
-        // Nor what was given out a moment ago, though nobody has bound it yet.
-        let later = choose(address, 5).unwrap();
-        assert!(others.iter().all(|port| !later.contains(port)));
+        let mut numbers = BTreeSet::<u16>::new();
+        // None of them listens on its ports yet, and still they are given out once.
+        let all: Vec<Ports> = (0..5).map(|_| choose(address, 4).unwrap()).collect();
+        for ports in &all {
+            numbers.extend(&ports.numbers);
+            for port in &ports.numbers {
+                drop(TcpListener::bind((address, *port)).unwrap());
+            }
+        }
+        assert_eq!(numbers.len(), 20);
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
@@ -37,6 +37,9 @@ const FOREIGN_NAMES: [&str; 8] = [
 /// How long a killed process's last words may take to be heard: they wait in a pipe.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How long a target's role may take to end what its program has started, where nobody waits for more.
+const PROGRAM_END: Duration = Duration::from_secs(2);
+
 /// A role's process. It dies when this value is dropped.
 #[derive(Debug)]
 pub struct RoleProcess {
@@ -54,6 +57,27 @@ pub struct RoleProcess {
     pub program: Option<u32>,
     /// How the processes before this one ended.
     past: Vec<String>,
+}
+
+impl Drop for RoleProcess {
+    /// A target's role that is killed at once would leave behind what its program has started. So it is
+    /// asked first, and has a moment to end all that.
+    fn drop(&mut self) {
+        let is_target = matches!(self.role, RoleName::Target(_));
+        let Some(pid) = Pid::from_raw(self.pid.cast_signed()).filter(|_| is_target) else {
+            return;
+        };
+        let deadline = Instant::now() + PROGRAM_END;
+        let mut asked = false;
+        while let (Ok(None), true) = (self.child.try_wait(), Instant::now() < deadline) {
+            if !asked {
+                // It may end meanwhile.
+                let _ = kill_process(pid, Signal::TERM);
+                asked = true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// What it takes to start the process, and to start it again.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,14 +30,19 @@ const PORTS: [&str; 4] = ["listen.grpc", "listen.http", "status", "metrics"];
 /// Ports in a network of its own, in which all are free.
 const PORTS_IN_OWN_NETWORK: [u16; 4] = [4317, 4318, 13133, 8888];
 
-/// Keys of certificates beside a target's files. They are removed once nobody needs them: a run's
-/// folder is for others to read.
+/// What is kept for as long as a target may be started again.
 #[derive(Debug, Default)]
-pub(super) struct Keys(Vec<PathBuf>);
+pub(super) struct Kept {
+    /// Keys of certificates beside the targets' files. They are removed once nobody needs them: a
+    /// run's folder is for others to read.
+    keys: Vec<PathBuf>,
+    /// What keeps the targets' ports from other squalls.
+    claims: Vec<TcpListener>,
+}
 
-impl Drop for Keys {
+impl Drop for Kept {
     fn drop(&mut self) {
-        for key in &self.0 {
+        for key in &self.keys {
             // One that is gone is what is wanted.
             let _ = fs::remove_file(key);
         }
@@ -61,6 +66,11 @@ pub(super) struct Surroundings<'a> {
     pub back: Option<&'a Certificates>,
 }
 
+/// What a target's output is called among the logs.
+pub(super) fn output_name(target: &str) -> String {
+    format!("{target}-output")
+}
+
 /// How long its role may take to get ready.
 pub(super) fn deadline(target: &TargetPlan) -> Duration {
     let container = matches!(target.kind, TargetKind::Container(_));
@@ -71,13 +81,13 @@ pub(super) fn deadline(target: &TargetPlan) -> Duration {
     Duration::from_nanos(target.ready.within_ns) + ROLE_SLACK + fetch
 }
 
-/// What its role is told, and where it receives.
+/// What its role is told, where it receives, and what keeps its ports from others during the run.
 pub(super) fn setup(
     target: &TargetPlan,
     around: &Surroundings<'_>,
-    keys: &mut Keys,
+    kept: &mut Kept,
 ) -> Result<(TargetSetup, Ready), String> {
-    let prepared = Prepared::of(target, around, keys).map_err(|error| error.to_string())?;
+    let prepared = Prepared::of(target, around, kept).map_err(|error| error.to_string())?;
     // What squall itself asks, it asks from outside.
     let fill_outside =
         |text: &String| render(text, &prepared.outside).map_err(|error| error.to_string());
@@ -112,7 +122,7 @@ pub(super) fn setup(
         },
         TargetKind::Process(_) | TargetKind::Container(_) => prepared.receives.clone(),
     };
-    let log = format!("{}-output", target.name);
+    let log = output_name(&target.name);
     let log = super::process::log_path(around.run_folder, &log);
     let kind = match &target.kind {
         TargetKind::Process(process) => {
@@ -191,7 +201,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn of(target: &TargetPlan, around: &Surroundings<'_>, keys: &mut Keys) -> io::Result<Self> {
+    fn of(target: &TargetPlan, around: &Surroundings<'_>, kept: &mut Kept) -> io::Result<Self> {
         let folder = around.run_folder.join(TARGETS).join(&target.name);
         let folder = std::path::absolute(folder)?;
         let data = folder.join(DATA);
@@ -212,9 +222,10 @@ impl Prepared {
         prepared.set_path("folder", &root);
         prepared.set_path("data", &root.join(DATA));
         prepared.set_path("squall", &std::env::current_exe()?);
-        prepared.addresses(around)?;
+        prepared.addresses(around, kept)?;
         let secret = ["tls-key.pem", "export-tls-key.pem"];
-        keys.0.extend(secret.map(|file| prepared.folder.join(file)));
+        kept.keys
+            .extend(secret.map(|file| prepared.folder.join(file)));
         if let Some(front) = around.front {
             let (cert, key) = front.server();
             prepared.pem("tls", "ca", front.authority())?;
@@ -242,10 +253,14 @@ impl Prepared {
         self.set(name, path.display().to_string());
     }
 
-    fn addresses(&mut self, around: &Surroundings<'_>) -> io::Result<()> {
+    fn addresses(&mut self, around: &Surroundings<'_>, kept: &mut Kept) -> io::Result<()> {
         let ports = match around.behind_door {
             true => PORTS_IN_OWN_NETWORK.to_vec(),
-            false => ports::choose(around.address, PORTS.len())?,
+            false => {
+                let ports = ports::choose(around.address, PORTS.len())?;
+                kept.claims.push(ports.claim);
+                ports.numbers
+            }
         };
         let inside = match around.bridged {
             true => PORTS_IN_OWN_NETWORK.to_vec(),

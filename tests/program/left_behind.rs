@@ -46,10 +46,10 @@ load: { traces: { rate: 50/s } }
 const AT_ONCE: usize = 6;
 
 /// A variable that every process of a run inherits, whoever its parent is by then.
-const MARK: &str = "SQUALL_TEST_LEFT_BEHIND";
+pub const MARK: &str = "SQUALL_TEST_LEFT_BEHIND";
 
 /// Processes that have the mark and are no zombies.
-fn marked(mark: &str) -> Vec<u32> {
+pub fn marked(mark: &str) -> Vec<u32> {
     let wanted = format!("{MARK}={mark}");
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());

@@ -17,5 +17,7 @@ mod processes;
 mod quickstart;
 mod secured;
 mod tap;
+#[cfg(target_os = "linux")]
+mod targets;
 mod timeline;
 mod weather;

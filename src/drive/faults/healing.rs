@@ -66,6 +66,8 @@ impl FaultLog {
             let sent = grew(&series.client, end_ns, |s| (s.at_ns, s.requests));
             let received = grew(&series.sink, end_ns, |s| (s.at_ns, s.requests));
             entry.evidence.healed = match role {
+                // A target that is not started again has nothing to heal.
+                RoleName::Target(_) if entry.plan.end_ns.is_none() => None,
                 RoleName::Sink | RoleName::Target(_) => (received || sent).then_some(received),
                 RoleName::Client | RoleName::Link(_) => sent.then_some(true),
             };

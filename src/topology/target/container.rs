@@ -66,7 +66,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::path::Path;
 
-    use super::super::{Surroundings, setup};
+    use super::super::{Kept, Surroundings, setup};
     use super::*;
     use crate::plan::secret::Secret;
     use crate::plan::{
@@ -116,7 +116,7 @@ mod tests {
             front: None,
             back: None,
         };
-        setup(&target, &around, &mut Keys::default()).unwrap().0
+        setup(&target, &around, &mut Kept::default()).unwrap().0
     }
 
     fn spec_of(setup: &TargetSetup) -> &ContainerSpec {

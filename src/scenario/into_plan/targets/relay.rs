@@ -46,12 +46,12 @@ pub(super) fn relay_metrics() -> SelfMetricsPlan {
     SelfMetricsPlan {
         url: METRICS_URL.to_owned(),
         every_ns: SECOND,
-        series: ["accepted", "sent", "refused", "dropped"]
+        series: ["accepted", "sent", "refused", "dropped", "send_failed"]
             .map(|name| (name.to_owned(), format!("relay_{name}_items")))
             .into_iter()
             .chain([("queue".to_owned(), "relay_queue_size".to_owned())])
             .collect(),
-        lost: vec!["dropped".to_owned()],
+        lost: vec!["dropped".to_owned(), "send_failed".to_owned()],
     }
 }
 
