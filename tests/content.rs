@@ -71,6 +71,8 @@ impl Relay {
             .arg("--oracle")
             .arg(oracle)
             .args(bug.map(|bug| format!("--bug={bug}")))
+            // Points can be overtaken only where some wait.
+            .args((bug == Some("reorder")).then_some("--throttle=700"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -363,3 +363,30 @@ fn where_it_is_forbidden_the_very_switch_is_named() {
     assert!(story.contains("sysctl user.max_net_namespaces="), "{story}");
     assert!(only_run(&home.path().join("runs")).is_none(), "{story}");
 }
+
+#[test]
+fn a_target_behind_packets_is_reached_and_the_link_behind_it_too() {
+    if !allowed() {
+        return;
+    }
+    let text = "
+scenario: packets-target
+run: { warmup: 1s, duration: 5s, drain: 10s, miss_after: 5s, lateness_limit: 5s }
+client:
+  sdk: { OTEL_BSP_SCHEDULE_DELAY: 100ms, OTEL_BSP_MAX_QUEUE_SIZE: 65536, OTEL_EXPORTER_OTLP_TIMEOUT: 20s }
+load: { traces: { rate: 400/s, spans_per_trace: 1 } }
+target: { name: relay, relay: [] }
+links: { to-relay: { via: netns, congestion: reno } }
+faults:
+  - { name: loss, at: 2s, for: 2s, loss: 10% }
+  - { name: slow, at: 2s, for: 2s, link: to-sink, latency: { delay: 50ms } }
+expect: [ \"lost == 0\", \"duplicated == 0\" ]
+";
+    let run = run(text);
+    assert_eq!(run.result["verdict"], "pass", "{}", run.result["summary"]);
+    for (name, place) in [("loss", "to-relay"), ("slow", "to-sink")] {
+        assert!(fault(&run, name)["proof"].is_string(), "{name}");
+        assert_eq!(fault(&run, name)["place"], place);
+    }
+    assert!(packets(&run).up.dropped > 0);
+}
