@@ -36,6 +36,11 @@ pub struct Proxy {
 impl Proxy {
     /// Opens it before `setup.upstream`.
     pub async fn up(setup: &LinkSetup) -> Result<Self, RoleError> {
+        let port = setup.upstream.rsplit_once(':').map(|(_, port)| port);
+        if port.and_then(|port| port.parse::<u16>().ok()).is_none() {
+            let why = format!("upstream {:?} is not HOST:PORT", setup.upstream);
+            return Err(RoleError::Failed(why));
+        }
         let listen = setup.listen.as_deref().unwrap_or(ANY_PORT);
         let listener = TcpListener::bind(listen)
             .await
