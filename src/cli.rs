@@ -71,7 +71,7 @@ enum Command {
     Doctor(doctor::Args),
     /// Forward OTLP; the target of shipped scenarios, which can be told to misbehave
     #[command(hide = true)]
-    Relay(relay::Args),
+    Relay(Box<relay::Args>),
     /// A child process of a run; not for people
     #[command(hide = true)]
     Role(role::Args),
@@ -114,7 +114,7 @@ fn run(command: Command) -> Outcome {
         Command::Metrics(args) => metrics::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Relay(args) => relay::run(args),
+        Command::Relay(args) => relay::run(*args),
         Command::Role(args) => role::run(args),
     }
 }

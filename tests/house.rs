@@ -123,7 +123,11 @@ const BANNED: &[(&str, &str, &[&str])] = &[
         &["mapped", "netns/sys", "link/timer/kernel", "target/disk"],
     ),
     ("unsafe impl", "safe types", &["netns/sys"]),
-    ("SystemTime::now", "clock", &["clock", "cli/cost", "cli/run", "store"]),
+    (
+        "SystemTime::now",
+        "clock",
+        &["clock", "cli/cost", "cli/run", "store"],
+    ),
 ];
 
 fn sources() -> Vec<PathBuf> {

@@ -49,10 +49,14 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
         .collect()
 }
 
-/// Whether what was acknowledged went into the targets and nothing at all came out.
+/// Whether what was acknowledged went into the targets and nothing at all came out: nothing that the
+/// sink turned away either.
 pub(super) fn keep_all(facts: &Facts<'_>) -> bool {
     let judged = facts.plan.ends_at_sink() && !facts.plan.targets.is_empty();
-    judged && super::harness::received(facts) == 0 && acknowledged(facts) > 0
+    let sink = &facts.evidence.sink;
+    let turned_away = sink.requests + sink.unauthenticated + sink.failed_handshakes;
+    let nothing_came = turned_away == 0 && super::harness::received(facts) == 0;
+    judged && nothing_came && acknowledged(facts) > 0
 }
 
 /// Of what did not arrive.

@@ -31,7 +31,8 @@ pub fn held(namespaces: &[&str]) -> Vec<String> {
     found.extend(
         mounts
             .lines()
-            .filter(|line| line.contains(" nsfs "))
+            // A container engine keeps the machine's own.
+            .filter(|line| line.contains(" nsfs ") && !line.contains("/netns/default "))
             .map(str::to_owned),
     );
     found

@@ -94,7 +94,7 @@ fn what_the_relay_answers_for_without_room() {
 fn points_that_the_relay_lets_overtake_each_other() {
     // OTLP orders no spans and no log records: of them nothing is wrong.
     let finished = run(&scenario(
-        "--throttle, '650', --workers, '1', --bug, reorder",
+        "--throttle, '450', --workers, '1', --bug, reorder",
         "",
     ));
     assert_named(&finished, &[ORDER], &["delivery.latency.p99 < 4s"]);
