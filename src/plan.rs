@@ -108,6 +108,12 @@ impl Plan {
         self.links.first()
     }
 
+    /// The links out of the client, each with its number.
+    pub fn first_links(&self) -> impl Iterator<Item = (u8, &LinkPlan)> {
+        let links = (0_u8..).zip(&self.links);
+        links.filter(|(_, link)| link.from == Place::Client)
+    }
+
     /// The names under which targets are asked for series of their own.
     pub fn said_names(&self) -> Vec<String> {
         let metrics = self

@@ -106,6 +106,8 @@ pub struct ClientFile {
     pub kind: Option<ClientKind>,
     /// `service.name` of its resource. Default squall-client.
     pub service: Option<String>,
+    /// Targets that it sends to: batches go round them in turn. Default: the first target.
+    pub to: Option<Vec<String>>,
     /// Default grpc.
     pub protocol: Option<Protocol>,
     /// Default none.

@@ -19,6 +19,7 @@ use super::exporter::Journalled;
 use super::identity::Identities;
 use super::processor::Marking;
 use super::recorder::Recorder;
+use super::spread::Spread;
 use super::transport::Transport;
 
 /// The SDK's default limit of series per instrument.
@@ -45,7 +46,8 @@ pub struct MetricSetup {
 /// Builds providers one by one. gRPC needs a tokio runtime to be entered meanwhile.
 #[derive(Debug)]
 pub struct Builder {
-    pub transport: Transport,
+    /// One for each endpoint; batches go round them in turn.
+    pub transports: Vec<Transport>,
     pub recorder: Arc<Recorder>,
     /// `service.name` of the resource.
     pub service: String,
@@ -57,7 +59,7 @@ impl Builder {
     /// # Errors
     /// When the exporter cannot be built.
     pub fn traces(&self, sample: f64) -> Result<SdkTracerProvider, SdkError> {
-        let exporter = self.journalled(self.transport.spans()?);
+        let exporter = self.journalled(Transport::spans)?;
         let processor = Marking {
             inner: BatchSpanProcessor::builder(exporter).build(),
             recorder: Arc::clone(&self.recorder),
@@ -76,7 +78,7 @@ impl Builder {
     /// # Errors
     /// When the exporter cannot be built.
     pub fn logs(&self) -> Result<SdkLoggerProvider, SdkError> {
-        let exporter = self.journalled(self.transport.logs()?);
+        let exporter = self.journalled(Transport::logs)?;
         let processor = Marking {
             inner: BatchLogProcessor::builder(exporter).build(),
             recorder: Arc::clone(&self.recorder),
@@ -97,7 +99,7 @@ impl Builder {
             crate::plan::Temporality::Delta => Temporality::Delta,
             crate::plan::Temporality::LowMemory => Temporality::LowMemory,
         };
-        let exporter = self.journalled(self.transport.metrics(temporality)?);
+        let exporter = self.journalled(|transport| transport.metrics(temporality))?;
         Ok(SdkMeterProvider::builder()
             .with_resource(self.resource())
             .with_reader(PeriodicReader::builder(exporter).build())
@@ -105,12 +107,17 @@ impl Builder {
             .build())
     }
 
-    fn journalled<E>(&self, inner: E) -> Journalled<E> {
-        Journalled {
-            inner,
+    fn journalled<E>(
+        &self,
+        exporter: impl Fn(&Transport) -> Result<E, SdkError>,
+    ) -> Result<Journalled<Spread<E>>, SdkError> {
+        let ways: Result<Vec<E>, SdkError> = self.transports.iter().map(exporter).collect();
+        let nowhere = || SdkError::Endpoint("there is none".to_owned());
+        Ok(Journalled {
+            inner: Spread::over(ways?).ok_or_else(nowhere)?,
             recorder: Arc::clone(&self.recorder),
             resource: ResourceAttributesWithSchema::default(),
-        }
+        })
     }
 
     fn resource(&self) -> Resource {

@@ -150,7 +150,7 @@ impl Run {
                 temporality: Temporality::Cumulative,
             },
             headers: vec![("x-secret".into(), "hush".into())],
-            endpoint,
+            endpoints: vec![endpoint],
             tls: None,
             name_server: None,
             leads_to: None,

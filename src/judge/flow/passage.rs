@@ -70,6 +70,8 @@ impl<'a> Passage<'a> {
             seen: &batches.acknowledged | &batches.refused,
             ..Passed::default()
         };
+        // Which of several ways a batch took, only taps know.
+        let one_way = line.ways_out() == 1;
         let (mut came, mut went) = (Vec::new(), Vec::new());
         for station in &line.stations {
             let (before, behind) = (line.before(*station), line.behind(*station));
@@ -79,7 +81,7 @@ impl<'a> Passage<'a> {
                 RoleName::Sink if evidence.ends_elsewhere => None,
                 // What the client was answered for came to what it sends to.
                 RoleName::Target(_) | RoleName::Sink => {
-                    let first = before.iter().all(|link| line.is_first(*link));
+                    let first = one_way && before.iter().all(|link| line.is_first(*link));
                     joined(&before, Side::Exit).or_else(|| first.then(answered))
                 }
             });
@@ -119,15 +121,17 @@ impl<'a> Passage<'a> {
                 left.push((station, here));
             }
         }
-        // Sent, and never seen whole: left on the way. The rest never set out.
+        // Sent, and never seen whole: left on the way, where there is but one. The rest never set out.
         let first = self
             .line
             .stations
             .iter()
-            .position(|s| self.line.is_first(*s));
+            .position(|s| self.line.ways_out() == 1 && self.line.is_first(*s));
         let on_the_way = &remaining & &self.attempted;
-        remaining -= &on_the_way;
-        left.extend(first.map(|first| (first, on_the_way)));
+        if let Some(first) = first {
+            remaining -= &on_the_way;
+            left.push((first, on_the_way));
+        }
         left.push((0, remaining));
         left.retain(|(_, items)| !items.is_empty());
         left

@@ -62,6 +62,26 @@ pub fn evidence_error(path: &Path, error: io::Error) -> SdkError {
     }
 }
 
+/// The ways out, one for each endpoint.
+fn transports(setup: &ClientSetup) -> Vec<Transport> {
+    let to = |endpoint: &String| Transport {
+        protocol: setup.client.protocol,
+        endpoint: endpoint.clone(),
+        compression: setup.client.compression,
+        headers: setup.headers.clone(),
+        tls: setup.tls.clone().map(|tls| Tls {
+            ca: tls.ca,
+            identity: tls.identity,
+        }),
+        retry: setup.client.retry,
+        names: match setup.leads_to {
+            Some(link) => Some(Names::Always(link)),
+            None => setup.name_server.map(Names::Asked),
+        },
+    };
+    setup.endpoints.iter().map(to).collect()
+}
+
 impl Client {
     /// Builds providers, tables and sources, and opens the evidence files.
     ///
@@ -79,21 +99,7 @@ impl Client {
         let recorder = Arc::new(recorder);
         SdkEvents::install(Arc::clone(&recorder));
         let builder = Builder {
-            transport: Transport {
-                protocol: setup.client.protocol,
-                endpoint: setup.endpoint.clone(),
-                compression: setup.client.compression,
-                headers: setup.headers.clone(),
-                tls: setup.tls.clone().map(|tls| Tls {
-                    ca: tls.ca,
-                    identity: tls.identity,
-                }),
-                retry: setup.client.retry,
-                names: match setup.leads_to {
-                    Some(link) => Some(Names::Always(link)),
-                    None => setup.name_server.map(Names::Asked),
-                },
-            },
+            transports: transports(&setup),
             recorder: Arc::clone(&recorder),
             service: setup.client.service.clone(),
         };
