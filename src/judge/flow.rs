@@ -170,11 +170,6 @@ impl Line {
         ways.map(|(_, to)| *to).collect()
     }
 
-    /// Links out of the client.
-    fn ways_out(&self) -> usize {
-        self.behind(RoleName::Client).len()
-    }
-
     /// Whether the client sends into it.
     fn is_first(&self, station: RoleName) -> bool {
         self.ways.contains(&(RoleName::Client, station))

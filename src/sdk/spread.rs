@@ -15,6 +15,8 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
+use super::attempt;
+
 /// One exporter for each endpoint.
 #[derive(Debug)]
 pub struct Spread<E> {
@@ -35,9 +37,11 @@ impl<E> Spread<E> {
         })
     }
 
-    /// The one whose turn it is.
+    /// The one whose turn it is, which is noted.
     fn next(&self) -> &E {
         let turn = self.batches.fetch_add(1, Ordering::Relaxed) % (self.others.len() + 1);
+        // There are fewer targets than that.
+        attempt::goes(u8::try_from(turn).unwrap_or(u8::MAX));
         match turn.checked_sub(1) {
             Some(other) => self.others.get(other).unwrap_or(&self.first),
             None => &self.first,

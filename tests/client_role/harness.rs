@@ -309,6 +309,7 @@ impl Run {
                     };
                     assert!(batches.insert(batch, new).is_none());
                 }
+                BatchLine::Way { .. } => {}
                 BatchLine::Sent { batch, .. } => batches.get_mut(&batch).unwrap().sent += 1,
                 BatchLine::Answered {
                     batch, ok, text, ..

@@ -40,7 +40,7 @@ fn station<'a>(finished: &'a Finished, name: &str) -> &'a Value {
 /// Items of a signal that came to a station.
 fn came(finished: &Finished, name: &str, signal: &str) -> u64 {
     let seen = &station(finished, name)["seen"][signal];
-    seen["in"]
+    seen["came"]
         .as_u64()
         .unwrap_or_else(|| panic!("{name}: {seen}\n{}", finished.story()))
 }
