@@ -50,7 +50,12 @@ fn lost_at(finished: &Finished) -> Vec<(String, u64)> {
     let placed = finished.result["flow"]["lost_at"].as_array().unwrap();
     placed
         .iter()
-        .map(|one| (one["at"].as_str().unwrap().to_owned(), one["items"].as_u64().unwrap()))
+        .map(|one| {
+            (
+                one["at"].as_str().unwrap().to_owned(),
+                one["items"].as_u64().unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -77,11 +82,20 @@ fn what_goes_by_two_ways_arrives_once() {
             assert_eq!(delivered, finished.count(signal, "generated"), "{signal}");
             let (a, b) = (came(&finished, "a", signal), came(&finished, "b", signal));
             assert_eq!(a + b, delivered, "{signal}\n{}", finished.story());
-            assert!(a > delivered / 4 && b > delivered / 4, "{signal}: {a} and {b}");
+            assert!(
+                a > delivered / 4 && b > delivered / 4,
+                "{signal}: {a} and {b}"
+            );
         }
         // The first link is the first that `to` names.
-        assert_eq!(station(&finished, "client")["to"], serde_json::json!(["to-b", "to-a"]));
-        assert_eq!(station(&finished, "b")["to"], serde_json::json!(["b-to-sink"]));
+        assert_eq!(
+            station(&finished, "client")["to"],
+            serde_json::json!(["to-b", "to-a"])
+        );
+        assert_eq!(
+            station(&finished, "b")["to"],
+            serde_json::json!(["b-to-sink"])
+        );
         let html = std::fs::read_to_string(finished.folder.join("report.html")).unwrap();
         for name in ["to-a", "to-b", "a-to-sink", "b-to-sink"] {
             assert!(html.contains(name), "{name} is not in the picture");
@@ -97,7 +111,7 @@ fn what_one_of_two_loses_is_placed_in_its_branch() {
             "to: [a, b]",
             &format!(
                 "{}faults: [ {{ name: crash, {fault} }} ]\nexpect: [ \"lost > 0\", \"duplicated == 0\" ]",
-                TWO.replace("RELAY", "--throttle, '300'")
+                TWO.replace("RELAY", "--throttle, '150'")
             ),
         ));
         assert_eq!(finished.code, 0, "{fault}\n{}", finished.story());
@@ -108,7 +122,11 @@ fn what_one_of_two_loses_is_placed_in_its_branch() {
             .filter(|(at, _)| ["to-b", "b", "b-to-sink"].contains(&at.as_str()))
             .map(|(_, items)| items)
             .sum();
-        assert!(lost.iter().any(|(at, _)| at == "b"), "{lost:?}\n{}", finished.story());
+        assert!(
+            lost.iter().any(|(at, _)| at == "b"),
+            "{lost:?}\n{}",
+            finished.story()
+        );
         let silently = finished.metric("lost_silently") as u64;
         assert!(silently > 0 && at_b >= silently, "{lost:?}");
         if fault.contains("restart") {
@@ -159,9 +177,17 @@ targets:
         ("to: [a, c]", two.clone(), "there is no target `c`"),
         ("to: [a, b, a]", two.clone(), "`a` is named a second time"),
         ("to: []", two.clone(), "it names no target"),
-        ("to: [a]", two.replace("name: a,", "name: a, to: sink,"), "nothing is sent to `b`"),
+        (
+            "to: [a]",
+            two.replace("name: a,", "name: a, to: sink,"),
+            "nothing is sent to `b`",
+        ),
         ("to: [a]", String::new(), "there are no targets to send to"),
-        ("to: [a, b]", external.to_owned(), "`b` is external, and cannot be one of several"),
+        (
+            "to: [a, b]",
+            external.to_owned(),
+            "`b` is external, and cannot be one of several",
+        ),
         (
             "to: [a, b]\n  resolve: dns",
             two.clone(),

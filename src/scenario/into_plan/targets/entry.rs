@@ -34,7 +34,6 @@ pub(in super::super) fn entries(file: &ScenarioFile) -> Vec<u8> {
 
 /// The targets as they are written, by name.
 fn files(file: &ScenarioFile) -> Vec<(&str, &TargetFile)> {
-
     let single = file.target.iter();
     let all = single.chain(file.targets.iter().flatten());
     all.take(TARGETS_MAX)
@@ -85,7 +84,11 @@ impl Planner<'_> {
             }
             if !seen.insert(name) {
                 let message = format!("`{name}` is named a second time");
-                self.problem(path, message, "name each target once: batches go round in turn");
+                self.problem(
+                    path,
+                    message,
+                    "name each target once: batches go round in turn",
+                );
             }
             let external = target.is_some_and(|(_, target)| target.external.is_some());
             if external && wanted.len() > 1 {
@@ -99,7 +102,12 @@ impl Planner<'_> {
 
     /// Several ways out of the client are of the embedded proxy or a Toxiproxy, and a target shows
     /// one kind of certificate only.
-    pub(super) fn ways_out(&mut self, edges: &[(Place, Place)], links: &[LinkPlan], encrypted: Encrypted) {
+    pub(super) fn ways_out(
+        &mut self,
+        edges: &[(Place, Place)],
+        links: &[LinkPlan],
+        encrypted: Encrypted,
+    ) {
         let ways: Vec<Place> = edges
             .iter()
             .filter(|(from, _)| *from == Place::Client)
@@ -114,8 +122,13 @@ impl Planner<'_> {
         }
         let also_behind = |way: &Place| edges.iter().filter(|(_, to)| to == way).count() > 1;
         if encrypted.client && ways.iter().any(also_behind) {
-            let message = "one of these gets the exports of another target too, and those are not encrypted";
-            self.problem(PATH, message, "leave `client.tls` out, or let that one export elsewhere");
+            let message =
+                "one of these gets the exports of another target too, and those are not encrypted";
+            self.problem(
+                PATH,
+                message,
+                "leave `client.tls` out, or let that one export elsewhere",
+            );
         }
     }
 }
