@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -25,12 +26,12 @@ use super::transport::Transport;
 /// The SDK's default limit of series per instrument.
 const SERIES_LIMIT_DEFAULT: usize = 2000;
 
-/// The SDK, ready for load. A signal that is not sent has no provider.
+/// The SDK, ready for load. A signal that is not sent has no provider, another one for each instance.
 #[derive(Debug, Default)]
 pub struct Sdk {
-    pub traces: Option<SdkTracerProvider>,
-    pub metrics: Option<SdkMeterProvider>,
-    pub logs: Option<SdkLoggerProvider>,
+    pub traces: Vec<SdkTracerProvider>,
+    pub metrics: Vec<SdkMeterProvider>,
+    pub logs: Vec<SdkLoggerProvider>,
 }
 
 /// What metrics need besides the transport.
@@ -51,6 +52,8 @@ pub struct Builder {
     pub recorder: Arc<Recorder>,
     /// `service.name` of the resource.
     pub service: String,
+    /// `service.instance.id` of the resource, where there are several.
+    pub instance: Option<String>,
 }
 
 impl Builder {
@@ -121,8 +124,10 @@ impl Builder {
     }
 
     fn resource(&self) -> Resource {
+        let id = self.instance.clone();
         Resource::builder()
             .with_service_name(self.service.clone())
+            .with_attributes(id.map(|id| KeyValue::new("service.instance.id", id)))
             .build()
     }
 }
@@ -153,19 +158,19 @@ impl Sdk {
         let logs = self.logs.clone();
         type Shutdown = Box<dyn FnOnce() -> OTelSdkResult + Send>;
         let mut parts: Vec<(&str, Shutdown)> = Vec::new();
-        if let Some(provider) = traces {
+        for provider in traces {
             parts.push((
                 "traces",
                 Box::new(move || provider.shutdown_with_timeout(timeout)),
             ));
         }
-        if let Some(provider) = metrics {
+        for provider in metrics {
             parts.push((
                 "metrics",
                 Box::new(move || provider.shutdown_with_timeout(timeout)),
             ));
         }
-        if let Some(provider) = logs {
+        for provider in logs {
             parts.push((
                 "logs",
                 Box::new(move || provider.shutdown_with_timeout(timeout)),

@@ -148,6 +148,7 @@ impl Run {
                 tls: TlsPlan::Off,
                 resolve: squall::plan::Resolve::Address,
                 temporality: Temporality::Cumulative,
+                instances: 1,
             },
             headers: vec![("x-secret".into(), "hush".into())],
             endpoints: vec![endpoint],

@@ -204,9 +204,52 @@ targets:
             "gets the exports of another target too",
         ),
     ];
+    let few = "instances: 3\n  producers: 2";
+    let cases = cases.into_iter().chain([
+        ("instances: 3", two.clone(), "metrics come from one client"),
+        (
+            few,
+            two.clone(),
+            "2 producer(s) are too few for 3 instances",
+        ),
+        ("instances: 17", two.clone(), "17 is out of range"),
+    ]);
     for (sends, targets, words) in cases {
         let told = said(&file, &scenario(sends, &targets));
         assert!(told.contains(words), "{sends}: {told}");
         assert!(told.contains("scenario.yaml:"), "{told}");
+    }
+}
+
+#[test]
+fn several_clients_send_to_one_target() {
+    let text = scenario(
+        "instances: 3",
+        "targets: [ { name: a, relay: [] } ]
+expect: [ \"lost == 0\", \"duplicated == 0\", \"unexpected == 0\" ]
+validate: content",
+    );
+    let finished = run(&text.replace("  metrics: { rate: 100/s, series: 4 }\n", ""));
+    assert_eq!(finished.code, 0, "{}", finished.story());
+    finished.assert_closes();
+    let evidence = finished.evidence();
+    // One producer per instance and signal, and a connection for each.
+    assert_eq!(evidence.producers.len(), 6);
+    let samples = evidence.series.link.iter();
+    let connections = samples.map(|sample| sample.connections_total).max();
+    assert_eq!(connections, Some(6), "{}", finished.story());
+    for producer in &evidence.producers {
+        assert!(!producer.received.is_empty());
+        assert_eq!(producer.received, producer.entered);
+    }
+    // Each batch is of one instance.
+    for batch in &evidence.batches {
+        let of = |range: &squall::evidence::ItemRange| range.producer;
+        assert!(
+            batch
+                .items
+                .iter()
+                .all(|range| of(range) == of(&batch.items[0]))
+        );
     }
 }
