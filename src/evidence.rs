@@ -224,6 +224,9 @@ pub struct Batch {
     pub attempts: Vec<Attempt>,
     /// `None`: the client never learnt, or did not live to tell.
     pub outcome: Option<Outcome>,
+    /// By which of the links out of the client it went, in their order.
+    #[serde(default)]
+    pub way: u8,
 }
 
 impl Batch {

@@ -41,6 +41,8 @@ pub enum BatchLine {
         /// For metrics: the points, in the order of their sequences.
         points: Vec<Point>,
     },
+    /// It goes by that of several ways, counted from 0; not told of the first.
+    Way { batch: u64, way: u8 },
     /// A request with it went out.
     Sent { batch: u64, at_ns: u64 },
     /// The last request was answered, or failed.

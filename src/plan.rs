@@ -108,6 +108,12 @@ impl Plan {
         self.links.first()
     }
 
+    /// The links out of the client, each with its number.
+    pub fn first_links(&self) -> impl Iterator<Item = (u8, &LinkPlan)> {
+        let links = (0_u8..).zip(&self.links);
+        links.filter(|(_, link)| link.from == Place::Client)
+    }
+
     /// The names under which targets are asked for series of their own.
     pub fn said_names(&self) -> Vec<String> {
         let metrics = self
@@ -330,10 +336,22 @@ pub struct ClientPlan {
     #[serde(default)]
     pub resolve: Resolve,
     pub temporality: Temporality,
+    /// Clients in one process, each an SDK of its own. Producer p belongs to that of number p modulo this.
+    #[serde(default = "one_client", skip_serializing_if = "is_one_client")]
+    pub instances: u16,
+}
+
+const fn one_client() -> u16 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands over a reference
+const fn is_one_client(instances: &u16) -> bool {
+    *instances == 1
 }
 
 impl ClientPlan {
-    /// Items that the SDK's queue of that signal holds; `None` where it has none.
+    /// Items that the SDK's queues of that signal hold, over all instances; `None` where it has none.
     pub fn queue_size(&self, signal: Signal) -> Option<u64> {
         let variable = match signal {
             Signal::Traces => "OTEL_BSP_MAX_QUEUE_SIZE",
@@ -341,7 +359,8 @@ impl ClientPlan {
             Signal::Metrics => return None,
         };
         let size = self.sdk.get(variable)?.parse().ok();
-        size.filter(|size| *size > 0)
+        let size: Option<u64> = size.filter(|size| *size > 0);
+        size.map(|size| size.saturating_mul(u64::from(self.instances.max(1))))
     }
 }
 

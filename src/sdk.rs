@@ -3,6 +3,7 @@
 //! - [`identity`]: the id generator that puts identities into span ids.
 //! - [`processor`]: marks what enters the batch processors.
 //! - [`exporter`]: journals every batch handed over and how it ended.
+//! - [`spread`]: several exporters as one, which batches go round in turn.
 //! - [`attempt`]: the batch that this thread is exporting, its requests and answers.
 //! - [`outcome`]: refused or given up, by the rules of OTLP.
 //! - [`http`], [`transport`]: the transports, watched.
@@ -28,6 +29,7 @@ pub mod points;
 pub mod processor;
 pub mod ranges;
 pub mod recorder;
+pub mod spread;
 pub mod transport;
 
 /// Why the SDK could not be set up.

@@ -260,7 +260,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
         load: plan.load.clone(),
         client: plan.client.clone(),
         headers: Vec::new(),
-        endpoint: format!("http://{address}"),
+        endpoints: vec![format!("http://{address}")],
         name_server: None,
         leads_to: None,
         tls: None,

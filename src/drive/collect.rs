@@ -320,8 +320,14 @@ fn batches(lines: &[BatchLine]) -> Vec<Batch> {
                         handed_ns: *at_ns,
                         attempts: Vec::new(),
                         outcome: None,
+                        way: 0,
                     },
                 );
+            }
+            BatchLine::Way { batch, way } => {
+                if let Some(batch) = batches.get_mut(batch) {
+                    batch.way = *way;
+                }
             }
             BatchLine::Sent { batch, at_ns } => {
                 if let Some(batch) = batches.get_mut(batch) {

@@ -109,6 +109,7 @@ fn batch(number: u64, arrived: &[(u64, u64)]) -> Batch {
     let at_ns = answered_ns.unwrap_or(handed_ns + 5_000_000);
     Batch {
         batch: number + 1,
+        way: 0,
         signal: Signal::Logs,
         items: vec![ItemRange {
             producer: 0,

@@ -23,9 +23,10 @@ pub struct BatchSets {
 
 impl BatchSets {
     /// Collects what `batches` say about the items of `producer`.
-    pub fn of(producer: &Producer, batches: &[Batch]) -> Self {
+    pub fn of<'b>(producer: &Producer, batches: impl IntoIterator<Item = &'b Batch>) -> Self {
         let mut sets = Self::default();
-        for batch in batches.iter().filter(|b| b.signal == producer.signal) {
+        let batches = batches.into_iter();
+        for batch in batches.filter(|b| b.signal == producer.signal) {
             let items = items_of(producer.producer, batch);
             sets.handed |= &items;
             if !batch.attempts.is_empty() {

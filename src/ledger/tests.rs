@@ -85,6 +85,7 @@ fn run_with(fates: &[Fate]) -> Evidence {
         producer.received |= &received;
         batches.push(Batch {
             batch: index as u64,
+            way: 0,
             signal: Signal::Logs,
             items: vec![ItemRange {
                 producer: 0,

@@ -51,6 +51,7 @@ pub fn plan() -> Plan {
             tls: TlsPlan::Off,
             resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
+            instances: 1,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

@@ -55,8 +55,8 @@ pub struct ClientSetup {
     /// `client.headers` with their values: never printed, never stored.
     pub headers: Vec<(String, String)>,
     /// `http://127.0.0.1:PORT` or `https://localhost:PORT`, without a signal's path; with
-    /// [`crate::plan::SINK_NAME`] for a host where names are looked up.
-    pub endpoint: String,
+    /// [`crate::plan::SINK_NAME`] for a host where names are looked up. Batches go round them in turn.
+    pub endpoints: Vec<String>,
     /// The name server, `127.0.0.1:PORT`, where names are looked up.
     #[serde(default)]
     pub name_server: Option<std::net::SocketAddr>,

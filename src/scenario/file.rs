@@ -106,11 +106,17 @@ pub struct ClientFile {
     pub kind: Option<ClientKind>,
     /// `service.name` of its resource. Default squall-client.
     pub service: Option<String>,
+    /// Targets that it sends to: batches go round them in turn. Default: the first target.
+    pub to: Option<Vec<String>>,
     /// Default grpc.
     pub protocol: Option<Protocol>,
     /// Default none.
     pub compression: Option<Compression>,
-    /// Threads per signal that create items, 1 to 64. Default 1.
+    /// Clients in one process, 1 to 16, each an SDK of its own with its own queues and connections; the
+    /// producers are shared out among them. Default 1.
+    #[schemars(range(min = 1, max = 16))]
+    pub instances: Option<u16>,
+    /// Threads per signal that create items, 1 to 64. Default: one for each of `instances`.
     #[schemars(range(min = 1, max = 64))]
     pub producers: Option<u16>,
     /// Default cumulative.

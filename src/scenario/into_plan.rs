@@ -46,7 +46,7 @@ pub fn into_plan(
     let mut run = planner.run(file.run.as_ref());
     let mut client = planner.client(file.client.as_ref(), &run);
     client.tls = planner.client_tls(file);
-    let producers = planner.producers(file.client.as_ref());
+    let producers = planner.producers(file, client.instances);
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
     let mut targets = planner.targets(file, &client);

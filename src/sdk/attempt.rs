@@ -87,6 +87,18 @@ pub(super) fn open(
     }));
 }
 
+/// The current batch goes by that of several ways.
+pub(super) fn goes(way: u8) {
+    if way > 0 {
+        with(|open| {
+            open.recorder.journal(&BatchLine::Way {
+                batch: open.batch,
+                way,
+            });
+        });
+    }
+}
+
 /// A request with the current batch goes out.
 pub(super) fn sent() {
     with(|open| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -19,17 +20,18 @@ use super::exporter::Journalled;
 use super::identity::Identities;
 use super::processor::Marking;
 use super::recorder::Recorder;
+use super::spread::Spread;
 use super::transport::Transport;
 
 /// The SDK's default limit of series per instrument.
 const SERIES_LIMIT_DEFAULT: usize = 2000;
 
-/// The SDK, ready for load. A signal that is not sent has no provider.
+/// The SDK, ready for load. A signal that is not sent has no provider, another one for each instance.
 #[derive(Debug, Default)]
 pub struct Sdk {
-    pub traces: Option<SdkTracerProvider>,
-    pub metrics: Option<SdkMeterProvider>,
-    pub logs: Option<SdkLoggerProvider>,
+    pub traces: Vec<SdkTracerProvider>,
+    pub metrics: Vec<SdkMeterProvider>,
+    pub logs: Vec<SdkLoggerProvider>,
 }
 
 /// What metrics need besides the transport.
@@ -45,10 +47,13 @@ pub struct MetricSetup {
 /// Builds providers one by one. gRPC needs a tokio runtime to be entered meanwhile.
 #[derive(Debug)]
 pub struct Builder {
-    pub transport: Transport,
+    /// One for each endpoint; batches go round them in turn.
+    pub transports: Vec<Transport>,
     pub recorder: Arc<Recorder>,
     /// `service.name` of the resource.
     pub service: String,
+    /// `service.instance.id` of the resource, where there are several.
+    pub instance: Option<String>,
 }
 
 impl Builder {
@@ -57,7 +62,7 @@ impl Builder {
     /// # Errors
     /// When the exporter cannot be built.
     pub fn traces(&self, sample: f64) -> Result<SdkTracerProvider, SdkError> {
-        let exporter = self.journalled(self.transport.spans()?);
+        let exporter = self.journalled(Transport::spans)?;
         let processor = Marking {
             inner: BatchSpanProcessor::builder(exporter).build(),
             recorder: Arc::clone(&self.recorder),
@@ -76,7 +81,7 @@ impl Builder {
     /// # Errors
     /// When the exporter cannot be built.
     pub fn logs(&self) -> Result<SdkLoggerProvider, SdkError> {
-        let exporter = self.journalled(self.transport.logs()?);
+        let exporter = self.journalled(Transport::logs)?;
         let processor = Marking {
             inner: BatchLogProcessor::builder(exporter).build(),
             recorder: Arc::clone(&self.recorder),
@@ -97,7 +102,7 @@ impl Builder {
             crate::plan::Temporality::Delta => Temporality::Delta,
             crate::plan::Temporality::LowMemory => Temporality::LowMemory,
         };
-        let exporter = self.journalled(self.transport.metrics(temporality)?);
+        let exporter = self.journalled(|transport| transport.metrics(temporality))?;
         Ok(SdkMeterProvider::builder()
             .with_resource(self.resource())
             .with_reader(PeriodicReader::builder(exporter).build())
@@ -105,17 +110,24 @@ impl Builder {
             .build())
     }
 
-    fn journalled<E>(&self, inner: E) -> Journalled<E> {
-        Journalled {
-            inner,
+    fn journalled<E>(
+        &self,
+        exporter: impl Fn(&Transport) -> Result<E, SdkError>,
+    ) -> Result<Journalled<Spread<E>>, SdkError> {
+        let ways: Result<Vec<E>, SdkError> = self.transports.iter().map(exporter).collect();
+        let nowhere = || SdkError::Endpoint("there is none".to_owned());
+        Ok(Journalled {
+            inner: Spread::over(ways?).ok_or_else(nowhere)?,
             recorder: Arc::clone(&self.recorder),
             resource: ResourceAttributesWithSchema::default(),
-        }
+        })
     }
 
     fn resource(&self) -> Resource {
+        let id = self.instance.clone();
         Resource::builder()
             .with_service_name(self.service.clone())
+            .with_attributes(id.map(|id| KeyValue::new("service.instance.id", id)))
             .build()
     }
 }
@@ -146,19 +158,19 @@ impl Sdk {
         let logs = self.logs.clone();
         type Shutdown = Box<dyn FnOnce() -> OTelSdkResult + Send>;
         let mut parts: Vec<(&str, Shutdown)> = Vec::new();
-        if let Some(provider) = traces {
+        for provider in traces {
             parts.push((
                 "traces",
                 Box::new(move || provider.shutdown_with_timeout(timeout)),
             ));
         }
-        if let Some(provider) = metrics {
+        for provider in metrics {
             parts.push((
                 "metrics",
                 Box::new(move || provider.shutdown_with_timeout(timeout)),
             ));
         }
-        if let Some(provider) = logs {
+        for provider in logs {
             parts.push((
                 "logs",
                 Box::new(move || provider.shutdown_with_timeout(timeout)),

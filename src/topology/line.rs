@@ -265,15 +265,22 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Where what stands there sends to: the link from it, or, across packets, what that leads to.
-    fn destination(&self, from: Place) -> Option<String> {
-        let mut links = (0_u8..).zip(&self.plan.links);
-        let (index, link) = links.find(|(_, link)| link.from == from)?;
+    /// Where what stands there sends to: the links from it, or, across packets, what that leads to.
+    fn destinations(&self, from: Place) -> Vec<String> {
+        let links = (0_u8..).zip(&self.plan.links);
+        links
+            .filter(|(_, link)| link.from == from)
+            .filter_map(|(index, link)| self.way_into(index, link))
+            .collect()
+    }
+
+    /// Where a link is spoken to by what stands before it.
+    fn way_into(&self, index: u8, link: &LinkPlan) -> Option<String> {
         if link.packets.is_some() {
             return Some(self.receiver(link));
         }
         let at = self.links.get(&index)?.1.grpc.clone();
-        let Some(way) = self.ways.get(&from) else {
+        let Some(way) = self.ways.get(&link.from) else {
             return Some(at);
         };
         let (_, port) = at.rsplit_once(':')?;
@@ -285,7 +292,7 @@ impl<'a> Line<'a> {
         let Some(target) = self.plan.targets.get(usize::from(index)) else {
             return Ok(());
         };
-        let is_first = self.plan.first_link().is_some_and(|link| link.to == place);
+        let is_first = self.plan.first_links().any(|(_, link)| link.to == place);
         // It has its certificate, and squall does not.
         let external = matches!(target.kind, TargetKind::External(_));
         let leads_to_sink = target.to == Some(Place::Sink);
@@ -294,7 +301,7 @@ impl<'a> Line<'a> {
             address: self.address(place),
             behind_door: self.sides.is_some(),
             bridged: target.is_bridged(),
-            export: self.destination(place),
+            export: self.destinations(place).pop(),
             front: self.front.as_ref().filter(|_| is_first && !external),
             back: self.back.as_ref().filter(|_| leads_to_sink),
         };
@@ -337,12 +344,15 @@ impl<'a> Line<'a> {
 
     async fn client(&mut self) -> Result<RoleProcess, TopologyError> {
         let plan = self.plan;
-        let destination = self.destination(Place::Client).unwrap_or_default();
+        let destinations = self.destinations(Place::Client);
         let certificates = match plan.targets.is_empty() {
             true => self.back.as_ref(),
             false => self.front.as_ref(),
         };
-        let external = self.external(&destination, certificates.is_some());
+        let encrypted = certificates.is_some();
+        // An external one is the only one.
+        let only = destinations.first().map_or("", String::as_str);
+        let external = self.external(only, encrypted);
         // Empty where no names are looked up.
         let name_server = self
             .links
@@ -355,9 +365,12 @@ impl<'a> Line<'a> {
             load: plan.load.clone(),
             client: plan.client.clone(),
             headers: revealed(&plan.client.headers),
-            endpoint: match &external {
-                Some((endpoint, _)) => endpoint.clone(),
-                None => endpoint(&destination, certificates.is_some(), plan.client.resolve),
+            endpoints: match &external {
+                Some((endpoint, _)) => vec![endpoint.clone()],
+                None => destinations
+                    .iter()
+                    .map(|at| endpoint(at, encrypted, plan.client.resolve))
+                    .collect(),
             },
             name_server,
             leads_to: external.map(|(_, link)| link),

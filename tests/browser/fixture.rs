@@ -622,6 +622,7 @@ fn plan() -> Plan {
             tls: TlsPlan::Off,
             resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
+            instances: 1,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

@@ -148,9 +148,10 @@ impl Run {
                 tls: TlsPlan::Off,
                 resolve: squall::plan::Resolve::Address,
                 temporality: Temporality::Cumulative,
+                instances: 1,
             },
             headers: vec![("x-secret".into(), "hush".into())],
-            endpoint,
+            endpoints: vec![endpoint],
             tls: None,
             name_server: None,
             leads_to: None,
@@ -309,6 +310,7 @@ impl Run {
                     };
                     assert!(batches.insert(batch, new).is_none());
                 }
+                BatchLine::Way { .. } => {}
                 BatchLine::Sent { batch, .. } => batches.get_mut(&batch).unwrap().sent += 1,
                 BatchLine::Answered {
                     batch, ok, text, ..

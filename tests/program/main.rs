@@ -5,6 +5,7 @@ mod conformance;
 mod content;
 mod cost;
 mod external;
+mod fan;
 mod growth;
 mod harness;
 mod interrupts;

@@ -183,7 +183,10 @@ fn queued_at_the_end(facts: &Facts<'_>) -> u64 {
                 .map(Batch::len)
                 .sum();
             let left = left.len() as u64;
+            // Of the queue of its own instance.
+            let instances = u64::from(facts.plan.client.instances.max(1));
             let size = facts.plan.client.queue_size(producer.signal);
+            let size = size.map(|size| size / instances);
             match size {
                 Some(size) if held + left >= size => 0,
                 _ => left,

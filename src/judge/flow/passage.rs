@@ -33,12 +33,19 @@ pub struct Passage<'a> {
     /// What came in and what went out; `None` where nobody looked.
     came: Vec<Option<Passed>>,
     went: Vec<Option<Passed>>,
-    attempted: RoaringTreemap,
+    /// What was sent into each link out of the client, by its place in the line.
+    attempted: Vec<(usize, RoaringTreemap)>,
 }
 
 impl<'a> Passage<'a> {
     pub fn of(line: &'a Line, evidence: &Evidence, producer: &Producer) -> Self {
-        let batches = BatchSets::of(producer, &evidence.batches);
+        let ways: Vec<(RoleName, BatchSets)> = (0_u8..)
+            .zip(line.behind(RoleName::Client))
+            .map(|(way, link)| {
+                let by_it = evidence.batches.iter().filter(|batch| batch.way == way);
+                (link, BatchSets::of(producer, by_it))
+            })
+            .collect();
         let sent = sent(producer, &evidence.batches);
         let tapped = |role: RoleName, side: Side| {
             let RoleName::Link(index) = role else {
@@ -66,9 +73,15 @@ impl<'a> Passage<'a> {
             }
             (!links.is_empty()).then_some(all)
         };
-        let answered = || Passed {
-            seen: &batches.acknowledged | &batches.refused,
-            ..Passed::default()
+        let answered = |before: &[RoleName]| {
+            let mut all = Passed::default();
+            for (_, batches) in ways.iter().filter(|(link, _)| before.contains(link)) {
+                all.join(&Passed {
+                    seen: &batches.acknowledged | &batches.refused,
+                    ..Passed::default()
+                });
+            }
+            all
         };
         let (mut came, mut went) = (Vec::new(), Vec::new());
         for station in &line.stations {
@@ -80,7 +93,7 @@ impl<'a> Passage<'a> {
                 // What the client was answered for came to what it sends to.
                 RoleName::Target(_) | RoleName::Sink => {
                     let first = before.iter().all(|link| line.is_first(*link));
-                    joined(&before, Side::Exit).or_else(|| first.then(answered))
+                    joined(&before, Side::Exit).or_else(|| first.then(|| answered(&before)))
                 }
             });
             went.push(match station {
@@ -90,11 +103,15 @@ impl<'a> Passage<'a> {
                 RoleName::Sink => None,
             });
         }
+        let attempted = ways.into_iter().filter_map(|(link, batches)| {
+            let index = line.stations.iter().position(|s| *s == link)?;
+            Some((index, batches.attempted))
+        });
         Self {
             line,
             came,
             went,
-            attempted: batches.attempted,
+            attempted: attempted.collect(),
         }
     }
 
@@ -120,14 +137,11 @@ impl<'a> Passage<'a> {
             }
         }
         // Sent, and never seen whole: left on the way. The rest never set out.
-        let first = self
-            .line
-            .stations
-            .iter()
-            .position(|s| self.line.is_first(*s));
-        let on_the_way = &remaining & &self.attempted;
-        remaining -= &on_the_way;
-        left.extend(first.map(|first| (first, on_the_way)));
+        for (link, attempted) in &self.attempted {
+            let on_the_way = &remaining & attempted;
+            remaining -= &on_the_way;
+            left.push((*link, on_the_way));
+        }
         left.push((0, remaining));
         left.retain(|(_, items)| !items.is_empty());
         left

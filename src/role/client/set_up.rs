@@ -62,6 +62,26 @@ pub fn evidence_error(path: &Path, error: io::Error) -> SdkError {
     }
 }
 
+/// The ways out, one for each endpoint.
+fn transports(setup: &ClientSetup) -> Vec<Transport> {
+    let to = |endpoint: &String| Transport {
+        protocol: setup.client.protocol,
+        endpoint: endpoint.clone(),
+        compression: setup.client.compression,
+        headers: setup.headers.clone(),
+        tls: setup.tls.clone().map(|tls| Tls {
+            ca: tls.ca,
+            identity: tls.identity,
+        }),
+        retry: setup.client.retry,
+        names: match setup.leads_to {
+            Some(link) => Some(Names::Always(link)),
+            None => setup.name_server.map(Names::Asked),
+        },
+    };
+    setup.endpoints.iter().map(to).collect()
+}
+
 impl Client {
     /// Builds providers, tables and sources, and opens the evidence files.
     ///
@@ -78,25 +98,15 @@ impl Client {
         };
         let recorder = Arc::new(recorder);
         SdkEvents::install(Arc::clone(&recorder));
-        let builder = Builder {
-            transport: Transport {
-                protocol: setup.client.protocol,
-                endpoint: setup.endpoint.clone(),
-                compression: setup.client.compression,
-                headers: setup.headers.clone(),
-                tls: setup.tls.clone().map(|tls| Tls {
-                    ca: tls.ca,
-                    identity: tls.identity,
-                }),
-                retry: setup.client.retry,
-                names: match setup.leads_to {
-                    Some(link) => Some(Names::Always(link)),
-                    None => setup.name_server.map(Names::Asked),
-                },
-            },
-            recorder: Arc::clone(&recorder),
-            service: setup.client.service.clone(),
-        };
+        let instances = setup.client.instances.max(1);
+        let builders: Vec<Builder> = (0..instances)
+            .map(|instance| Builder {
+                transports: transports(&setup),
+                recorder: Arc::clone(&recorder),
+                service: setup.client.service.clone(),
+                instance: (instances > 1).then(|| instance.to_string()),
+            })
+            .collect();
         let mut client = Self {
             recorder,
             sdk: Sdk::default(),
@@ -109,25 +119,30 @@ impl Client {
             duration_ns: setup.duration_ns,
             miss_after_ns: setup.miss_after_ns,
         };
-        client.add_traces(&setup, &builder)?;
-        client.add_metrics(&setup, &builder)?;
-        client.add_logs(&setup, &builder)?;
+        client.add_traces(&setup, &builders)?;
+        // These come from one instance, as a checked plan has it.
+        if let Some(builder) = builders.first() {
+            client.add_metrics(&setup, builder)?;
+        }
+        client.add_logs(&setup, &builders)?;
         Ok(client)
     }
 
-    fn add_traces(&mut self, setup: &ClientSetup, builder: &Builder) -> Result<(), SdkError> {
+    fn add_traces(&mut self, setup: &ClientSetup, builders: &[Builder]) -> Result<(), SdkError> {
         let Some(load) = &setup.load.traces else {
             return Ok(());
         };
         let spans = load.arrivals.items_per_arrival;
-        let provider = builder.traces(load.payload.sample)?;
         let table = Arc::new(SpanTable::new(&load.payload, setup.seed, spans));
+        for builder in builders {
+            self.sdk.traces.push(builder.traces(load.payload.sample)?);
+        }
         for producer in 0..load.arrivals.producers.max(1) {
+            let provider = &self.sdk.traces[usize::from(producer) % builders.len()];
             let table = Arc::clone(&table);
-            let source = SpanSource::new(&provider, table, producer, spans, &setup.evidence)?;
+            let source = SpanSource::new(provider, table, producer, spans, &setup.evidence)?;
             self.add(setup, Signal::Traces, producer, Source::Spans(source))?;
         }
-        self.sdk.traces = Some(provider);
         Ok(())
     }
 
@@ -159,22 +174,24 @@ impl Client {
             let source = Source::Measurements(source);
             self.add(setup, Signal::Metrics, producer, source)?;
         }
-        self.sdk.metrics = Some(provider);
+        self.sdk.metrics.push(provider);
         Ok(())
     }
 
-    fn add_logs(&mut self, setup: &ClientSetup, builder: &Builder) -> Result<(), SdkError> {
+    fn add_logs(&mut self, setup: &ClientSetup, builders: &[Builder]) -> Result<(), SdkError> {
         let Some(load) = &setup.load.logs else {
             return Ok(());
         };
-        let provider = builder.logs()?;
         let table = Arc::new(LogTable::new(&load.payload, setup.seed));
+        for builder in builders {
+            self.sdk.logs.push(builder.logs()?);
+        }
         for producer in 0..load.arrivals.producers.max(1) {
+            let provider = &self.sdk.logs[usize::from(producer) % builders.len()];
             let records = load.arrivals.items_per_arrival;
-            let source = LogSource::new(&provider, Arc::clone(&table), producer, records);
+            let source = LogSource::new(provider, Arc::clone(&table), producer, records);
             self.add(setup, Signal::Logs, producer, Source::Logs(source))?;
         }
-        self.sdk.logs = Some(provider);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::file::ClientFile;
+use super::super::file::{ClientFile, ScenarioFile};
 use super::super::header::{HeaderSource, HeaderValue};
 use super::super::problem::Finding;
 use super::super::sdk_variables::SdkVariables;
@@ -39,12 +39,25 @@ impl Planner<'_> {
             // Settled once the faults are known.
             resolve: Resolve::Address,
             temporality: file.temporality.unwrap_or(Temporality::Cumulative),
+            instances: self.count("client.instances", file.instances, 1, 1..=16),
         }
     }
 
-    pub(super) fn producers(&mut self, file: Option<&ClientFile>) -> u16 {
-        let given = file.and_then(|file| file.producers);
-        self.count("client.producers", given, 1, 1..=64)
+    pub(super) fn producers(&mut self, file: &ScenarioFile, instances: u16) -> u16 {
+        let given = file.client.as_ref().and_then(|file| file.producers);
+        let producers = self.count("client.producers", given, instances, 1..=64);
+        if producers < instances {
+            let message = format!("{producers} producer(s) are too few for {instances} instances");
+            let help = "each instance has one at least: ask for more, or leave `producers` out";
+            self.problem("client.producers", message, help);
+        }
+        // Two of them would send the same series, and neither sum would be the whole.
+        if instances > 1 && self.document.has("load.metrics") {
+            let message = "metrics come from one client";
+            let help = "leave `instances` out, or `load.metrics`";
+            self.problem("client.instances", message, help);
+        }
+        producers
     }
 
     fn retry(&mut self, file: &ClientFile) -> RetryPlan {

@@ -10,11 +10,13 @@ use crate::plan::{
     TargetKind, TargetPlan, Transport,
 };
 
+mod entry;
 mod graph;
 mod kinds;
 mod relay;
 mod templates;
 
+pub(super) use entry::external_entry;
 pub(super) use graph::Encrypted;
 pub(super) use relay::secure as secure_relays;
 
@@ -48,20 +50,22 @@ impl Planner<'_> {
             let message = format!("{} targets are too many", files.len());
             self.problem("targets", message, format!("at most {TARGETS_MAX}"));
         }
+        let entries = self.entry(file);
         let mut targets: Vec<TargetPlan> = Vec::new();
-        for (path, file) in files.iter().take(TARGETS_MAX) {
-            let receives = match client.protocol {
+        for (index, (path, file)) in (0_u8..).zip(files.iter().take(TARGETS_MAX)) {
+            let of_client = match client.protocol {
                 Protocol::Grpc => Transport::Grpc,
                 Protocol::HttpProtobuf | Protocol::HttpJson => Transport::Http,
             };
             // What stands before it in a chain decides how it is spoken to.
-            let receives = targets.last().map_or(receives, |before| before.exports);
+            let before = targets.last().filter(|_| !entries.contains(&index));
+            let receives = before.map_or(of_client, |before| before.exports);
             let name = self.target_name(path, file, &targets);
             let target = self.target(path, file, name, receives);
             targets.push(target);
         }
-        self.followers(&files, &mut targets);
-        self.fill_templates(&files, &targets, client);
+        self.followers(&files, &mut targets, &entries);
+        self.fill_templates(&files, &targets, client, &entries);
         targets
     }
 
@@ -223,8 +227,20 @@ impl Planner<'_> {
         }
     }
 
-    /// What follows each: what it says, else the next one, else the sink.
-    fn followers(&mut self, files: &[(String, &TargetFile)], targets: &mut [TargetPlan]) {
+    /// What follows each: what it says, else the next one, else the sink. Those among which the client
+    /// spreads stand side by side.
+    fn followers(
+        &mut self,
+        files: &[(String, &TargetFile)],
+        targets: &mut [TargetPlan],
+        entries: &[u8],
+    ) {
+        let beside = |place: &Place| {
+            let Place::Target(index) = place else {
+                return false;
+            };
+            entries.len() > 1 && entries.contains(index)
+        };
         let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
         let place = |name: &str| {
             let index = names.iter().position(|known| known == name)?;
@@ -235,9 +251,11 @@ impl Planner<'_> {
                 &target.kind,
                 TargetKind::External(external) if external.returns_to.is_none()
             );
+            let here = u8::try_from(index).map(Place::Target);
+            let spread = here.as_ref().is_ok_and(beside);
             let next = u8::try_from(index + 1).map(Place::Target).ok();
             let next = next
-                .filter(|_| index + 1 < names.len())
+                .filter(|next| index + 1 < names.len() && !spread && !beside(next))
                 .or(Some(Place::Sink));
             let key = format!("{path}.to");
             target.to = match file.to.as_deref() {

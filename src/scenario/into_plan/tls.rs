@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::super::file::{GivenTls, ScenarioFile, TlsFile};
 use super::super::problem::Finding;
 use super::Planner;
+use super::targets::external_entry;
 use crate::plan::{Protocol, TargetPlan, TlsPair, TlsPlan};
 
 impl Planner<'_> {
@@ -24,8 +25,7 @@ impl Planner<'_> {
     pub(super) fn client_tls(&mut self, file: &ScenarioFile) -> TlsPlan {
         const PATH: &str = "client.tls";
         let given = file.client.as_ref().and_then(|client| client.tls.as_ref());
-        let mut targets = file.target.iter().chain(file.targets.iter().flatten());
-        let external = targets.next().is_some_and(|first| first.external.is_some());
+        let external = external_entry(file).is_some();
         match given {
             Some(TlsFile::Generated | TlsFile::Mutual) if external => {
                 let message = "an external target has a certificate of its own";
@@ -56,8 +56,7 @@ impl Planner<'_> {
     fn reached_by_name(&mut self, file: &ScenarioFile) {
         let http = file.client.as_ref().and_then(|client| client.protocol);
         let http = !matches!(http, None | Some(Protocol::Grpc));
-        let mut targets = file.target.iter().chain(file.targets.iter().flatten());
-        let endpoint = targets.next().and_then(|first| first.external.as_ref());
+        let endpoint = external_entry(file).and_then(|entry| entry.external.as_ref());
         let endpoint = endpoint.and_then(|external| external.endpoint.as_ref());
         let address = endpoint.and_then(|endpoint| endpoint.parse::<SocketAddr>().ok());
         if http && address.is_some_and(|address| !address.ip().is_loopback()) {

@@ -60,6 +60,10 @@ impl Planner<'_> {
         {
             self.problem(&place, "there are no names on this link", ONLY_PROXY);
         }
+        if plan.first_links().count() > 1 {
+            let help = "name one target in `client.to`, or leave the names out";
+            self.problem(&place, "names lead to one target only", help);
+        }
         if matches!(plan.client.tls, TlsPlan::Given { .. }) {
             self.problem(
                 &place,

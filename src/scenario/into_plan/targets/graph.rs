@@ -3,6 +3,7 @@
 use super::super::super::file::{LinkFile, ScenarioFile};
 use super::super::super::problem::{Finding, did_you_mean};
 use super::super::Planner;
+use super::entry::entries;
 use crate::plan::{LinkBackend, LinkPlan, Place, TargetPlan};
 
 /// Which hops are encrypted: the client's, and with a target between them the sink's.
@@ -23,11 +24,15 @@ impl Planner<'_> {
         targets: &[TargetPlan],
         encrypted: Encrypted,
     ) -> Vec<LinkPlan> {
-        let first = match targets {
-            [] => Place::Sink,
-            _ => Place::Target(0),
+        let mut edges = match targets {
+            [] => vec![(Place::Client, Place::Sink)],
+            _ => {
+                let entries = entries(file).into_iter();
+                entries
+                    .map(|index| (Place::Client, Place::Target(index)))
+                    .collect()
+            }
         };
-        let mut edges = vec![(Place::Client, first)];
         for (index, target) in (0_u8..).zip(targets) {
             edges.extend(target.to.map(|to| (Place::Target(index), to)));
         }
@@ -44,6 +49,7 @@ impl Planner<'_> {
             .collect();
         let mut links = self.with_own_keys(file, links);
         self.packets_once(&links, targets);
+        self.ways_out(&edges, &links, encrypted);
         self.bridges_reach(&links, targets, encrypted);
         self.taps(file, encrypted, &mut links);
         links
@@ -117,7 +123,7 @@ impl Planner<'_> {
                     false => "target".to_owned(),
                 };
                 let message = format!("nothing is sent to `{}`", target.name);
-                let help = "the first target gets what the client sends; let another one export `to` this one, or leave it out";
+                let help = "the first target gets what the client sends; name this one in `client.to`, let another one export `to` it, or leave it out";
                 self.problem(&path, message, help);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::super::file::{ScenarioFile, TargetFile};
 use super::super::SECOND;
+use super::entry::entries;
 use super::{LOG_LIMIT, METRICS_URL};
 use crate::plan::{
     Place, ProcessTarget, SelfMetricsPlan, StopPlan, TargetKind, TargetPlan, TlsPlan,
@@ -66,14 +67,15 @@ pub(in super::super) fn secure(
         (Some(target), _) => vec![target],
         (None, targets) => targets.iter().flatten().collect(),
     };
-    for (index, (target, file)) in targets.iter_mut().zip(files).enumerate() {
+    let entries = entries(file);
+    for (index, (target, file)) in (0_u8..).zip(targets.iter_mut().zip(files)) {
         let TargetKind::Process(process) = &mut target.kind else {
             continue;
         };
         if file.relay.is_none() {
             continue;
         }
-        if index == 0 {
+        if entries.contains(&index) {
             let front = ["--tls-cert", "{{ tls.cert }}", "--tls-key", "{{ tls.key }}"];
             let mutual = ["--tls-client-ca", "{{ tls.ca }}"];
             process.args.extend(needed(client_tls, &front, &mutual));

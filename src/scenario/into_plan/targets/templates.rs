@@ -15,9 +15,10 @@ impl Planner<'_> {
         files: &[(String, &TargetFile)],
         targets: &[TargetPlan],
         client: &ClientPlan,
+        entries: &[u8],
     ) {
-        for (index, ((path, _), target)) in files.iter().zip(targets).enumerate() {
-            let known = known(target, index == 0, client);
+        for (index, ((path, _), target)) in (0_u8..).zip(files.iter().zip(targets)) {
+            let known = known(target, entries.contains(&index), client);
             for (place, text) in texts(path, target) {
                 self.template(&place, &text, &known);
             }
