@@ -37,7 +37,7 @@ fn tap(evidence: &Evidence, side: Side) -> &TapEvidence {
     taps.find(|tap| tap.side == side).unwrap()
 }
 
-fn of<'a>(tap: &'a TapEvidence, signal: Signal, producer: u16) -> &'a Tapped {
+fn of(tap: &TapEvidence, signal: Signal, producer: u16) -> &Tapped {
     let mut tapped = tap.producers.iter();
     tapped
         .find(|one| (one.signal, one.producer) == (signal, producer))

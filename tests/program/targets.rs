@@ -23,7 +23,7 @@ expect:
   - duplicated == 0
   - unexpected == 0
   - delivery.latency.p99 < 4s
-  - target.cpu < 0.3
+  - target.cpu < 0.2
   - said.queue.max <= 60
 ";
 
