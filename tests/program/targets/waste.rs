@@ -43,7 +43,7 @@ fn memory_that_the_relay_leaks_and_an_honest_one_does_not() {
 
 #[test]
 fn processor_time_that_the_relay_burns() {
-    let finished = run(&scenario("--bug, burn-cpu=1.5", ""));
+    let finished = run(&scenario("--bug, burn-cpu=0.8", ""));
     assert_named(&finished, &["target.cpu < 0.2"], &[]);
     let cores = finished.metric("target.cpu");
     assert!((0.2..1.9).contains(&cores), "{cores}\n{}", finished.story());
