@@ -204,7 +204,7 @@ impl Backend for Toxiproxy {
         self.meter().sample(at_ns)
     }
 
-    async fn shutdown(self: Box<Self>) {
+    async fn shutdown(mut self: Box<Self>) {
         drop(self.ticking);
         self.front.shutdown().await;
         self.keeper.end();
