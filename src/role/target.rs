@@ -3,7 +3,7 @@
 //!
 //! The program is a child of this process and not of the controller, so that everything that it
 //! starts can be found and ended, also when the controller is killed. What is done with a program
-//! is a [`Subject`](subject::Subject), one for each kind of target.
+//! is a [`subject::Subject`], one for each kind of target.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
