@@ -83,23 +83,6 @@ fn with(setup: &TargetSetup, spec: ContainerSpec) -> Setup {
     }))
 }
 
-fn started(role: &mut Role) -> u32 {
-    role.wait_for(|report| match report {
-        Report::ProgramStarted { pid, .. } => Some(pid),
-        Report::Failed { why } => panic!("{why}"),
-        _ => None,
-    })
-}
-
-/// How its program ended, and whether it had been asked to.
-fn ended(role: &mut Role) -> (String, bool) {
-    role.wait_for(|report| match report {
-        Report::ProgramEnded { exit, asked, .. } => Some((exit, asked)),
-        Report::Failed { why } => panic!("{why}"),
-        _ => None,
-    })
-}
-
 /// What the role says first.
 fn first_report(setup: &Setup, env: &[(&str, &str)]) -> Report {
     let mut child = Process::new(env!("CARGO_BIN_EXE_squall"))
@@ -155,7 +138,7 @@ fn a_relay_in_a_container_is_paused_killed_started_again_and_leaves_nothing() {
     spec.cpus = Some(0.5);
     spec.memory_bytes = Some(256 << 20);
     let mut role = Role::start("target", &with(&setup, spec));
-    let first = started(&mut role);
+    let first = role.program_started();
     assert!(first > 0, "the engine runs on this machine");
     let to = role.ready.clone();
     let id = engine.container();
@@ -198,9 +181,9 @@ fn a_relay_in_a_container_is_paused_killed_started_again_and_leaves_nothing() {
     role.command(&Command::Program(ProgramCommand::Pause));
     role.command(&Command::Program(ProgramCommand::Kill));
     let killed = ("was killed by signal 9".to_owned(), true);
-    assert_eq!(ended(&mut role), killed);
+    assert_eq!(role.program_ended(), killed);
     role.command(&Command::Program(ProgramCommand::Start));
-    let second = started(&mut role);
+    let second = role.program_started();
     assert_ne!(first, second);
     assert_ne!(engine.container(), id);
     live.send_replace(Some(Live {
@@ -216,14 +199,14 @@ fn a_relay_in_a_container_is_paused_killed_started_again_and_leaves_nothing() {
     // Of itself: the role hears of it, and is told to start it again.
     let pid = rustix::process::Pid::from_raw(second.cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    assert_eq!(ended(&mut role), (killed.0, false));
+    assert_eq!(role.program_ended(), (killed.0, false));
     role.command(&Command::Program(ProgramCommand::Start));
-    started(&mut role);
+    role.program_started();
     engine.runtime.block_on(async {
         assert_eq!(send(&to, 7).await, Told::Accepted);
     });
     role.command(&Command::Finish);
-    assert_eq!(ended(&mut role), ("exited with 0".to_owned(), true));
+    assert_eq!(role.program_ended(), ("exited with 0".to_owned(), true));
     assert!(role.ended());
     engine.is_as_before();
     let log = std::fs::read_to_string(folder.path().join("target.log")).unwrap();
@@ -273,12 +256,12 @@ fn on_a_bridge_ports_are_mapped_to_this_machine_alone_and_links_are_reached() {
     setup.grpc = format!("127.0.0.1:{grpc}");
     setup.ready = ProgramReady::Probe(Probe::GrpcHealth(format!("127.0.0.1:{status}")));
     let mut role = Role::start("target", &with(&setup, spec));
-    started(&mut role);
+    role.program_started();
     let to = role.ready.clone();
     let told = engine.runtime.block_on(send(&to, 1));
     assert_eq!(told, Told::Accepted);
     role.command(&Command::Finish);
-    assert_eq!(ended(&mut role).0, "exited with 0");
+    assert_eq!(role.program_ended().0, "exited with 0");
     assert!(role.ended());
     engine.is_as_before();
     assert_eq!(sink.stop().0["signals"]["traces"]["items"], 1);
@@ -307,7 +290,7 @@ fn nothing_is_left_when_the_role_or_its_controller_is_killed() {
     let (spec, setup) = relay(folder.path(), "127.0.0.1:9");
 
     let mut role = Role::start("target", &with(&setup, spec.clone()));
-    started(&mut role);
+    role.program_started();
     engine.container();
     // With SIGKILL.
     drop(role);
@@ -315,7 +298,7 @@ fn nothing_is_left_when_the_role_or_its_controller_is_killed() {
 
     let mut role = Role::start("target", &with(&setup, spec.clone()));
     role.command(&Command::Program(ProgramCommand::Pause));
-    started(&mut role);
+    role.program_started();
     assert!(role.orphan());
     engine.is_as_before();
 

@@ -2,12 +2,12 @@
 //! planted bugs, held against the oracle that it writes. Client and sink are the real roles.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command as Process, Stdio};
+use std::process::Command as Process;
 use std::time::Duration;
 
+use common::relay::RelayProcess;
 use common::role::Role;
 use roaring::RoaringTreemap;
 use squall::clock::RunClock;
@@ -57,46 +57,17 @@ fn plan(protocol: Protocol) -> Plan {
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-struct Relay {
-    child: Child,
-    grpc: String,
-    http: String,
-}
-
-impl Relay {
-    fn start(sink: &str, oracle: &Path, bug: Option<&str>) -> Self {
-        let mut child = Process::new(env!("CARGO_BIN_EXE_squall"))
-            .args(["relay", "--export"])
-            .arg(format!("http://{sink}"))
-            .arg("--oracle")
-            .arg(oracle)
-            .args(bug.map(|bug| format!("--bug={bug}")))
-            // Points can be overtaken only where some wait.
-            .args((bug == Some("reorder")).then_some("--throttle=700"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = child.stdout.as_mut().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let after = |name: &str| {
-            let at = words.iter().position(|word| *word == name).unwrap();
-            words[at + 1].to_owned()
-        };
-        Self {
-            grpc: after("grpc"),
-            http: after("http"),
-            child,
-        }
+/// A relay with a bug, which owns up to `oracle`.
+fn relay(sink: &str, oracle: &Path, bug: Option<&str>) -> RelayProcess {
+    let oracle = oracle.to_str().unwrap();
+    let bug_arg = bug.map(|bug| format!("--bug={bug}"));
+    let mut args = vec!["--oracle", oracle];
+    args.extend(bug_arg.as_deref());
+    if bug == Some("reorder") {
+        // Points can be overtaken only where some wait.
+        args.push("--throttle=700");
     }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    RelayProcess::start(sink, &args)
 }
 
 /// What came of a run.
@@ -248,7 +219,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
             content: plan.content.clone(),
         })),
     );
-    let relay = Relay::start(&sink.ready.grpc, &oracle, bug);
+    let relay = self::relay(&sink.ready.grpc, &oracle, bug);
     let address = match protocol {
         Protocol::Grpc => &relay.grpc,
         Protocol::HttpProtobuf | Protocol::HttpJson => &relay.http,

@@ -1,13 +1,14 @@
 //! `squall relay`: honest when it is told nothing, and wrong in exactly the ways that it owns up to.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::relay::RelayProcess;
 use common::sender::{self, COMPRESSIONS, PROTOCOLS, Told, send_spans, spans};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -107,11 +108,10 @@ fn sequence(span: &Span) -> u64 {
     Identity::from_span_id(id).unwrap().sequence
 }
 
-/// A relay's process, and the folder with its oracle. It is killed when it is dropped.
+/// A relay's process, and the folder with its oracle.
 struct Relay {
-    child: Child,
+    process: RelayProcess,
     at: Ready,
-    status: String,
     folder: TempDir,
 }
 
@@ -121,41 +121,17 @@ impl Relay {
     }
 
     fn start_in(folder: TempDir, next: SocketAddr, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_squall"))
-            .args(["relay", "--workers", "1", "--export"])
-            .arg(format!("http://{next}"))
-            .arg("--oracle")
-            .arg(folder.path().join("oracle"))
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [
-            "relay",
-            "ready:",
-            "grpc",
-            grpc,
-            "http",
-            http,
-            "status",
-            status,
-        ] = words[..]
-        else {
-            panic!("{line:?}");
-        };
+        let oracle = folder.path().join("oracle");
+        let mut all = vec!["--workers", "1", "--oracle", oracle.to_str().unwrap()];
+        all.extend(args);
+        let process = RelayProcess::start(&next.to_string(), &all);
         Self {
             at: Ready {
-                grpc: grpc.to_owned(),
-                http: http.to_owned(),
+                grpc: process.grpc.clone(),
+                http: process.http.clone(),
                 ..Ready::default()
             },
-            status: status.to_owned(),
-            child,
+            process,
             folder,
         }
     }
@@ -185,18 +161,11 @@ impl Relay {
 
     /// Asks it to stop; its last line and exit code.
     fn stop(&mut self) -> (String, i32) {
-        kill_process(Pid::from_child(&self.child), Unix::TERM).unwrap();
+        kill_process(Pid::from_child(&self.process.child), Unix::TERM).unwrap();
         let mut rest = String::new();
-        let output = self.child.stdout.as_mut().unwrap();
+        let output = self.process.child.stdout.as_mut().unwrap();
         output.read_to_string(&mut rest).unwrap();
-        (rest, self.child.wait().unwrap().code().unwrap())
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        (rest, self.process.child.wait().unwrap().code().unwrap())
     }
 }
 
@@ -260,7 +229,7 @@ async fn a_full_queue_refuses_and_health_and_metrics_tell() {
         [Accepted, Accepted, Accepted, Unavailable, Unavailable]
     );
     let get = async |path: &str| {
-        let url = format!("http://{}{path}", relay.status);
+        let url = format!("http://{}{path}", relay.process.status);
         let answer = sender::http_client().get(url).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
@@ -390,7 +359,7 @@ async fn a_zombie_is_healthy_and_sends_nothing() {
     let (hop, next) = NextHop::start(0).await;
     let mut relay = Relay::start(next, &["--bug", "zombie"]);
     relay.send(3).await;
-    let url = format!("http://{}/health", relay.status);
+    let url = format!("http://{}/health", relay.process.status);
     let health = sender::http_client().get(url).send().await.unwrap();
     assert!(health.status().is_success());
     let (last, code) = relay.stop();
@@ -406,8 +375,8 @@ async fn a_spool_survives_a_kill() {
     let spool = folder.path().join("spool").display().to_string();
     let mut relay = Relay::start(next, &["--spool", &spool, "--throttle", "20"]);
     relay.send(10).await;
-    kill_process(Pid::from_child(&relay.child), Unix::KILL).unwrap();
-    relay.child.wait().unwrap();
+    kill_process(Pid::from_child(&relay.process.child), Unix::KILL).unwrap();
+    relay.process.child.wait().unwrap();
     let early = hop.sequences().len();
     assert!(early < 100);
     let again = Relay::start(next, &["--spool", &spool]);
@@ -428,7 +397,7 @@ async fn a_spool_survives_a_kill() {
 
 /// Resident bytes and processor ticks of a process.
 #[cfg(target_os = "linux")]
-fn used(child: &Child) -> (u64, u64) {
+fn used(child: &std::process::Child) -> (u64, u64) {
     let process = procfs::process::Process::new(child.id() as i32).unwrap();
     let stat = process.stat().unwrap();
     (stat.rss * 4096, stat.utime + stat.stime)
@@ -441,9 +410,9 @@ async fn it_leaks_and_burns_as_much_as_it_is_told() {
     let honest = Relay::start(next, &[]);
     let bugs = ["--bug", "leak=20000000", "--bug", "burn-cpu=0.4"];
     let wasteful = Relay::start(next, &bugs);
-    let before = [used(&honest.child), used(&wasteful.child)];
+    let before = [used(&honest.process.child), used(&wasteful.process.child)];
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let after = [used(&honest.child), used(&wasteful.child)];
+    let after = [used(&honest.process.child), used(&wasteful.process.child)];
     let grown = |index: usize| {
         let (rss, ticks): (u64, u64) = after[index];
         (rss.saturating_sub(before[index].0), ticks - before[index].1)

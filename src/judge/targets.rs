@@ -153,29 +153,14 @@ mod tests {
     use super::super::fixture::healthy;
     use super::*;
     use crate::evidence::{SaidSample, Silence};
-    use crate::plan::fixture::plan;
-    use crate::plan::{
-        ExternalTarget, Place, ReadyPlan, ReadySign, SelfMetricsPlan, TargetPlan, Transport,
-    };
+    use crate::plan::SelfMetricsPlan;
+    use crate::plan::fixture::plan_with_target;
 
     #[test]
     fn a_target_that_does_not_tell_is_told() {
-        let mut plan = plan();
+        let mut plan = plan_with_target();
         let mut evidence = healthy(&plan);
-        plan.targets.push(TargetPlan {
-            name: "relay".to_owned(),
-            kind: TargetKind::External(ExternalTarget {
-                endpoint: "127.0.0.1:4317".to_owned(),
-                returns_to: None,
-            }),
-            exports: Transport::Grpc,
-            to: Some(Place::Sink),
-            ready: ReadyPlan {
-                sign: ReadySign::Tcp("127.0.0.1:4317".to_owned()),
-                within_ns: 1,
-            },
-            metrics: None,
-        });
+        plan.targets[0].metrics = None;
         assert!(silent(&plan, &evidence).is_empty(), "it was not asked");
         plan.targets[0].metrics = Some(SelfMetricsPlan {
             url: "http://127.0.0.1:9/metrics".to_owned(),

@@ -76,10 +76,9 @@ fn needs(line: &Expectation, faults: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ProcessFault;
     use super::super::expectation::{Limit, MetricRef, Op};
-    use super::super::fixture::{cut, plan};
-    use super::super::{ExternalTarget, ProcessFault, ReadyPlan, ReadySign};
-    use super::super::{TargetKind, TargetPlan, Transport};
+    use super::super::fixture::{cut, plan, plan_with_target};
     use super::*;
     use crate::metric::Unit;
 
@@ -104,30 +103,11 @@ mod tests {
     }
 
     fn with_target() -> Plan {
-        let mut plan = plan();
-        plan.targets.push(TargetPlan {
-            name: "relay".to_owned(),
-            kind: TargetKind::External(ExternalTarget {
-                endpoint: "127.0.0.1:4317".to_owned(),
-                returns_to: None,
-            }),
-            exports: Transport::Grpc,
-            to: Some(Place::Sink),
-            ready: ReadyPlan {
-                sign: ReadySign::Tcp("127.0.0.1:4317".to_owned()),
-                within_ns: 1,
-            },
-            metrics: None,
-        });
-        let link = plan.links[0].clone();
-        plan.links[0].name = "to-relay".to_owned();
-        plan.links[0].to = Place::Target(0);
+        let mut plan = plan_with_target();
+        for link in &mut plan.links {
+            link.tap = false;
+        }
         plan.links[0].buffer_bytes = 77;
-        plan.links.push(super::super::LinkPlan {
-            name: "to-sink".to_owned(),
-            from: Place::Target(0),
-            ..link
-        });
         plan
     }
 

@@ -6,6 +6,7 @@
 pub mod http;
 pub mod proxy;
 pub mod python;
+pub mod relay;
 pub mod role;
 pub mod sender;
 pub mod sink;

@@ -80,6 +80,24 @@ impl Role {
         }
     }
 
+    /// The pid of the program of a target's role, once it is up; fails the test when it fails.
+    pub fn program_started(&mut self) -> u32 {
+        self.wait_for(|report| match report {
+            Report::ProgramStarted { pid, .. } => Some(pid),
+            Report::Failed { why } => panic!("{why}"),
+            _ => None,
+        })
+    }
+
+    /// How its program ended, and whether it had been asked to.
+    pub fn program_ended(&mut self) -> (String, bool) {
+        self.wait_for(|report| match report {
+            Report::ProgramEnded { exit, asked, .. } => Some((exit, asked)),
+            Report::Failed { why } => panic!("{why}"),
+            _ => None,
+        })
+    }
+
     /// Waits for the end; whether it exited with success.
     pub fn ended(&mut self) -> bool {
         self.child.wait().unwrap().success()

@@ -1,44 +1,15 @@
 //! Targets that are there already: a relay that the test starts beside squall.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use crate::harness::{run, squall};
+use crate::relay::RelayProcess;
 
-/// A relay of somebody else's.
-struct Relay {
-    child: Child,
-    grpc: String,
-}
-
-impl Relay {
-    fn start(export: &str, args: &[&str]) -> Self {
-        let mut child = squall()
-            .args(["relay", "--export", &format!("http://{export}")])
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let grpc = line.split_whitespace().nth(3).unwrap().to_owned();
-        Self { child, grpc }
-    }
-
-    fn assert_runs(&mut self) {
-        assert!(self.child.try_wait().unwrap().is_none(), "it was stopped");
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A relay of somebody else's goes on.
+fn assert_runs(relay: &mut RelayProcess) {
+    assert!(relay.child.try_wait().unwrap().is_none(), "it was stopped");
 }
 
 fn free_address() -> String {
@@ -79,7 +50,7 @@ fn told(command: &str, text: &str) -> (i32, String) {
 #[test]
 fn what_comes_back_closes_the_ledger_and_nothing_is_stopped() {
     let back = free_address();
-    let mut relay = Relay::start(&back, &[]);
+    let mut relay = RelayProcess::start(&back, &[]);
     let finished = run(&scenario(&format!(
         "target: {{ name: theirs, external: {{ endpoint: \"{}\", returns_to: \"{back}\" }} }}
 expect: [ \"lost == 0\", \"delivered > 0\" ]",
@@ -91,12 +62,12 @@ expect: [ \"lost == 0\", \"delivered > 0\" ]",
         finished.count("logs", "delivered"),
         finished.count("logs", "generated")
     );
-    relay.assert_runs();
+    assert_runs(&mut relay);
 }
 
 #[test]
 fn what_does_not_come_back_is_not_judged() {
-    let mut relay = Relay::start(&free_address(), &[]);
+    let mut relay = RelayProcess::start(&free_address(), &[]);
     let target = format!(
         "target: {{ name: theirs, external: {{ endpoint: \"{}\" }} }}",
         relay.grpc
@@ -112,7 +83,7 @@ fn what_does_not_come_back_is_not_judged() {
     );
     let report = std::fs::read_to_string(finished.folder.join("report.html")).unwrap();
     assert!(report.contains("exports to somewhere else"));
-    relay.assert_runs();
+    assert_runs(&mut relay);
 
     let (code, words) = told(
         "check",
@@ -157,7 +128,7 @@ fn an_encrypted_endpoint_is_spoken_to_by_its_own_name() {
     let home = tempfile::tempdir().unwrap();
     let (cert, key) = certificate(home.path());
     let back = free_address();
-    let mut relay = Relay::start(&back, &["--tls-cert", &cert, "--tls-key", &key]);
+    let mut relay = RelayProcess::start(&back, &["--tls-cert", &cert, "--tls-key", &key]);
     let text = scenario(&format!(
         "target: {{ external: {{ endpoint: \"{}\", returns_to: \"{back}\" }} }}
 expect: [ \"lost == 0\" ]",
@@ -170,7 +141,7 @@ expect: [ \"lost == 0\" ]",
     let finished = run(&trusting);
     assert_eq!(finished.code, 0, "{}", finished.story());
     finished.assert_closes();
-    relay.assert_runs();
+    assert_runs(&mut relay);
 
     let (other, _) = certificate(tempfile::tempdir_in(home.path()).unwrap().keep().as_path());
     let finished = run(&trusting.replace(&cert, &other));

@@ -16,6 +16,8 @@ mod packets;
 mod planted;
 mod processes;
 mod quickstart;
+#[path = "../common/relay.rs"]
+mod relay;
 mod secured;
 mod tap;
 #[cfg(target_os = "linux")]
