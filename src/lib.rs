@@ -14,6 +14,7 @@
 //! | [`tap`] | reading OTLP requests off a link as they pass |
 //! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
 //! | [`target`] | a program under test, run from outside |
+//! | [`raw`] | requests as bytes, laid out before the run: far more load than an SDK gives |
 //! | [`relay`] | a small forwarder with planted bugs, to judge squall by |
 //! | [`observe`] | samples of processes and of the machine |
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
@@ -46,6 +47,7 @@ pub mod observe;
 pub mod otlp;
 pub mod plan;
 pub mod record;
+pub mod raw;
 pub mod relay;
 pub mod report;
 pub mod role;

@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "observe",
             "toxiproxy",
             "toxiproxy_client",
+            "raw",
             "relay",
             "target",
         ],
