@@ -10,6 +10,7 @@ use crate::signal::Signal;
 
 mod answer_fault;
 mod bare;
+mod client;
 mod content;
 mod delay;
 mod dns;
@@ -32,6 +33,9 @@ pub mod windows;
 
 pub use answer_fault::{AnswerFault, AnswerStatus, GrpcCode, LostBy, ResetReason, TlsFault};
 pub use bare::Bare;
+pub use client::{
+    ClientKind, ClientPlan, Compression, Pacer, Protocol, RawPlan, RetryPlan, Temporality,
+};
 pub use content::{ContentIgnore, ContentPlan};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};
@@ -124,6 +128,12 @@ impl Plan {
         names.into_iter().cloned().collect()
     }
 
+    /// Whether the items of that signal follow the schedule one by one, and so have their own marks. An
+    /// SDK makes data points of measurements when it collects them.
+    pub fn is_scheduled(&self, signal: Signal) -> bool {
+        signal != Signal::Metrics || self.client.kind == ClientKind::Raw
+    }
+
     /// Whether every item that is not lost comes back to the sink.
     pub fn ends_at_sink(&self) -> bool {
         self.links.iter().any(|link| link.to == Place::Sink)
@@ -189,7 +199,7 @@ pub struct SignalLoad<P> {
 pub struct ArrivalPlan {
     pub process: ArrivalProcess,
     pub profile: RateProfile,
-    /// Items that one arrival makes at once: the spans of a trace, else 1.
+    /// Items that one arrival makes at once: the spans of a trace, else 1; of a raw client, those of a request.
     pub items_per_arrival: u32,
     /// Threads among which the rate is shared evenly.
     pub producers: u16,
@@ -314,107 +324,6 @@ pub enum AttributeType {
     Double,
     Bool,
     StringArray,
-}
-
-/// The process that produces telemetry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClientPlan {
-    pub kind: ClientKind,
-    pub protocol: Protocol,
-    pub compression: Compression,
-    /// Resource's `service.name`.
-    pub service: String,
-    /// OpenTelemetry's own variables, set in the client's environment as the SDK reads them
-    /// (durations in milliseconds). Every one that the SDK reads is here, defaults included.
-    pub sdk: BTreeMap<String, String>,
-    pub retry: RetryPlan,
-    /// How long the client's shutdown may take to flush.
-    pub shutdown_timeout_ns: u64,
-    /// Headers of every request. Values are secrets.
-    pub headers: BTreeMap<String, Secret>,
-    pub tls: TlsPlan,
-    #[serde(default)]
-    pub resolve: Resolve,
-    pub temporality: Temporality,
-    /// Clients in one process, each an SDK of its own. Producer p belongs to that of number p modulo this.
-    #[serde(default = "one_client", skip_serializing_if = "is_one_client")]
-    pub instances: u16,
-}
-
-const fn one_client() -> u16 {
-    1
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands over a reference
-const fn is_one_client(instances: &u16) -> bool {
-    *instances == 1
-}
-
-impl ClientPlan {
-    /// Items that the SDK's queues of that signal hold, over all instances; `None` where it has none.
-    pub fn queue_size(&self, signal: Signal) -> Option<u64> {
-        let variable = match signal {
-            Signal::Traces => "OTEL_BSP_MAX_QUEUE_SIZE",
-            Signal::Logs => "OTEL_BLRP_MAX_QUEUE_SIZE",
-            Signal::Metrics => return None,
-        };
-        let size = self.sdk.get(variable)?.parse().ok();
-        let size: Option<u64> = size.filter(|size| *size > 0);
-        size.map(|size| size.saturating_mul(u64::from(self.instances.max(1))))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientKind {
-    /// The official OpenTelemetry Rust SDK and OTLP exporter.
-    Sdk,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum Protocol {
-    #[serde(rename = "grpc")]
-    Grpc,
-    #[serde(rename = "http/protobuf")]
-    HttpProtobuf,
-    #[serde(rename = "http/json")]
-    HttpJson,
-}
-
-impl Protocol {
-    /// The name that `OTEL_EXPORTER_OTLP_PROTOCOL` knows.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Protocol::Grpc => "grpc",
-            Protocol::HttpProtobuf => "http/protobuf",
-            Protocol::HttpJson => "http/json",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    None,
-    Gzip,
-    Zstd,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Temporality {
-    Cumulative,
-    Delta,
-    LowMemory,
-}
-
-/// The exporter's retry policy, as `opentelemetry_otlp::RetryPolicy` has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetryPlan {
-    pub max_retries: u32,
-    pub initial_delay_ns: u64,
-    pub max_delay_ns: u64,
-    pub max_jitter_ns: u64,
 }
 
 /// Whether and how the line is encrypted.

@@ -201,6 +201,7 @@ fn kind(plan: &Plan, role: RoleName) -> &'static str {
     match role {
         RoleName::Client => match plan.client.kind {
             ClientKind::Sdk => "sdk",
+            ClientKind::Raw => "raw",
         },
         RoleName::Link(index) => {
             let link = plan.links.get(usize::from(index));

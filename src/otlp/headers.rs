@@ -10,11 +10,17 @@ pub const PREFIX_BYTES: usize = 5;
 
 /// Whose method this path names.
 pub fn grpc_signal(path: &str) -> Option<Signal> {
-    match path {
-        "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Some(Signal::Traces),
-        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Some(Signal::Metrics),
-        "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Some(Signal::Logs),
-        _ => None,
+    Signal::ALL
+        .into_iter()
+        .find(|signal| grpc_path(*signal) == path)
+}
+
+/// The path of a signal's only gRPC method.
+pub const fn grpc_path(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     }
 }
 

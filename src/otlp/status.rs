@@ -69,19 +69,51 @@ pub fn export_response(signal: Signal, encoding: Encoding, rejected: u64, why: &
     match (encoding, partial_success) {
         (Encoding::Protobuf, partial_success) => ExportResponse { partial_success }.encode_to_vec(),
         (Encoding::Json, None) => b"{}".to_vec(),
-        (Encoding::Json, Some(partial)) => {
-            let field = match signal {
-                Signal::Traces => "rejectedSpans",
-                Signal::Metrics => "rejectedDataPoints",
-                Signal::Logs => "rejectedLogRecords",
-            };
-            json!({"partialSuccess": {
-                field: partial.rejected.to_string(),
-                "errorMessage": partial.error_message,
-            }})
-            .to_string()
-            .into_bytes()
+        (Encoding::Json, Some(partial)) => json!({"partialSuccess": {
+            rejected_field(signal): partial.rejected.to_string(),
+            "errorMessage": partial.error_message,
+        }})
+        .to_string()
+        .into_bytes(),
+    }
+}
+
+/// Rejected items and the message of a partial success, if the answer is one. A body that cannot be
+/// read says nothing; the status alone counts then, as for the SDK.
+///
+/// Protobuf's JSON writes 64-bit numbers as text, and readers must take both. The SDK takes numbers
+/// only, and would miss what its peer says.
+pub fn partial_success(signal: Signal, encoding: Encoding, body: &[u8]) -> Option<(u64, String)> {
+    match encoding {
+        Encoding::Protobuf => {
+            let partial = ExportResponse::decode(body).ok()?.partial_success?;
+            let rejected = u64::try_from(partial.rejected).unwrap_or(0);
+            Some((rejected, partial.error_message))
         }
+        Encoding::Json => {
+            let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+            let partial = answer.get("partialSuccess")?;
+            let rejected = partial
+                .get(rejected_field(signal))
+                .and_then(|value| match value {
+                    serde_json::Value::String(text) => text.parse().ok(),
+                    other => other.as_u64(),
+                });
+            let message = partial.get("errorMessage").and_then(|text| text.as_str());
+            Some((
+                rejected.unwrap_or(0),
+                message.unwrap_or_default().to_owned(),
+            ))
+        }
+    }
+}
+
+/// What rejected items are called in JSON.
+const fn rejected_field(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "rejectedSpans",
+        Signal::Metrics => "rejectedDataPoints",
+        Signal::Logs => "rejectedLogRecords",
     }
 }
 

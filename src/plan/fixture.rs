@@ -52,6 +52,7 @@ pub fn plan() -> Plan {
             resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
             instances: 1,
+            raw: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

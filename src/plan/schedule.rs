@@ -12,7 +12,8 @@ const STEP_NS: u64 = 1_000_000;
 /// on the border of two steps, or of the run, belongs to the later one.
 const ROUNDING: f64 = 1e-6;
 
-/// Due times of one producer's arrivals within `[0, duration_ns)`, in order.
+/// Due times of one producer's arrivals within `[0, duration_ns)`, in order, no two the same: the due
+/// time alone tells the arrival.
 ///
 /// Arrivals are where the integral of the rate crosses whole numbers (constant) or the partial sums
 /// of exponential gaps (Poisson: inversion of the integrated rate, Çinlar 1975). Empty in a closed

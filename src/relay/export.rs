@@ -22,8 +22,8 @@ use super::oracle::Oracle;
 use super::overtaken::Overtaken;
 use super::queue::{Message, Queue};
 use super::{RelayError, Settings};
+use crate::otlp::headers::grpc_path;
 use crate::plan::secret::Secret;
-use crate::signal::Signal;
 
 /// Pause before the first retry; it doubles up to the longest.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -177,7 +177,8 @@ impl Exporter {
                 .map_err(|error| Status::unavailable(error.to_string()))?;
             let mut request = tonic::Request::new(message.body.clone());
             *request.metadata_mut() = self.headers.clone();
-            grpc.unary(request, path(message.signal), RawCodec).await
+            let path = PathAndQuery::from_static(grpc_path(message.signal));
+            grpc.unary(request, path, RawCodec).await
         };
         match tokio::time::timeout(self.timeout, call).await {
             Ok(answer) => answer.map(|_| ()),
@@ -221,14 +222,6 @@ fn metadata(headers: &[(String, Secret)]) -> Result<MetadataMap, RelayError> {
         metadata.insert(key, value.reveal().parse().map_err(|_| wrong())?);
     }
     Ok(metadata)
-}
-
-fn path(signal: Signal) -> PathAndQuery {
-    PathAndQuery::from_static(match signal {
-        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    })
 }
 
 /// A connection that cannot be made, or breaks, is `Unknown` or `Unavailable` to tonic.

@@ -10,15 +10,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::header::HeaderValue;
-use super::sdk_variables::SdkVariables;
 use super::units::{Bytes, Rate, Share, Time};
-use crate::plan::{
-    AttributeType, ClientKind, Compression, InstrumentKind, LinkBackend, Protocol, Resolve,
-    Temporality,
-};
+use crate::plan::{AttributeType, InstrumentKind, LinkBackend};
 use crate::signal::Signal;
 
 mod answer;
+mod client;
 mod fault;
 mod link_fault;
 mod moment;
@@ -28,6 +25,7 @@ mod target;
 mod validate;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};
+pub use client::{ClientFile, RawFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 pub use moment::Moment;
@@ -96,58 +94,6 @@ pub struct RunFile {
     pub miss_after: Option<Time>,
     /// Largest p99 of lateness with which a run can be judged. Default 50ms.
     pub lateness_limit: Option<Time>,
-}
-
-/// The process that sends telemetry.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientFile {
-    /// Default sdk.
-    pub kind: Option<ClientKind>,
-    /// `service.name` of its resource. Default squall-client.
-    pub service: Option<String>,
-    /// Targets that it sends to: batches go round them in turn. Default: the first target.
-    pub to: Option<Vec<String>>,
-    /// Default grpc.
-    pub protocol: Option<Protocol>,
-    /// Default none.
-    pub compression: Option<Compression>,
-    /// Clients in one process, 1 to 16, each an SDK of its own with its own queues and connections; the
-    /// producers are shared out among them. Default 1.
-    #[schemars(range(min = 1, max = 16))]
-    pub instances: Option<u16>,
-    /// Threads per signal that create items, 1 to 64. Default: one for each of `instances`.
-    #[schemars(range(min = 1, max = 64))]
-    pub producers: Option<u16>,
-    /// Default cumulative.
-    pub temporality: Option<Temporality>,
-    /// How long the shutdown may flush. Default: run.drain.
-    pub shutdown_timeout: Option<Time>,
-    /// OpenTelemetry's own variables, by their own names.
-    pub sdk: Option<SdkVariables>,
-    pub retry: Option<RetryFile>,
-    /// Headers of every request. Values are never shown.
-    pub headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Default off.
-    pub tls: Option<TlsFile>,
-    /// By `address`, or by a name that is looked up for every connection (`dns`). Default address,
-    /// and dns where a fault of names is planned.
-    pub resolve: Option<Resolve>,
-}
-
-/// The exporter's retry policy.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RetryFile {
-    /// 0 to 1000. Default 3.
-    #[schemars(range(max = 1000))]
-    pub max_retries: Option<u32>,
-    /// Default 100ms.
-    pub initial_delay: Option<Time>,
-    /// Default 1600ms.
-    pub max_delay: Option<Time>,
-    /// Default 100ms.
-    pub max_jitter: Option<Time>,
 }
 
 /// Whether the line is encrypted.

@@ -19,6 +19,7 @@ mod faults;
 mod link;
 mod load;
 mod profile;
+mod raw;
 mod targets;
 mod tls;
 mod toxiproxy;
@@ -46,6 +47,7 @@ pub fn into_plan(
     let mut run = planner.run(file.run.as_ref());
     let mut client = planner.client(file.client.as_ref(), &run);
     client.tls = planner.client_tls(file);
+    client.raw = planner.raw(file, client.kind);
     let producers = planner.producers(file, client.instances);
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);

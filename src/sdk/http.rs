@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use prost::Message;
 
 use super::names::Names;
 use super::outcome::LastAnswer;
 use super::transport::Tls;
 use super::{SdkError, attempt};
+use crate::otlp::{Encoding, status};
 use crate::signal::Signal;
 
 /// Sends through the client that the SDK uses by default.
@@ -99,67 +96,28 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Rejected items and the message of a partial success, if the answer is one. A body that cannot be
-/// read says nothing; the status alone counts then, as for the SDK.
+/// Rejected items and the message of a partial success, if the answer is one.
 fn partial_success(signal: Signal, response: &Response<Bytes>) -> Option<(u64, String)> {
     let json = response
         .headers()
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("application/json"));
-    if json {
-        partial_success_json(signal, response.body())
+    let encoding = if json {
+        Encoding::Json
     } else {
-        partial_success_binary(signal, response.body())
-    }
-}
-
-fn partial_success_binary(signal: Signal, body: &[u8]) -> Option<(u64, String)> {
-    let (rejected, message) = match signal {
-        Signal::Traces => {
-            let answer = ExportTraceServiceResponse::decode(body).ok()?;
-            let partial = answer.partial_success?;
-            (partial.rejected_spans, partial.error_message)
-        }
-        Signal::Metrics => {
-            let answer = ExportMetricsServiceResponse::decode(body).ok()?;
-            let partial = answer.partial_success?;
-            (partial.rejected_data_points, partial.error_message)
-        }
-        Signal::Logs => {
-            let answer = ExportLogsServiceResponse::decode(body).ok()?;
-            let partial = answer.partial_success?;
-            (partial.rejected_log_records, partial.error_message)
-        }
+        Encoding::Protobuf
     };
-    Some((u64::try_from(rejected).unwrap_or(0), message))
-}
-
-/// Protobuf's JSON writes 64-bit numbers as text, and readers must take both. The SDK takes numbers
-/// only, and would miss what its peer says.
-fn partial_success_json(signal: Signal, body: &[u8]) -> Option<(u64, String)> {
-    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let partial = answer.get("partialSuccess")?;
-    let rejected = partial.get(match signal {
-        Signal::Traces => "rejectedSpans",
-        Signal::Metrics => "rejectedDataPoints",
-        Signal::Logs => "rejectedLogRecords",
-    });
-    let rejected = rejected.and_then(|value| match value {
-        serde_json::Value::String(text) => text.parse().ok(),
-        other => other.as_u64(),
-    });
-    let message = partial.get("errorMessage").and_then(|text| text.as_str());
-    Some((
-        rejected.unwrap_or(0),
-        message.unwrap_or_default().to_owned(),
-    ))
+    status::partial_success(signal, encoding, response.body())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry_proto::tonic::collector::trace::v1::ExportTracePartialSuccess;
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceResponse,
+    };
+    use prost::Message;
 
     #[test]
     fn a_partial_success_is_read_from_either_encoding() {

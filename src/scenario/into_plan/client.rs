@@ -17,16 +17,21 @@ impl Planner<'_> {
     pub(super) fn client(&mut self, file: Option<&ClientFile>, run: &RunPlan) -> ClientPlan {
         let default = ClientFile::default();
         let file = file.unwrap_or(&default);
+        let kind = file.kind.unwrap_or(ClientKind::Sdk);
+        self.goes_with(kind);
         ClientPlan {
-            kind: file.kind.unwrap_or(ClientKind::Sdk),
+            kind,
             protocol: file.protocol.unwrap_or(Protocol::Grpc),
             compression: file.compression.unwrap_or(Compression::None),
             service: file
                 .service
                 .clone()
                 .unwrap_or_else(|| "squall-client".to_owned()),
-            sdk: self.sdk(file.sdk.as_ref()),
-            retry: self.retry(file),
+            sdk: match kind {
+                ClientKind::Sdk => self.sdk(file.sdk.as_ref()),
+                ClientKind::Raw => BTreeMap::new(),
+            },
+            retry: self.retry(file, kind),
             shutdown_timeout_ns: self.time(
                 "client.shutdown_timeout",
                 file.shutdown_timeout,
@@ -40,6 +45,8 @@ impl Planner<'_> {
             resolve: Resolve::Address,
             temporality: file.temporality.unwrap_or(Temporality::Cumulative),
             instances: self.count("client.instances", file.instances, 1, 1..=16),
+            // Settled beside it: the load decides how large a request is.
+            raw: None,
         }
     }
 
@@ -60,13 +67,17 @@ impl Planner<'_> {
         producers
     }
 
-    fn retry(&mut self, file: &ClientFile) -> RetryPlan {
+    fn retry(&mut self, file: &ClientFile, kind: ClientKind) -> RetryPlan {
+        let max_retries = match kind {
+            ClientKind::Sdk => 3,
+            ClientKind::Raw => 0,
+        };
         let file = file.retry.as_ref();
         let retry = RetryPlan {
             max_retries: self.count(
                 "client.retry.max_retries",
                 file.and_then(|file| file.max_retries),
-                3,
+                max_retries,
                 0..=1000,
             ),
             initial_delay_ns: self.time(

@@ -24,6 +24,12 @@ struct Wanted<'a> {
     queue: Option<(&'static str, u64)>,
 }
 
+/// What one arrival makes: a request of a raw client, else what the signal says.
+fn items_per_arrival(client: &ClientPlan, else_items: u32) -> u32 {
+    let raw = client.raw.as_ref();
+    raw.map_or(else_items, |raw| raw.items_per_request)
+}
+
 impl Planner<'_> {
     pub(super) fn load(
         &mut self,
@@ -42,6 +48,7 @@ impl Planner<'_> {
         if nothing {
             self.problem("load", "no signal is sent", help);
         }
+        // A raw client's closed loop passes its queue by.
         let queue = |name: &'static str| {
             let size = client.sdk.get(name).and_then(|value| value.parse().ok());
             size.map(|size| (name, size))
@@ -56,11 +63,11 @@ impl Planner<'_> {
             metrics: file
                 .metrics
                 .as_ref()
-                .map(|file| self.metrics(file, producers, run)),
+                .map(|file| self.metrics(file, producers, run, client)),
             logs: file
                 .logs
                 .as_ref()
-                .map(|file| self.logs(file, producers, run, logs)),
+                .map(|file| self.logs(file, producers, run, client, logs)),
         }
     }
 
@@ -76,7 +83,8 @@ impl Planner<'_> {
         let count = |planner: &mut Self, key: &str, value, default, range| {
             planner.count(&format!("{path}.{key}"), value, default, range)
         };
-        let items_per_arrival = count(self, "spans_per_trace", file.spans_per_trace, 1, 1..=10_000);
+        let spans = count(self, "spans_per_trace", file.spans_per_trace, 1, 1..=10_000);
+        let items_per_arrival = items_per_arrival(client, spans);
         let wanted = Wanted {
             path,
             rate: file.rate,
@@ -125,6 +133,7 @@ impl Planner<'_> {
         file: &LogsFile,
         producers: u16,
         run: &RunPlan,
+        client: &ClientPlan,
         queue: Option<(&'static str, u64)>,
     ) -> SignalLoad<LogPayload> {
         let wanted = Wanted {
@@ -133,7 +142,7 @@ impl Planner<'_> {
             arrivals: file.arrivals,
             shape: file.shape.as_ref(),
             closed_loop: file.closed_loop,
-            items_per_arrival: 1,
+            items_per_arrival: items_per_arrival(client, 1),
             queue,
         };
         SignalLoad {
@@ -150,6 +159,7 @@ impl Planner<'_> {
         file: &MetricsFile,
         producers: u16,
         run: &RunPlan,
+        client: &ClientPlan,
     ) -> SignalLoad<MetricPayload> {
         let wanted = Wanted {
             path: "load.metrics",
@@ -157,7 +167,7 @@ impl Planner<'_> {
             arrivals: file.arrivals,
             shape: file.shape.as_ref(),
             closed_loop: None,
-            items_per_arrival: 1,
+            items_per_arrival: items_per_arrival(client, 1),
             queue: None,
         };
         let default = vec![
@@ -278,8 +288,9 @@ impl Planner<'_> {
             self.problem(&key, message, help);
         }
         if outstanding < wanted.items_per_arrival && closed.outstanding.is_some() {
-            let message = format!("one trace alone is {} spans", wanted.items_per_arrival);
-            self.problem(&key, message, "ask for at least `spans_per_trace`");
+            let message = format!("one arrival alone is {} items", wanted.items_per_arrival);
+            let help = "ask for at least the spans of a trace, or the items of a raw client's request";
+            self.problem(&key, message, help);
         }
         ArrivalProcess::ClosedLoop { outstanding }
     }
