@@ -1,0 +1,373 @@
+//! A raw client: the producers' threads release requests, workers stamp and send them.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::set_up::evidence_error;
+use crate::clock::RunClock;
+use crate::evidence::{ItemRange, OutcomeKind};
+use crate::journal::BatchLine;
+use crate::load::mix::{Use, mix};
+use crate::load::producer::Offered;
+use crate::mapped::{Arrivals, names};
+use crate::plan::{ArrivalProcess, RawPlan, RetryPlan};
+use crate::raw::body::BodyWriter;
+use crate::raw::layout::{self, Layout};
+use crate::raw::send::{Reply, Sender, Settings};
+use crate::raw::template::{Stamp, Template};
+use crate::role::control::ClientSetup;
+use crate::sdk::SdkError;
+use crate::sdk::outcome::{LastAnswer, of_failure};
+use crate::sdk::recorder::Recorder;
+use crate::signal::Signal;
+
+/// One producer of one signal.
+pub struct Lane {
+    pub signal: Signal,
+    pub producer: u16,
+    pub arrivals: Arrivals,
+    pub process: ArrivalProcess,
+    /// Sent in turn.
+    templates: Vec<Template>,
+    /// A closed loop's next arrival, and when the one before was released.
+    next: Mutex<(usize, u64)>,
+}
+
+/// A request that is due.
+struct Job {
+    lane: usize,
+    arrival: u64,
+    due_ns: u64,
+}
+
+/// What all workers share.
+struct Shared {
+    recorder: Arc<Recorder>,
+    sender: Sender,
+    lanes: Vec<Lane>,
+    setup: ClientSetup,
+    plan: RawPlan,
+    trace_high: u64,
+    clock: OnceLock<RunClock>,
+}
+
+/// The client, ready to run.
+pub struct Raw {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    /// `None` once nothing more is released.
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    workers: Mutex<JoinSet<()>>,
+}
+
+fn wrong(why: impl std::fmt::Display) -> SdkError {
+    SdkError::Endpoint(why.to_string())
+}
+
+impl Raw {
+    /// Lays out every request and starts the workers. To be called inside a runtime.
+    ///
+    /// # Errors
+    /// When a file is missing or a setting is not usable.
+    pub fn build(setup: &ClientSetup, recorder: &Arc<Recorder>) -> Result<Self, SdkError> {
+        let plan = setup.client.raw.clone().ok_or_else(|| wrong("a raw client without `raw`"))?;
+        let mut lanes = Vec::new();
+        for signal in setup.load.signals() {
+            let Some(arrivals) = setup.load.arrivals(signal) else {
+                continue;
+            };
+            for producer in 0..arrivals.producers.max(1) {
+                let path = setup.evidence.join(names::arrivals(signal, producer));
+                let file = Arrivals::open(&path).map_err(|error| evidence_error(&path, error))?;
+                lanes.push(Lane {
+                    signal,
+                    producer,
+                    templates: templates(setup, &plan, signal, producer)?,
+                    next: Mutex::new((file.resume_at(0), 0)),
+                    arrivals: file,
+                    process: arrivals.process,
+                });
+            }
+        }
+        let shared = Arc::new(Shared {
+            recorder: Arc::clone(recorder),
+            sender: Sender::new(settings(setup, &plan)?).map_err(wrong)?,
+            lanes,
+            trace_high: mix(setup.seed, Use::Trace, 0, 0) | 1,
+            setup: setup.clone(),
+            clock: OnceLock::new(),
+            plan,
+        });
+        let (queue, jobs) = mpsc::channel(shared.plan.queue as usize);
+        let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
+        let mut workers = JoinSet::new();
+        for _ in 0..shared.plan.in_flight {
+            let writer = shared.writer().map_err(wrong)?;
+            workers.spawn(work(Arc::clone(&shared), Arc::clone(&jobs), writer));
+        }
+        Ok(Self {
+            shared,
+            runtime: Handle::current(),
+            queue: Mutex::new(Some(queue)),
+            workers: Mutex::new(workers),
+        })
+    }
+
+    pub fn lanes(&self) -> &[Lane] {
+        &self.shared.lanes
+    }
+
+    pub fn start(&self, clock: RunClock) {
+        // A second start is not something that the controller does.
+        let _ = self.shared.clock.set(clock);
+    }
+
+    /// Releases an arrival of an open loop: its items have entered, and are dropped where the queue is full.
+    pub fn release(&self, lane: usize, arrival: u64, due_ns: u64) {
+        self.shared.enter(lane, arrival);
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = queue.as_ref() {
+            // The ledger has it: entered, and never attempted.
+            let _ = queue.try_send(Job {
+                lane,
+                arrival,
+                due_ns,
+            });
+        }
+    }
+
+    /// Runs a closed loop until `end_ns` or until it is stopped: so many requests are always under way.
+    pub fn run_closed(
+        &self,
+        lane: usize,
+        outstanding: u32,
+        end_ns: u64,
+        offered: &Offered,
+        stop_at_ns: &AtomicU64,
+    ) {
+        let requests = (outstanding / self.shared.plan.items_per_request).max(1);
+        let per_arrival = u64::from(self.shared.plan.items_per_request);
+        let circle = || async {
+            let Some(clock) = self.shared.clock.get() else {
+                return;
+            };
+            let Ok(mut writer) = self.shared.writer() else {
+                return;
+            };
+            sleep(clock.until(0)).await;
+            while clock.now_ns() < end_ns.min(stop_at_ns.load(Ordering::Relaxed)) {
+                let Some((arrival, due_ns)) = self.shared.lanes[lane].take(clock) else {
+                    return;
+                };
+                offered.offered.fetch_add(per_arrival, Ordering::Relaxed);
+                self.shared.enter(lane, arrival);
+                let job = Job {
+                    lane,
+                    arrival,
+                    due_ns,
+                };
+                self.shared.deliver(&mut writer, &job).await;
+            }
+        };
+        self.runtime.block_on(async {
+            let circles = (0..requests).map(|_| circle());
+            futures_util::future::join_all(circles).await;
+        });
+    }
+
+    /// Waits until what was released is answered for, at most so long; tells what was not.
+    pub fn finish(&self, timeout: Duration) -> Vec<String> {
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = std::mem::take(&mut *workers);
+        self.runtime.block_on(async {
+            let mut workers = workers;
+            let all = async { while workers.join_next().await.is_some() {} };
+            match tokio::time::timeout(timeout, all).await {
+                Ok(()) => Vec::new(),
+                Err(_) => vec![format!("requests were still under way after {timeout:?}")],
+            }
+        })
+    }
+}
+
+impl Lane {
+    /// A closed loop's next arrival, due now. No two are due at the same time.
+    fn take(&self, clock: &RunClock) -> Option<(u64, u64)> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let (index, before_ns) = *next;
+        if index >= self.arrivals.len() {
+            return None;
+        }
+        let due_ns = clock.now_ns().max(before_ns + 1);
+        self.arrivals.release_unscheduled(index, due_ns);
+        *next = (index + 1, due_ns);
+        Some((index as u64, due_ns))
+    }
+}
+
+async fn work(
+    shared: Arc<Shared>,
+    jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
+    mut writer: BodyWriter,
+) {
+    loop {
+        let job = jobs.lock().await.recv().await;
+        let Some(job) = job else { return };
+        shared.deliver(&mut writer, &job).await;
+    }
+}
+
+impl Shared {
+    fn writer(&self) -> io::Result<BodyWriter> {
+        BodyWriter::new(self.setup.client.protocol, self.setup.client.compression)
+    }
+
+    fn items(&self, lane: usize, arrival: u64) -> ItemRange {
+        let items = u64::from(self.plan.items_per_request);
+        ItemRange {
+            producer: self.lanes[lane].producer,
+            first: arrival * items + 1,
+            last: (arrival + 1) * items,
+        }
+    }
+
+    fn enter(&self, lane: usize, arrival: u64) {
+        let items = self.items(lane, arrival);
+        self.recorder.mark_run(self.lanes[lane].signal, items);
+    }
+
+    /// Sends a request until it is taken or given up, and journals it as the SDK's exporter is.
+    async fn deliver(&self, writer: &mut BodyWriter, job: &Job) {
+        let Some(clock) = self.clock.get() else {
+            return;
+        };
+        let lane = &self.lanes[job.lane];
+        let items = self.items(job.lane, job.arrival);
+        let count = items.last - items.first + 1;
+        let recorder = &self.recorder;
+        let record = recorder.signal(lane.signal);
+        let batch = recorder.next_batch();
+        record.handed.fetch_add(count, Ordering::Relaxed);
+        record.leave_queue(&[items], false);
+        recorder.journal(&BatchLine::Handed {
+            batch,
+            signal: lane.signal,
+            at_ns: clock.now_ns(),
+            items: vec![items],
+            points: Vec::new(),
+        });
+        let template = &lane.templates[job.arrival as usize % lane.templates.len()];
+        let stamp = Stamp {
+            producer: lane.producer,
+            first_sequence: items.first,
+            arrival: job.arrival,
+            due_unix_ns: clock.to_unix_ns(job.due_ns),
+            trace_high: self.trace_high,
+        };
+        let (result, rejected, message) = match writer.write(template, &stamp) {
+            Ok(body) => {
+                let outcome = self.exchange(lane.signal, batch, clock, &body).await;
+                writer.reuse(body);
+                outcome
+            }
+            Err(error) => (OutcomeKind::GivenUp, 0, error.to_string()),
+        };
+        recorder.journal(&BatchLine::Ended {
+            batch,
+            at_ns: clock.now_ns(),
+            result,
+            rejected,
+            message: recorder.redacted(message),
+        });
+        record.finished.fetch_add(count, Ordering::Relaxed);
+        if result == OutcomeKind::Acknowledged {
+            let accepted = count.saturating_sub(rejected);
+            record.acknowledged.fetch_add(accepted, Ordering::Relaxed);
+        }
+    }
+
+    async fn exchange(
+        &self,
+        signal: Signal,
+        batch: u64,
+        clock: &RunClock,
+        body: &bytes::Bytes,
+    ) -> (OutcomeKind, u64, String) {
+        let mut retries = 0;
+        loop {
+            self.recorder.count_request();
+            self.recorder.journal(&BatchLine::Sent {
+                batch,
+                at_ns: clock.now_ns(),
+            });
+            let reply = self.sender.send(signal, body.clone()).await;
+            let answer = answer(&reply);
+            self.recorder.journal(&BatchLine::Answered {
+                batch,
+                at_ns: clock.now_ns(),
+                ok: matches!(reply, Reply::Accepted { .. }),
+                text: self.recorder.redacted(answer.text()),
+            });
+            let (retry_after, message) = match reply {
+                Reply::Accepted { rejected, message } => {
+                    return (OutcomeKind::Acknowledged, rejected, message);
+                }
+                Reply::Http { retry_after, .. } => (retry_after, answer.text()),
+                Reply::Grpc {
+                    retry_after,
+                    message,
+                    ..
+                } => (retry_after, message),
+                Reply::Nothing(why) => (None, why),
+            };
+            // An exhausted resource may be asked again only if it says when.
+            let kind = of_failure(&answer, retry_after.is_none());
+            let retry = &self.setup.client.retry;
+            if kind == OutcomeKind::Refused || retries >= retry.max_retries {
+                return (kind, 0, message);
+            }
+            sleep(pause(retry, retries, batch, retry_after)).await;
+            retries += 1;
+        }
+    }
+}
+
+/// How long to wait before a retry: as long as the peer asks for, else twice as long each time, and a
+/// little more that differs from batch to batch.
+fn pause(retry: &RetryPlan, retries: u32, batch: u64, asked: Option<Duration>) -> Duration {
+    if let Some(asked) = asked {
+        return asked.min(Duration::from_nanos(retry.max_delay_ns));
+    }
+    let doubled = retry
+        .initial_delay_ns
+        .saturating_mul(1_u64.checked_shl(retries).unwrap_or(u64::MAX));
+    let jitter_ns = match retry.max_jitter_ns {
+        0 => 0,
+        max => mix(batch, Use::Span, u64::from(retries), 0) % max,
+    };
+    Duration::from_nanos(doubled.min(retry.max_delay_ns).saturating_add(jitter_ns))
+}
+
+fn answer(reply: &Reply) -> LastAnswer {
+    match reply {
+        // Of no use but for its text.
+        Reply::Accepted { .. } => LastAnswer::Http(200),
+        Reply::Http { status, .. } => LastAnswer::Http(*status),
+        Reply::Grpc { code, .. } => LastAnswer::Grpc(format!("{code:?}")),
+        Reply::Nothing(why) => LastAnswer::None(why.clone()),
+    }
+}
