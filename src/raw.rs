@@ -1,6 +1,8 @@
 //! The raw client: requests laid out before the run as OTLP bytes, in which only identities and times
 //! are patched in place.
 //!
+//! - [`layout`]: makes templates, from a plan's payload or from a captured request.
 //! - [`template`]: a request's bytes and the places that are patched.
 
+pub mod layout;
 pub mod template;
