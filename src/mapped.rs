@@ -216,6 +216,21 @@ impl Bitmap {
         Some(before & bit != 0)
     }
 
+    /// Marks the sequences from `first` to `last`, a word at a time.
+    pub fn mark_run(&self, first: u64, last: u64) {
+        let mut at = first;
+        while at <= last {
+            let end = last.min(at | 63);
+            let bits = u64::MAX >> (63 - (end - at)) << (at % 64);
+            let word = usize::try_from(at / 64)
+                .ok()
+                .and_then(|index| self.words.as_slice().get(index));
+            let Some(word) = word else { return };
+            word.fetch_or(bits, Ordering::Relaxed);
+            at = end + 1;
+        }
+    }
+
     /// How many of these sequences are marked.
     pub fn count(&self, sequences: Range<u64>) -> u64 {
         let words = self.words.as_slice();
@@ -365,6 +380,21 @@ mod tests {
                     "{start}..{end}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_run_is_marked_as_its_items_are() {
+        let folder = tempfile::tempdir().unwrap();
+        for (index, (first, last)) in [(1, 1), (1, 64), (63, 64), (60, 200), (128, 191), (3, 500)]
+            .into_iter()
+            .enumerate()
+        {
+            let bitmap = Bitmap::create(&folder.path().join(index.to_string()), 200).unwrap();
+            bitmap.mark_run(first, last);
+            // Beyond the end there is nothing to mark; the last word is a whole one.
+            let expected: Vec<u64> = (first..=last.min(255)).collect();
+            assert_eq!(bitmap.to_set().iter().collect::<Vec<_>>(), expected);
         }
     }
 

@@ -14,6 +14,7 @@ pub mod identities;
 pub mod inflate;
 pub mod json;
 pub mod points;
+pub mod raw_points;
 pub mod schema;
 pub mod status;
 pub mod walk;

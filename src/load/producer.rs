@@ -8,9 +8,12 @@ use std::time::Duration;
 use super::pace::{Pace, pace};
 use crate::clock::RunClock;
 use crate::mapped::Arrivals;
+use crate::plan::Pacer;
 
 /// Longest sleep, so that a stop is obeyed soon.
 const NAP: Duration = Duration::from_millis(20);
+/// The last part of a wait that a spinning producer does not sleep.
+const SPIN: Duration = Duration::from_micros(100);
 /// Sleep of a closed loop whose items are all unfinished.
 const CLOSED_NAP: Duration = Duration::from_micros(200);
 
@@ -36,6 +39,7 @@ pub struct Producer<'a> {
     pub offered: &'a Offered,
     /// Nothing is owed from then on; [`u64::MAX`] while the load goes on.
     pub stop_at_ns: &'a AtomicU64,
+    pub pacer: Pacer,
 }
 
 impl Producer<'_> {
@@ -52,7 +56,7 @@ impl Producer<'_> {
                 }
                 let now_ns = self.clock.now_ns();
                 match pace(now_ns, due_ns, miss_after_ns) {
-                    Pace::Wait(left) => thread::sleep(left.min(NAP)),
+                    Pace::Wait(left) => self.wait(left),
                     Pace::Release => {
                         let late_ns = now_ns - due_ns;
                         self.offered
@@ -110,6 +114,14 @@ impl Producer<'_> {
                 unfinished.push_back((index as u64 + 1) * self.items_per_arrival);
             }
             index += 1;
+        }
+    }
+
+    fn wait(&self, left: Duration) {
+        match (self.pacer, left.checked_sub(SPIN)) {
+            (Pacer::Sleep, _) => thread::sleep(left.min(NAP)),
+            (Pacer::Spin, Some(left)) => thread::sleep(left.min(NAP)),
+            (Pacer::Spin, None) => std::hint::spin_loop(),
         }
     }
 
@@ -172,6 +184,7 @@ mod tests {
             items_per_arrival: 3,
             offered: &offered,
             stop_at_ns: &AtomicU64::new(u64::MAX),
+            pacer: Pacer::Spin,
         }
         .run_open(30_000_000_000, |index, due_ns| {
             released.push((index, due_ns));
@@ -196,6 +209,7 @@ mod tests {
             items_per_arrival: 2,
             offered: &Offered::default(),
             stop_at_ns: &AtomicU64::new(u64::MAX),
+            pacer: Pacer::Sleep,
         }
         .run_closed(
             4,
@@ -227,6 +241,7 @@ mod tests {
             items_per_arrival: 1,
             offered: &Offered::default(),
             stop_at_ns: &AtomicU64::new(30),
+            pacer: Pacer::Sleep,
         }
         .run_open(u64::MAX, |_, _| {});
         let released = [0, 1, 2].map(|index| arrivals.released_ns(index) > 0);
@@ -243,6 +258,7 @@ mod tests {
             items_per_arrival: 1,
             offered: &Offered::default(),
             stop_at_ns: &AtomicU64::new(0),
+            pacer: Pacer::Sleep,
         }
         .run_open(0, |_, _| panic!("nothing is due"));
         assert_eq!(arrivals.released_ns(0), 0);

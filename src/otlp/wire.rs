@@ -3,6 +3,9 @@
 //! Source: the protobuf encoding guide (varints, tags, wire types 0, 1, 2 and 5). Groups, which no
 //! OTLP sender has ever used, are refused.
 
+use std::iter;
+use std::ops::Range;
+
 /// What a field holds, still encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
@@ -41,6 +44,11 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub const fn new(message: &'a [u8]) -> Self {
         Self { rest: message }
+    }
+
+    /// Bytes that have not been read yet.
+    pub const fn left(&self) -> usize {
+        self.rest.len()
     }
 
     fn varint(&mut self) -> Result<u64, WireError> {
@@ -115,6 +123,16 @@ pub fn checked(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
     Fields::new(message).map_while(Result::ok)
 }
 
+/// As [`checked`], each field with the bytes of the message that it takes, its tag included.
+pub fn placed(message: &[u8]) -> impl Iterator<Item = (Range<usize>, Field<'_>)> {
+    let mut fields = Fields::new(message);
+    iter::from_fn(move || {
+        let start = message.len() - fields.left();
+        let field = fields.next()?.ok()?;
+        Some((start..message.len() - fields.left(), field))
+    })
+}
+
 /// Whether `bytes` is a sequence of whole varints.
 pub fn are_varints(bytes: &[u8]) -> bool {
     let mut fields = Fields::new(bytes);
@@ -150,6 +168,13 @@ mod tests {
                 Value::Fixed32(7)
             ]
         );
+    }
+
+    #[test]
+    fn a_field_knows_its_place() {
+        let bytes = [0x08, 0x96, 0x01, 0x1a, 2, b'h', b'i', 0x25, 7, 0, 0, 0];
+        let ranges: Vec<_> = placed(&bytes).map(|(range, _)| range).collect();
+        assert_eq!(ranges, [0..3, 3..7, 7..12]);
     }
 
     #[test]

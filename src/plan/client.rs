@@ -86,7 +86,8 @@ pub struct RawPlan {
     /// Different requests of each producer, which are sent in turn.
     pub templates: u16,
     /// Share of each text that is random rather than repeated, 0 to 1: how well it is compressed.
-    pub entropy: f64,
+    /// `None`: texts are the SDK client's, out of a table.
+    pub entropy: Option<f64>,
     /// Longest wait for an answer.
     pub timeout_ns: u64,
     pub pacer: Pacer,

@@ -35,17 +35,25 @@ pub enum PatchValue {
     TraceId { root: u32 },
     /// 8 bytes: the id of this item; also where it is another's parent or linked to.
     SpanId { item: u32 },
+    /// 16 bytes: the id of a trace of which the request holds nothing, made of the one it had.
+    OtherTraceId { id: u64 },
+    /// 8 bytes: the id of a span that the request does not hold, made of the one it had. Within a
+    /// sending the same id gives the same, and none is that of an item of a producer below 32,768.
+    OtherSpanId { id: u64 },
     /// 8 bytes, little endian: so many nanoseconds after the due time (before it, if negative).
     Time { offset_ns: i64 },
-    /// 8 bytes, little endian: the arrival's number, from 1: the value of a cumulative point.
-    Ordinal,
+    /// 8 bytes, little endian: `plus` and the arrival's number, from 1: the value of a cumulative point.
+    Ordinal { plus: u64 },
+    /// As [`PatchValue::Ordinal`], as a double.
+    OrdinalDouble { plus: u64 },
 }
 
 /// A request of one signal, ready to be stamped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     pub signal: Signal,
-    /// In JSON, ids are hexadecimal text, and times and ordinals are text of 19 decimal digits.
+    /// In JSON, ids are hexadecimal text, times and ordinals are text of [`DECIMAL_DIGITS`] digits,
+    /// and doubles are numbers with spaces before them, [`DOUBLE_DIGITS`] wide.
     pub encoding: Encoding,
     pub bytes: Vec<u8>,
     pub patches: Vec<Patch>,
@@ -53,65 +61,123 @@ pub struct Template {
     pub items: u32,
 }
 
+/// Digits of a time or an ordinal in JSON.
+pub const DECIMAL_DIGITS: usize = 19;
+/// Width of an ordinal that is a double in JSON.
+pub const DOUBLE_DIGITS: usize = 18;
+
 impl Template {
     /// Appends the request with this stamp to `out`.
     pub fn write(&self, stamp: &Stamp, out: &mut BytesMut) {
         let start = out.len();
         out.put_slice(&self.bytes);
-        self.patch(stamp, &mut out[start..]);
+        let copy = &mut out[start..];
+        let ink = Ink::new(stamp);
+        match self.encoding {
+            Encoding::Protobuf => self.patch(copy, |value, place| ink.put(value, place)),
+            Encoding::Json => self.patch(copy, |value, place| ink.put_text(value, place)),
+        }
     }
 
     /// Fills in the places of a copy of the template.
-    fn patch(&self, stamp: &Stamp, copy: &mut [u8]) {
+    fn patch(&self, copy: &mut [u8], put: impl Fn(PatchValue, &mut [u8])) {
         for patch in &self.patches {
-            let Some(place) = copy.get_mut(patch.at as usize..) else {
-                continue;
-            };
-            match self.encoding {
-                Encoding::Protobuf => patch.value.put(stamp, place),
-                Encoding::Json => patch.value.put_text(stamp, place),
+            if let Some(place) = copy.get_mut(patch.at as usize..) {
+                put(patch.value, place);
             }
         }
     }
 }
 
-impl Stamp {
-    /// The span id of an item.
-    fn span_id(&self, item: u32) -> u64 {
-        Identity {
-            producer: self.producer,
-            sequence: self.first_sequence + u64::from(item),
-        }
-        .to_span_id()
-    }
-
-    fn trace_id(&self, root: u32) -> u128 {
-        (u128::from(self.trace_high) << 64) | u128::from(self.span_id(root))
-    }
+/// A stamp, made ready to be put many times.
+struct Ink {
+    /// The identity of the request's first item, to which an item's number is added.
+    first_id: u64,
+    trace_high: u64,
+    due_unix_ns: u64,
+    ordinal: u64,
 }
 
-impl PatchValue {
-    fn put(self, stamp: &Stamp, place: &mut [u8]) {
-        match self {
-            Self::TraceId { root } => fill(place, &stamp.trace_id(root).to_be_bytes()),
-            Self::SpanId { item } => fill(place, &stamp.span_id(item).to_be_bytes()),
-            Self::Time { .. } | Self::Ordinal => fill(place, &self.number(stamp).to_le_bytes()),
+/// The bit by which the id of a span that is not ours is told from an identity.
+const OTHER: u64 = 1 << 63;
+
+impl Ink {
+    const fn new(stamp: &Stamp) -> Self {
+        let first = Identity {
+            producer: stamp.producer,
+            sequence: stamp.first_sequence,
+        };
+        Self {
+            first_id: first.to_span_id(),
+            trace_high: stamp.trace_high,
+            due_unix_ns: stamp.due_unix_ns,
+            ordinal: stamp.arrival + 1,
         }
     }
 
-    fn put_text(self, stamp: &Stamp, place: &mut [u8]) {
-        match self {
-            Self::TraceId { root } => hexadecimal::<32>(stamp.trace_id(root), place),
-            Self::SpanId { item } => hexadecimal::<16>(u128::from(stamp.span_id(item)), place),
-            Self::Time { .. } | Self::Ordinal => decimal(self.number(stamp), place),
+    const fn span_id(&self, item: u32) -> u64 {
+        self.first_id + item as u64
+    }
+
+    const fn other_id(&self, id: u64) -> u64 {
+        // Turned, so that the sending shows in other bits than those in which ids mostly differ.
+        (id ^ self.first_id.rotate_left(24)) | OTHER
+    }
+
+    const fn trace_id(&self, low: u64) -> u128 {
+        ((self.trace_high as u128) << 64) | low as u128
+    }
+
+    const fn time(&self, offset_ns: i64) -> u64 {
+        self.due_unix_ns.saturating_add_signed(offset_ns)
+    }
+
+    const fn number(&self, plus: u64) -> u64 {
+        self.ordinal.saturating_add(plus)
+    }
+
+    #[inline]
+    fn put(&self, value: PatchValue, place: &mut [u8]) {
+        match value {
+            PatchValue::TraceId { root } => {
+                fill(place, &self.trace_id(self.span_id(root)).to_be_bytes());
+            }
+            PatchValue::SpanId { item } => fill(place, &self.span_id(item).to_be_bytes()),
+            PatchValue::OtherTraceId { id } => {
+                fill(place, &self.trace_id(self.other_id(id)).to_be_bytes());
+            }
+            PatchValue::OtherSpanId { id } => fill(place, &self.other_id(id).to_be_bytes()),
+            PatchValue::Time { offset_ns } => fill(place, &self.time(offset_ns).to_le_bytes()),
+            PatchValue::Ordinal { plus } => fill(place, &self.number(plus).to_le_bytes()),
+            PatchValue::OrdinalDouble { plus } => {
+                fill(place, &(self.number(plus) as f64).to_le_bytes());
+            }
         }
     }
 
-    /// What is written as a number.
-    const fn number(self, stamp: &Stamp) -> u64 {
-        match self {
-            Self::Time { offset_ns } => stamp.due_unix_ns.saturating_add_signed(offset_ns),
-            Self::Ordinal | Self::TraceId { .. } | Self::SpanId { .. } => stamp.arrival + 1,
+    fn put_text(&self, value: PatchValue, place: &mut [u8]) {
+        match value {
+            PatchValue::TraceId { root } => {
+                hexadecimal::<32>(self.trace_id(self.span_id(root)), place);
+            }
+            PatchValue::SpanId { item } => {
+                hexadecimal::<16>(u128::from(self.span_id(item)), place);
+            }
+            PatchValue::OtherTraceId { id } => {
+                hexadecimal::<32>(self.trace_id(self.other_id(id)), place);
+            }
+            PatchValue::OtherSpanId { id } => {
+                hexadecimal::<16>(u128::from(self.other_id(id)), place);
+            }
+            PatchValue::Time { offset_ns } => {
+                decimal::<DECIMAL_DIGITS>(self.time(offset_ns), b'0', place);
+            }
+            PatchValue::Ordinal { plus } => {
+                decimal::<DECIMAL_DIGITS>(self.number(plus), b'0', place);
+            }
+            PatchValue::OrdinalDouble { plus } => {
+                decimal::<DOUBLE_DIGITS>(self.number(plus), b' ', place);
+            }
         }
     }
 }
@@ -131,14 +197,100 @@ fn hexadecimal<const N: usize>(value: u128, place: &mut [u8]) {
     fill(place, &text);
 }
 
-/// Digits of a time or an ordinal in JSON.
-pub const DECIMAL_DIGITS: usize = 19;
-
-fn decimal(mut value: u64, place: &mut [u8]) {
-    let mut text = [b'0'; DECIMAL_DIGITS];
-    for digit in text.iter_mut().rev() {
+/// A whole number, with `pad` before it.
+fn decimal<const N: usize>(mut value: u64, pad: u8, place: &mut [u8]) {
+    let mut text = [pad; N];
+    for (index, digit) in text.iter_mut().rev().enumerate() {
+        if index > 0 && value == 0 {
+            break;
+        }
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }
     fill(place, &text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAMP: Stamp = Stamp {
+        producer: 3,
+        first_sequence: 10,
+        arrival: 6,
+        due_unix_ns: 1_700_000_000_000_000_000,
+        trace_high: 0xabcd_ef01_2345_6789,
+    };
+
+    fn written(encoding: Encoding, value: PatchValue) -> Vec<u8> {
+        let template = Template {
+            signal: Signal::Traces,
+            encoding,
+            bytes: vec![b'-'; 40],
+            patches: vec![Patch { at: 2, value }],
+            items: 1,
+        };
+        let mut out = BytesMut::from(&b"before"[..]);
+        template.write(&STAMP, &mut out);
+        assert_eq!((&out[..8], out.len()), (&b"before--"[..], 46));
+        out.split_off(8).to_vec()
+    }
+
+    fn text(value: PatchValue) -> String {
+        let text = String::from_utf8(written(Encoding::Json, value)).unwrap();
+        text.trim_end_matches('-').to_owned()
+    }
+
+    #[test]
+    fn each_value_is_put_as_bytes() {
+        let bytes = |value| written(Encoding::Protobuf, value);
+        let trace = bytes(PatchValue::TraceId { root: 1 });
+        assert_eq!(trace[..8], STAMP.trace_high.to_be_bytes());
+        assert_eq!(trace[8..17], [0, 3, 0, 0, 0, 0, 0, 11, b'-']);
+        let span = bytes(PatchValue::SpanId { item: 2 });
+        assert_eq!(span[..9], [0, 3, 0, 0, 0, 0, 0, 12, b'-']);
+        let time = bytes(PatchValue::Time { offset_ns: -1 });
+        assert_eq!(time[..8], 1_699_999_999_999_999_999_u64.to_le_bytes());
+        let ordinal = bytes(PatchValue::Ordinal { plus: 100 });
+        assert_eq!(ordinal[..8], 107_u64.to_le_bytes());
+        let double = bytes(PatchValue::OrdinalDouble { plus: 0 });
+        assert_eq!(double[..8], 7_f64.to_le_bytes());
+    }
+
+    #[test]
+    fn each_value_is_put_as_text() {
+        assert_eq!(
+            text(PatchValue::TraceId { root: 1 }),
+            "abcdef0123456789000300000000000b"
+        );
+        assert_eq!(text(PatchValue::SpanId { item: 0 }), "000300000000000a");
+        assert_eq!(
+            text(PatchValue::Time { offset_ns: 5 }),
+            "1700000000000000005"
+        );
+        assert_eq!(text(PatchValue::Ordinal { plus: 0 }), "0000000000000000007");
+        assert_eq!(
+            text(PatchValue::OrdinalDouble { plus: 100 }),
+            "               107"
+        );
+    }
+
+    #[test]
+    fn ids_of_others_are_fresh_and_nobodys() {
+        let put = |id, first_sequence| {
+            Ink::new(&Stamp {
+                first_sequence,
+                ..STAMP
+            })
+            .other_id(id)
+        };
+        assert_eq!(put(77, 1), put(77, 1));
+        assert_ne!(put(77, 1), put(78, 1));
+        assert_ne!(put(77, 1), put(77, 2));
+        assert!(Identity::from_span_id(put(77, 1)).is_none_or(|id| id.producer >= 0x8000));
+        let span = text(PatchValue::OtherSpanId { id: 77 });
+        assert_eq!(span, format!("{:016x}", put(77, 10)));
+        let trace = text(PatchValue::OtherTraceId { id: 77 });
+        assert_eq!(trace, format!("{:016x}{span}", STAMP.trace_high));
+    }
 }

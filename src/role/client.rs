@@ -20,6 +20,7 @@ use crate::signal::Signal;
 
 mod logs;
 mod metrics;
+mod raw;
 mod set_up;
 mod traces;
 
@@ -94,7 +95,7 @@ async fn conduct(client: Client, mut commands: mpsc::Receiver<Command>) -> Resul
 
     let ending = Arc::clone(&client);
     let timeout = Duration::from_nanos(client.shutdown_timeout_ns);
-    let shutdown = in_thread(move || ending.sdk.shutdown(timeout));
+    let shutdown = in_thread(move || ending.shutdown(timeout));
     let ended = during(shutdown, &client, clock, &mut ticks, &mut commands).await?;
     let Some(failures) = ended else {
         return Ok(());
@@ -176,10 +177,9 @@ fn sample(client: &Client, clock: RunClock) -> ClientSample {
         sample.missed[slot] = offered.missed.load(Ordering::Relaxed);
         let late_ns = offered.lateness_max_ns.swap(0, Ordering::Relaxed);
         sample.lateness_max_ns = sample.lateness_max_ns.max(late_ns);
-        (sample.offered[slot], sample.generated[slot]) = match signal {
-            // An item of metrics is a point, which exists once it was collected.
-            Signal::Metrics => (sample.handed[slot], sample.handed[slot]),
-            Signal::Traces | Signal::Logs => (
+        (sample.offered[slot], sample.generated[slot]) = match client.is_scheduled(signal) {
+            false => (sample.handed[slot], sample.handed[slot]),
+            true => (
                 offered.offered.load(Ordering::Relaxed),
                 record.entered.load(Ordering::Relaxed),
             ),

@@ -65,7 +65,7 @@ struct Left {
 /// What is known of one producer.
 #[derive(Debug, Default)]
 pub struct ProducerRecord {
-    /// `None` for metrics, whose points do not enter one by one.
+    /// `None` for metrics through an SDK, whose points do not enter one by one.
     entered: Option<Bitmap>,
     /// Measurements recorded; for metrics only.
     pub recorded: AtomicU64,
@@ -77,7 +77,7 @@ pub struct ProducerRecord {
 impl SignalRecord {
     /// A batch has left the SDK's queue, and with it everything that entered before: what of that
     /// was never handed over had been dropped. `reversed` as in [`ranges::entered_through`].
-    pub(super) fn leave_queue(&self, items: &[ItemRange], reversed: bool) {
+    pub fn leave_queue(&self, items: &[ItemRange], reversed: bool) {
         for range in items {
             let producer = self.producers.get(usize::from(range.producer));
             let Some((producer, entered)) =
@@ -117,12 +117,17 @@ impl SignalRecord {
 }
 
 impl Recorder {
-    /// Opens the journal and the bitmaps that the controller made in `evidence`. No text that is
-    /// kept will hold any of `secrets`.
+    /// Opens the journal and the bitmaps that the controller made in `evidence`: those of signals whose
+    /// items enter one by one, as `is_scheduled` tells. No text that is kept will hold any of `secrets`.
     ///
     /// # Errors
     /// When a file is missing or cannot be mapped.
-    pub fn open(evidence: &Path, load: &LoadPlan, secrets: Vec<Secret>) -> Result<Self, SdkError> {
+    pub fn open(
+        evidence: &Path,
+        load: &LoadPlan,
+        is_scheduled: impl Fn(Signal) -> bool,
+        secrets: Vec<Secret>,
+    ) -> Result<Self, SdkError> {
         let at = |name: &str, error: io::Error| SdkError::Evidence {
             path: evidence.join(name).display().to_string(),
             error,
@@ -138,9 +143,9 @@ impl Recorder {
             let record = &mut signals[signal.index()];
             record.items_per_arrival = u64::from(arrivals.items_per_arrival.max(1));
             for producer in 0..arrivals.producers.max(1) {
-                let entered = match signal {
-                    Signal::Metrics => None,
-                    Signal::Traces | Signal::Logs => {
+                let entered = match is_scheduled(signal) {
+                    false => None,
+                    true => {
                         let name = names::entered(signal, producer);
                         let bitmap = Bitmap::open(&evidence.join(&name));
                         Some(bitmap.map_err(|error| at(&name, error))?)
@@ -204,7 +209,7 @@ impl Recorder {
         self.requests.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_request(&self) {
+    pub fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -224,8 +229,22 @@ impl Recorder {
         }
     }
 
+    /// The same for a run of items, which a raw client makes at once.
+    pub fn mark_run(&self, signal: Signal, items: ItemRange) {
+        let record = self.signal(signal);
+        let bitmap = record
+            .producers
+            .get(usize::from(items.producer))
+            .and_then(|producer| producer.entered.as_ref());
+        if let Some(bitmap) = bitmap {
+            bitmap.mark_run(items.first, items.last);
+            let count = items.last - items.first + 1;
+            record.entered.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
     /// A number for a batch, unique over all signals and over a restart, from 1.
-    pub(super) fn next_batch(&self) -> u64 {
+    pub fn next_batch(&self) -> u64 {
         self.next_batch.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -235,7 +254,7 @@ impl Recorder {
     }
 
     /// Appends to the journal. The first failure is kept for [`Self::take_failure`].
-    pub(super) fn journal(&self, line: &BatchLine) {
+    pub fn journal(&self, line: &BatchLine) {
         self.noted(BATCHES_FILE, self.journal.append(line));
     }
 
@@ -256,7 +275,7 @@ impl Recorder {
     }
 
     /// The text without the secrets that a peer may have echoed.
-    pub(super) fn redacted(&self, mut text: String) -> String {
+    pub fn redacted(&self, mut text: String) -> String {
         for secret in &self.secrets {
             if !secret.reveal().is_empty() && text.contains(secret.reveal()) {
                 text = text.replace(secret.reveal(), REDACTED);
@@ -301,7 +320,7 @@ mod tests {
     #[test]
     fn numbers_go_on_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Recorder::open(folder.path(), &LoadPlan::default(), Vec::new()).unwrap();
+        let open = || Recorder::open(folder.path(), &LoadPlan::default(), |_| true, Vec::new()).unwrap();
         let first = open();
         assert_eq!((first.next_batch(), first.next_points(2)), (1, 1));
         let point = journal::Point {
@@ -385,7 +404,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // A disk that is always full.
         std::os::unix::fs::symlink("/dev/full", folder.path().join(BATCHES_FILE)).unwrap();
-        let recorder = Recorder::open(folder.path(), &LoadPlan::default(), Vec::new()).unwrap();
+        let recorder = Recorder::open(folder.path(), &LoadPlan::default(), |_| true, Vec::new()).unwrap();
         assert_eq!(recorder.take_failure(), None);
         for batch in 1..4 {
             recorder.journal(&BatchLine::Sent { batch, at_ns: 0 });

@@ -1,8 +1,7 @@
 //! A raw client: the producers' threads release requests, workers stamp and send them.
 
 use std::io;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +15,11 @@ use crate::clock::RunClock;
 use crate::evidence::{ItemRange, OutcomeKind};
 use crate::journal::BatchLine;
 use crate::load::mix::{Use, mix};
-use crate::load::producer::Offered;
+use crate::load::producer::Producer;
 use crate::mapped::{Arrivals, names};
-use crate::plan::{ArrivalProcess, RawPlan, RetryPlan};
+use crate::plan::{RawPlan, RetryPlan};
 use crate::raw::body::BodyWriter;
-use crate::raw::layout::{self, Layout};
-use crate::raw::send::{Reply, Sender, Settings};
+use crate::raw::send::{self, Reply, SendError, Sender, Settings};
 use crate::raw::template::{Stamp, Template};
 use crate::role::control::ClientSetup;
 use crate::sdk::SdkError;
@@ -34,7 +32,6 @@ pub struct Lane {
     pub signal: Signal,
     pub producer: u16,
     pub arrivals: Arrivals,
-    pub process: ArrivalProcess,
     /// Sent in turn.
     templates: Vec<Template>,
     /// A closed loop's next arrival, and when the one before was released.
@@ -68,6 +65,8 @@ pub struct Raw {
     workers: Mutex<JoinSet<()>>,
 }
 
+mod lay_out;
+
 fn wrong(why: impl std::fmt::Display) -> SdkError {
     SdkError::Endpoint(why.to_string())
 }
@@ -90,18 +89,17 @@ impl Raw {
                 lanes.push(Lane {
                     signal,
                     producer,
-                    templates: templates(setup, &plan, signal, producer)?,
+                    templates: lay_out::templates(setup, &plan, signal, producer).map_err(wrong)?,
                     next: Mutex::new((file.resume_at(0), 0)),
                     arrivals: file,
-                    process: arrivals.process,
                 });
             }
         }
         let shared = Arc::new(Shared {
             recorder: Arc::clone(recorder),
-            sender: Sender::new(settings(setup, &plan)?).map_err(wrong)?,
+            sender: Sender::new(settings(setup, &plan).map_err(wrong)?).map_err(wrong)?,
             lanes,
-            trace_high: mix(setup.seed, Use::Trace, 0, 0) | 1,
+            trace_high: mix(setup.seed, Use::TraceHigh, 0, 0) | 1,
             setup: setup.clone(),
             clock: OnceLock::new(),
             plan,
@@ -150,8 +148,7 @@ impl Raw {
         lane: usize,
         outstanding: u32,
         end_ns: u64,
-        offered: &Offered,
-        stop_at_ns: &AtomicU64,
+        pacer: &Producer<'_>,
     ) {
         let requests = (outstanding / self.shared.plan.items_per_request).max(1);
         let per_arrival = u64::from(self.shared.plan.items_per_request);
@@ -163,11 +160,11 @@ impl Raw {
                 return;
             };
             sleep(clock.until(0)).await;
-            while clock.now_ns() < end_ns.min(stop_at_ns.load(Ordering::Relaxed)) {
+            while clock.now_ns() < end_ns.min(pacer.stop_at_ns.load(Ordering::Relaxed)) {
                 let Some((arrival, due_ns)) = self.shared.lanes[lane].take(clock) else {
                     return;
                 };
-                offered.offered.fetch_add(per_arrival, Ordering::Relaxed);
+                pacer.offered.offered.fetch_add(per_arrival, Ordering::Relaxed);
                 self.shared.enter(lane, arrival);
                 let job = Job {
                     lane,
@@ -320,7 +317,10 @@ impl Shared {
                 batch,
                 at_ns: clock.now_ns(),
                 ok: matches!(reply, Reply::Accepted { .. }),
-                text: self.recorder.redacted(answer.text()),
+                text: match &reply {
+                    Reply::Accepted { .. } => "ok".to_owned(),
+                    _ => self.recorder.redacted(answer.text()),
+                },
             });
             let (retry_after, message) = match reply {
                 Reply::Accepted { rejected, message } => {
@@ -360,6 +360,28 @@ fn pause(retry: &RetryPlan, retries: u32, batch: u64, asked: Option<Duration>) -
         max => mix(batch, Use::Span, u64::from(retries), 0) % max,
     };
     Duration::from_nanos(doubled.min(retry.max_delay_ns).saturating_add(jitter_ns))
+}
+
+/// How to send what was laid out.
+fn settings(setup: &ClientSetup, plan: &RawPlan) -> Result<Settings, SendError> {
+    let tls = setup.tls.as_ref().map(|tls| {
+        let identity = tls.identity.as_ref();
+        send::tls(&tls.ca, identity.map(|(cert, key)| (cert.as_str(), key.as_str())))
+    });
+    let of_the_run = setup.leads_to.is_none() && tls.is_some();
+    Ok(Settings {
+        protocol: setup.client.protocol,
+        endpoint: setup.endpoints.first().cloned().unwrap_or_default(),
+        compression: setup.client.compression,
+        headers: setup.headers.clone(),
+        tls: tls.transpose()?,
+        // The run's own certificates know this name, whatever the endpoint is called.
+        server_name: of_the_run.then(|| "localhost".to_owned()),
+        name_server: setup.name_server,
+        leads_to: setup.leads_to,
+        connections: plan.connections,
+        timeout: Duration::from_nanos(plan.timeout_ns),
+    })
 }
 
 fn answer(reply: &Reply) -> LastAnswer {

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use super::logs::LogSource;
 use super::metrics::{MeasurementSource, Meters};
+use super::raw::Raw;
 use super::traces::SpanSource;
 use crate::clock::RunClock;
 use crate::load::payload::logs::LogTable;
 use crate::load::payload::metrics::MetricTable;
 use crate::load::payload::traces::SpanTable;
-use crate::load::producer::{Offered, Producer as Pacer};
+use crate::load::producer::{Offered, Producer};
 use crate::mapped::{Arrivals, names};
 use crate::plan::secret::Secret;
-use crate::plan::{ArrivalPlan, ArrivalProcess, InstrumentKind, LoadPlan};
+use crate::plan::{ArrivalPlan, ArrivalProcess, ClientKind, InstrumentKind, LoadPlan, Pacer};
 use crate::role::control::ClientSetup;
 use crate::sdk::SdkError;
 use crate::sdk::build::{Builder, MetricSetup, Sdk};
@@ -33,7 +34,7 @@ const NAP: Duration = Duration::from_millis(20);
 /// The client, ready to run.
 pub struct Client {
     pub recorder: Arc<Recorder>,
-    pub sdk: Sdk,
+    sdk: Sdk,
     /// One slot per signal.
     pub offered: [Offered; 3],
     /// When the load was stopped, and nothing more was owed; [`u64::MAX`] until then.
@@ -42,16 +43,26 @@ pub struct Client {
     /// A client before this one was killed.
     pub resumes: bool,
     sources: Vec<(Signal, u16, Arrivals, Source)>,
+    /// In the place of `sdk` and `sources`.
+    raw: Option<Raw>,
+    pacer: Pacer,
     load: LoadPlan,
     duration_ns: u64,
     miss_after_ns: u64,
 }
 
-/// What makes the items of one producer.
+/// What makes the items of one producer through the SDK.
 enum Source {
     Spans(SpanSource),
     Measurements(MeasurementSource),
     Logs(LogSource),
+}
+
+/// What a producer's thread does.
+enum Work<'a> {
+    Source(&'a Source),
+    /// By the number of the lane.
+    Raw(&'a Raw, usize),
 }
 
 /// An evidence file that could not be used.
@@ -91,7 +102,10 @@ impl Client {
         // Both TLS stacks use it; a second call of a process has nothing to do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let secrets = setup.headers.iter().map(|(_, value)| Secret::new(value));
-        let recorder = Recorder::open(&setup.evidence, &setup.load, secrets.collect())?;
+        let is_raw = setup.client.kind == ClientKind::Raw;
+        let is_scheduled = |signal| is_raw || signal != Signal::Metrics;
+        let recorder =
+            Recorder::open(&setup.evidence, &setup.load, is_scheduled, secrets.collect())?;
         let recorder = match setup.content {
             true => recorder.note_content(&setup.evidence, &setup.load)?,
             false => recorder,
@@ -115,10 +129,16 @@ impl Client {
             shutdown_timeout_ns: setup.client.shutdown_timeout_ns,
             resumes: setup.resumes,
             sources: Vec::new(),
+            raw: None,
+            pacer: setup.client.raw.as_ref().map_or(Pacer::Sleep, |raw| raw.pacer),
             load: setup.load.clone(),
             duration_ns: setup.duration_ns,
             miss_after_ns: setup.miss_after_ns,
         };
+        if is_raw {
+            client.raw = Some(Raw::build(&setup, &client.recorder)?);
+            return Ok(client);
+        }
         client.add_traces(&setup, &builders)?;
         // These come from one instance, as a checked plan has it.
         if let Some(builder) = builders.first() {
@@ -208,6 +228,19 @@ impl Client {
         Ok(())
     }
 
+    /// Flushes what is on its way, at most so long; tells what failed.
+    pub fn shutdown(&self, timeout: Duration) -> Vec<String> {
+        match &self.raw {
+            Some(raw) => raw.finish(timeout),
+            None => self.sdk.shutdown(timeout),
+        }
+    }
+
+    /// Whether items of that signal enter one by one: a point through the SDK exists once it was collected.
+    pub fn is_scheduled(&self, signal: Signal) -> bool {
+        self.raw.is_some() || signal != Signal::Metrics
+    }
+
     /// Runs every producer on its own thread, until the schedule has ended or the load was stopped.
     /// What is due before `from_ns` is passed over: there was nobody to offer it.
     ///
@@ -215,18 +248,31 @@ impl Client {
     /// When a producer does.
     pub fn produce(&self, clock: RunClock, from_ns: u64) {
         self.recorder.start(clock);
+        if let Some(raw) = &self.raw {
+            raw.start(clock);
+        }
+        let sources = self.sources.iter().map(|(signal, producer, arrivals, source)| {
+            (*signal, *producer, arrivals, Work::Source(source))
+        });
+        let lanes = self.raw.iter().flat_map(|raw| {
+            let lanes = raw.lanes().iter().enumerate();
+            lanes.map(move |(index, lane)| {
+                (lane.signal, lane.producer, &lane.arrivals, Work::Raw(raw, index))
+            })
+        });
         thread::scope(|scope| {
-            for (signal, producer, arrivals, source) in &self.sources {
+            for (signal, producer, arrivals, work) in sources.chain(lanes) {
                 let name = format!("{signal}.{producer}");
-                let pacer = Pacer {
+                let pacer = Producer {
                     clock,
                     arrivals,
                     first: arrivals.resume_at(from_ns),
                     items_per_arrival: 1,
                     offered: &self.offered[signal.index()],
                     stop_at_ns: &self.stop_at_ns,
+                    pacer: self.pacer,
                 };
-                let run = move || self.run(*signal, *producer, pacer, source);
+                let run = move || self.run(signal, producer, pacer, work);
                 if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, run) {
                     let text = format!("no thread for producer {signal}.{producer}: {error}");
                     self.recorder.note(text);
@@ -242,12 +288,23 @@ impl Client {
         }
     }
 
-    fn run(&self, signal: Signal, producer: u16, mut pacer: Pacer<'_>, source: &Source) {
+    fn run(&self, signal: Signal, producer: u16, mut pacer: Producer<'_>, work: Work<'_>) {
         let Some(plan) = self.load.arrivals(signal) else {
             return;
         };
         pacer.items_per_arrival = u64::from(plan.items_per_arrival.max(1));
         let clock = pacer.clock;
+        let source = match (work, plan.process) {
+            (Work::Source(source), _) => source,
+            (Work::Raw(raw, lane), ArrivalProcess::ClosedLoop { outstanding }) => {
+                return raw.run_closed(lane, outstanding, self.duration_ns, &pacer);
+            }
+            (Work::Raw(raw, lane), ArrivalProcess::Constant | ArrivalProcess::Poisson) => {
+                return pacer.run_open(self.miss_after_ns, |arrival, due_ns| {
+                    raw.release(lane, arrival, due_ns);
+                });
+            }
+        };
         match source {
             Source::Spans(spans) => {
                 let mut maker = spans.maker();
@@ -272,7 +329,7 @@ impl Client {
 
     fn drive(
         &self,
-        pacer: &Pacer<'_>,
+        pacer: &Producer<'_>,
         plan: &ArrivalPlan,
         signal: Signal,
         producer: u16,

@@ -69,7 +69,7 @@ pub struct RawFile {
     /// Different requests of each producer, 1 to 1024. Default 8.
     #[schemars(range(min = 1, max = 1024))]
     pub templates: Option<u16>,
-    /// Share of each text that is random rather than repeated: how well it is compressed. Default 0%.
+    /// Share of each text that is random rather than repeated: how well it is compressed. Default: the same values as the SDK's client.
     pub entropy: Option<Share>,
     /// Longest wait for an answer. Default 10s.
     pub timeout: Option<Time>,

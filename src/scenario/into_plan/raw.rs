@@ -24,11 +24,6 @@ const OF_ONE_KIND: &[(&str, ClientKind, &str)] = &[
         "a raw client sends to one target",
     ),
     (
-        "client.resolve",
-        ClientKind::Sdk,
-        "a raw client goes by address",
-    ),
-    (
         "validate",
         ClientKind::Sdk,
         "what a raw client sends is laid out once; check content with the SDK's client",
@@ -93,7 +88,9 @@ impl Planner<'_> {
             ),
             queue: self.count("client.raw.queue", raw.queue, 1024, 1..=1_000_000),
             templates: self.count("client.raw.templates", raw.templates, 8, 1..=1024),
-            entropy: self.share("client.raw.entropy", raw.entropy, 0.0),
+            entropy: raw
+                .entropy
+                .map(|share| self.share("client.raw.entropy", Some(share), 0.0)),
             timeout_ns: self.time("client.raw.timeout", raw.timeout, 10 * SECOND, MS..=HOUR),
             pacer: raw.pacer.unwrap_or(Pacer::Sleep),
         })
