@@ -132,7 +132,7 @@ fn lay(
         signal,
         encoding,
         bytes,
-        patches,
+        patches: patches.into_iter().collect(),
         items: places.items,
     })
 }

@@ -86,7 +86,7 @@ fn assert_only_patches_differ(template: &Template) {
     };
     let (one, two) = (written(template, &stamp()), written(template, &other));
     let mut patched = vec![false; one.len()];
-    for patch in &template.patches {
+    for patch in template.patches.iter() {
         let json = template.encoding == Encoding::Json;
         let width = match (patch.value, json) {
             (PatchValue::TraceId { .. } | PatchValue::OtherTraceId { .. }, false) => 16,
