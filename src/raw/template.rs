@@ -227,16 +227,16 @@ impl Ink {
     fn put_text(&self, value: PatchValue, place: &mut [u8]) {
         match value {
             PatchValue::TraceId { root } => {
-                hexadecimal::<32>(self.trace_id(self.span_id(root)), place);
+                hexadecimal(self.trace_id(self.span_id(root)).to_be_bytes(), place);
             }
             PatchValue::SpanId { item } => {
-                hexadecimal::<16>(u128::from(self.span_id(item)), place);
+                hexadecimal(self.span_id(item).to_be_bytes(), place);
             }
             PatchValue::OtherTraceId { id } => {
-                hexadecimal::<32>(self.trace_id(self.other_id(id)), place);
+                hexadecimal(self.trace_id(self.other_id(id)).to_be_bytes(), place);
             }
             PatchValue::OtherSpanId { id } => {
-                hexadecimal::<16>(u128::from(self.other_id(id)), place);
+                hexadecimal(self.other_id(id).to_be_bytes(), place);
             }
             PatchValue::Time { offset_ns } => {
                 decimal::<DECIMAL_DIGITS>(self.time(offset_ns), b'0', place);
@@ -257,13 +257,12 @@ fn fill<const N: usize>(place: &mut [u8], bytes: &[u8; N]) {
     }
 }
 
-fn hexadecimal<const N: usize>(value: u128, place: &mut [u8]) {
+fn hexadecimal<const N: usize>(bytes: [u8; N], place: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; N];
-    for (index, digit) in text.iter_mut().rev().enumerate() {
-        *digit = DIGITS[(value >> (4 * index)) as usize & 15];
+    let (digits, _) = place.as_chunks_mut();
+    for (digits, byte) in digits.iter_mut().zip(bytes) {
+        *digits = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
     }
-    fill(place, &text);
 }
 
 /// A whole number, with `pad` before it.
