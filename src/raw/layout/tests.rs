@@ -67,7 +67,7 @@ pub fn read<M: Message + Default>(template: &Template, stamp: &Stamp) -> M {
 
 fn same_as_json<M>(of: impl Fn(Encoding) -> Template, stamp: &Stamp)
 where
-    M: Message + Default + PartialEq + serde::de::DeserializeOwned,
+    M: Message + Default + PartialEq + serde::de::DeserializeOwned + std::fmt::Debug,
 {
     let json = of(Encoding::Json);
     let text = written(&json, stamp);

@@ -302,7 +302,7 @@ fn data_points_get_a_series_and_keep_their_values() {
     let Some(Data::Gauge(sent_gauge)) = &sent_metrics[0].data else {
         panic!("a gauge stays a gauge");
     };
-    let series = |position| attribute("squall.series", 3 << 32 | position);
+    let series = |position| attribute("squall.series", (3_i64 << 32) | position);
     let due = stamp.due_unix_ns;
     assert_eq!(
         sent_gauge.data_points,
