@@ -107,7 +107,11 @@ pub fn captured(
     producer: u16,
 ) -> Result<Template, Malformed> {
     walk(signal, request, &mut |_, _| {})?;
-    let request = complete(signal, request, producer).into_owned();
+    let mut request = complete(signal, request, producer).into_owned();
+    if encoding == Encoding::Json {
+        // A field that is given twice has one place in JSON.
+        request = text::canonical(signal, &request)?;
+    }
     lay(signal, encoding, request, Meaning::Captured)
 }
 
@@ -128,7 +132,7 @@ fn lay(
         signal,
         encoding,
         bytes,
-        patches,
+        patches: patches.into_iter().collect(),
         items: places.items,
     })
 }

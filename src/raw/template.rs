@@ -56,9 +56,82 @@ pub struct Template {
     /// and doubles are numbers with spaces before them, [`DOUBLE_DIGITS`] wide.
     pub encoding: Encoding,
     pub bytes: Vec<u8>,
-    pub patches: Vec<Patch>,
+    pub patches: Patches,
     /// Number of items.
     pub items: u32,
+}
+
+/// The places of a template. Those of which there are several in every item have lists by kind, so that
+/// filling them in is a loop without a choice in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Patches {
+    /// Where, and the root.
+    trace_ids: Vec<(u32, u32)>,
+    /// Where, and the item.
+    span_ids: Vec<(u32, u32)>,
+    /// Where, and the offset in nanoseconds.
+    times: Vec<(u32, i64)>,
+    others: Vec<Patch>,
+}
+
+impl FromIterator<Patch> for Patches {
+    fn from_iter<I: IntoIterator<Item = Patch>>(patches: I) -> Self {
+        let mut lists = Self::default();
+        for patch in patches {
+            match patch.value {
+                PatchValue::TraceId { root } => lists.trace_ids.push((patch.at, root)),
+                PatchValue::SpanId { item } => lists.span_ids.push((patch.at, item)),
+                PatchValue::Time { offset_ns } => lists.times.push((patch.at, offset_ns)),
+                _ => lists.others.push(patch),
+            }
+        }
+        lists
+    }
+}
+
+impl Patches {
+    /// All of them, kind after kind.
+    pub fn iter(&self) -> impl Iterator<Item = Patch> {
+        let trace_id = |&(at, root): &(u32, u32)| Patch {
+            at,
+            value: PatchValue::TraceId { root },
+        };
+        let span_id = |&(at, item): &(u32, u32)| Patch {
+            at,
+            value: PatchValue::SpanId { item },
+        };
+        let time = |&(at, offset_ns): &(u32, i64)| Patch {
+            at,
+            value: PatchValue::Time { offset_ns },
+        };
+        let trace_ids = self.trace_ids.iter().map(trace_id);
+        let span_ids = self.span_ids.iter().map(span_id);
+        let times = self.times.iter().map(time);
+        let others = self.others.iter().copied();
+        trace_ids.chain(span_ids).chain(times).chain(others)
+    }
+
+    /// Fills them all in. `put` is inlined in each loop, where it knows the kind.
+    #[inline(always)]
+    fn fill_in(&self, copy: &mut [u8], put: impl Fn(PatchValue, &mut [u8])) {
+        let place = |copy: &mut [u8], at: u32, value| {
+            if let Some(place) = copy.get_mut(at as usize..) {
+                put(value, place);
+            }
+        };
+        for &(at, root) in &self.trace_ids {
+            place(copy, at, PatchValue::TraceId { root });
+        }
+        for &(at, item) in &self.span_ids {
+            place(copy, at, PatchValue::SpanId { item });
+        }
+        for &(at, offset_ns) in &self.times {
+            place(copy, at, PatchValue::Time { offset_ns });
+        }
+        for patch in &self.others {
+            place(copy, patch.at, patch.value);
+        }
+    }
 }
 
 /// Digits of a time or an ordinal in JSON.
@@ -74,17 +147,12 @@ impl Template {
         let copy = &mut out[start..];
         let ink = Ink::new(stamp);
         match self.encoding {
-            Encoding::Protobuf => self.patch(copy, |value, place| ink.put(value, place)),
-            Encoding::Json => self.patch(copy, |value, place| ink.put_text(value, place)),
-        }
-    }
-
-    /// Fills in the places of a copy of the template.
-    fn patch(&self, copy: &mut [u8], put: impl Fn(PatchValue, &mut [u8])) {
-        for patch in &self.patches {
-            if let Some(place) = copy.get_mut(patch.at as usize..) {
-                put(patch.value, place);
-            }
+            Encoding::Protobuf => self
+                .patches
+                .fill_in(copy, |value, place| ink.put(value, place)),
+            Encoding::Json => self
+                .patches
+                .fill_in(copy, |value, place| ink.put_text(value, place)),
         }
     }
 }
@@ -129,14 +197,14 @@ impl Ink {
     }
 
     const fn time(&self, offset_ns: i64) -> u64 {
-        self.due_unix_ns.saturating_add_signed(offset_ns)
+        self.due_unix_ns.wrapping_add_signed(offset_ns)
     }
 
     const fn number(&self, plus: u64) -> u64 {
         self.ordinal.saturating_add(plus)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, value: PatchValue, place: &mut [u8]) {
         match value {
             PatchValue::TraceId { root } => {
@@ -155,19 +223,20 @@ impl Ink {
         }
     }
 
+    #[inline(always)]
     fn put_text(&self, value: PatchValue, place: &mut [u8]) {
         match value {
             PatchValue::TraceId { root } => {
-                hexadecimal::<32>(self.trace_id(self.span_id(root)), place);
+                hexadecimal(self.trace_id(self.span_id(root)).to_be_bytes(), place);
             }
             PatchValue::SpanId { item } => {
-                hexadecimal::<16>(u128::from(self.span_id(item)), place);
+                hexadecimal(self.span_id(item).to_be_bytes(), place);
             }
             PatchValue::OtherTraceId { id } => {
-                hexadecimal::<32>(self.trace_id(self.other_id(id)), place);
+                hexadecimal(self.trace_id(self.other_id(id)).to_be_bytes(), place);
             }
             PatchValue::OtherSpanId { id } => {
-                hexadecimal::<16>(u128::from(self.other_id(id)), place);
+                hexadecimal(self.other_id(id).to_be_bytes(), place);
             }
             PatchValue::Time { offset_ns } => {
                 decimal::<DECIMAL_DIGITS>(self.time(offset_ns), b'0', place);
@@ -188,13 +257,12 @@ fn fill<const N: usize>(place: &mut [u8], bytes: &[u8; N]) {
     }
 }
 
-fn hexadecimal<const N: usize>(value: u128, place: &mut [u8]) {
+fn hexadecimal<const N: usize>(bytes: [u8; N], place: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; N];
-    for (index, digit) in text.iter_mut().rev().enumerate() {
-        *digit = DIGITS[(value >> (4 * index)) as usize & 15];
+    let (digits, _) = place.as_chunks_mut();
+    for (digits, byte) in digits.iter_mut().zip(bytes) {
+        *digits = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
     }
-    fill(place, &text);
 }
 
 /// A whole number, with `pad` before it.
@@ -227,7 +295,7 @@ mod tests {
             signal: Signal::Traces,
             encoding,
             bytes: vec![b'-'; 40],
-            patches: vec![Patch { at: 2, value }],
+            patches: Patches::from_iter([Patch { at: 2, value }]),
             items: 1,
         };
         let mut out = BytesMut::from(&b"before"[..]);

@@ -92,7 +92,11 @@ fn with_series<'a>(metric: &'a [u8], producer: u16, points: &mut u32) -> Cow<'a,
         Some(within(data, 1, &mut |point| {
             let position = *points;
             *points += 1;
-            Cow::Owned(with_one_series(point, attributes, series(producer, position)))
+            Cow::Owned(with_one_series(
+                point,
+                attributes,
+                series(producer, position),
+            ))
         }))
     })
 }

@@ -142,7 +142,9 @@ impl MetricLayout {
             return;
         };
         // The first one is the client's own series.
-        let of_set = &self.table.attributes(position as usize % self.table.series())[1..];
+        let of_set = &self
+            .table
+            .attributes(position as usize % self.table.series())[1..];
         let mut attributes = vec![KeyValue {
             key: SERIES_KEY.to_owned(),
             value: Some(AnyValue {

@@ -8,7 +8,6 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use serde::Serialize;
 
 use super::binding::offset;
 use crate::otlp::Malformed;
@@ -48,18 +47,29 @@ pub fn translate(
     Err(Malformed::Undecodable(why.to_owned()))
 }
 
-fn to_json(signal: Signal, request: &[u8]) -> Result<Vec<u8>, Malformed> {
-    match signal {
-        Signal::Traces => convert::<ExportTraceServiceRequest>(request),
-        Signal::Metrics => convert::<ExportMetricsServiceRequest>(request),
-        Signal::Logs => convert::<ExportLogsServiceRequest>(request),
-    }
+/// The request with each field once, in order, and none that is unknown.
+///
+/// # Errors
+/// When the bytes are not such a request.
+pub fn canonical(signal: Signal, request: &[u8]) -> Result<Vec<u8>, Malformed> {
+    Ok(match signal {
+        Signal::Traces => decode::<ExportTraceServiceRequest>(request)?.encode_to_vec(),
+        Signal::Metrics => decode::<ExportMetricsServiceRequest>(request)?.encode_to_vec(),
+        Signal::Logs => decode::<ExportLogsServiceRequest>(request)?.encode_to_vec(),
+    })
 }
 
-fn convert<M: Message + Default + Serialize>(request: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let message =
-        M::decode(request).map_err(|error| Malformed::Undecodable(format!("protobuf: {error}")))?;
-    serde_json::to_vec(&message).map_err(|error| Malformed::Undecodable(format!("JSON: {error}")))
+fn to_json(signal: Signal, request: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let text = match signal {
+        Signal::Traces => serde_json::to_vec(&decode::<ExportTraceServiceRequest>(request)?),
+        Signal::Metrics => serde_json::to_vec(&decode::<ExportMetricsServiceRequest>(request)?),
+        Signal::Logs => serde_json::to_vec(&decode::<ExportLogsServiceRequest>(request)?),
+    };
+    text.map_err(|error| Malformed::Undecodable(format!("JSON: {error}")))
+}
+
+fn decode<M: Message + Default>(request: &[u8]) -> Result<M, Malformed> {
+    M::decode(request).map_err(|error| Malformed::Undecodable(format!("protobuf: {error}")))
 }
 
 /// One set of marks. The number of the place follows what all marks of a kind begin with.

@@ -68,12 +68,7 @@ impl SpanLayout {
             }],
         };
         let bytes = request.encode_to_vec();
-        lay(
-            Signal::Traces,
-            self.layout.encoding,
-            bytes,
-            Meaning::Sample,
-        )
+        lay(Signal::Traces, self.layout.encoding, bytes, Meaning::Sample)
     }
 
     fn span(&self, producer: u16, variant: u32, item: u32) -> Span {
