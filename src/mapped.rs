@@ -216,6 +216,13 @@ impl Bitmap {
         Some(before & bit != 0)
     }
 
+    /// Marks the sequences `64 * index + n` for each set bit `n`; which of them were marked before.
+    /// Those beyond the end are not marked, and never were.
+    pub fn mark_word(&self, index: usize, bits: u64) -> u64 {
+        let word = self.words.as_slice().get(index);
+        word.map_or(0, |word| word.fetch_or(bits, Ordering::Relaxed) & bits)
+    }
+
     /// How many of these sequences are marked.
     pub fn count(&self, sequences: Range<u64>) -> u64 {
         let words = self.words.as_slice();
