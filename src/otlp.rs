@@ -16,6 +16,7 @@ pub mod json;
 pub mod points;
 pub mod schema;
 pub mod status;
+pub mod strict;
 pub mod walk;
 pub mod wire;
 

@@ -79,6 +79,10 @@ pub fn is_plain_pair(bytes: &[u8]) -> bool {
         [0x21, number @ ..] => number.len() == 8,
         _ => false,
     };
+    // A bug to be found: `just fuzz-planted` shows that fuzzing would.
+    if cfg!(planted_bug) {
+        return is_plain;
+    }
     is_plain && is_ascii(key)
 }
 
