@@ -55,7 +55,6 @@ pub fn of_metric(metric: &[u8], points: &mut Vec<Point>) {
     let start = points.len();
     let mut data_field = 0;
     let mut temporality = 0;
-    let mut adds_up = false;
     for field in checked(metric) {
         let Value::Bytes(data) = field.value else {
             continue;
@@ -69,7 +68,6 @@ pub fn of_metric(metric: &[u8], points: &mut Vec<Point>) {
         };
         if field.number != data_field {
             data_field = field.number;
-            adds_up = data_field != 5;
             temporality = 0;
             points.truncate(start);
         }
@@ -81,10 +79,11 @@ pub fn of_metric(metric: &[u8], points: &mut Vec<Point>) {
             }
         }
     }
-    let kind = match (adds_up, temporality) {
-        (false, _) => PointKind::Last,
-        (true, DELTA) => PointKind::Delta,
-        (true, _) => PointKind::Cumulative,
+    let kind = match (data_field, temporality) {
+        (5, _) => PointKind::Last,
+        (7 | 9 | 10, DELTA) => PointKind::Delta,
+        // A summary has no temporality: it counts from its start.
+        _ => PointKind::Cumulative,
     };
     for point in &mut points[start..] {
         point.kind = kind;
