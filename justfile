@@ -53,3 +53,21 @@ explain run="latest":
 snapshots:
     INSTA_UPDATE=always cargo test
     git diff --stat -- '*.snap'
+
+# The walk and the full decoders agree on this many requests made at random
+fuzz-walk requests="10000000" seed="1":
+    SQUALL_FUZZ_REQUESTS={{requests}} SQUALL_FUZZ_SEED={{seed}} cargo test --release --test agreement -- --nocapture
+
+# Fuzz one target (walk, json, expression, scenario, toxiproxy); needs nightly Rust and cargo-fuzz
+fuzz target seconds="60":
+    mkdir -p fuzz/corpus/{{target}}
+    cargo +nightly fuzz run {{target}} fuzz/corpus/{{target}} fuzz/seeds/{{target}} -- -max_total_time={{seconds}}
+
+# Fuzz every target, five minutes in all
+fuzz-all:
+    for target in walk json expression scenario toxiproxy; do just fuzz $target 60 || exit 1; done
+
+# Show that fuzzing finds a bug: fails unless it does
+fuzz-planted seconds="120":
+    mkdir -p fuzz/corpus/planted
+    ! RUSTFLAGS="--cfg planted_bug" cargo +nightly fuzz run walk fuzz/corpus/planted fuzz/seeds/walk -- -max_total_time={{seconds}}

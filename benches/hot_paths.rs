@@ -1,22 +1,13 @@
-//! What squall itself costs per item: schedule, identity, marks, histogram, decoding at the sink.
+//! What squall itself costs per item: schedule, identity, marks, histogram.
 
 use std::hint::black_box;
 
-use common::{SPANS, request};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
 use squall::ids::Identity;
 use squall::mapped::Bitmap;
-use squall::otlp::identities::of_span;
-use squall::otlp::schema::Landmark;
-use squall::otlp::walk::walk;
 use squall::plan::schedule::due_times_ns;
 use squall::plan::{ArrivalPlan, ArrivalProcess, RateProfile};
-use squall::signal::Signal;
 use squall::stats::histogram::Latencies;
-
-mod common;
 
 /// Arrivals, marks or values of one measured pass.
 const ITEMS: u64 = 100_000;
@@ -91,27 +82,5 @@ fn histogram(c: &mut Criterion) {
     group.finish();
 }
 
-fn decode(c: &mut Criterion) {
-    let bytes = request().encode_to_vec();
-    let mut group = c.benchmark_group("sink decode");
-    group.throughput(Throughput::Elements(SPANS));
-    group.bench_function("walk, validate and read ids", |b| {
-        b.iter(|| {
-            let mut sum = 0_u64;
-            walk(Signal::Traces, black_box(&bytes), &mut |landmark, span| {
-                if landmark == Landmark::Span {
-                    sum = sum.wrapping_add(of_span(span).span_id);
-                }
-            })
-            .expect("a valid request");
-            sum
-        });
-    });
-    group.bench_function("prost decode and drop", |b| {
-        b.iter(|| ExportTraceServiceRequest::decode(black_box(bytes.as_slice())));
-    });
-    group.finish();
-}
-
-criterion_group!(benches, schedule, identity, marks, histogram, decode);
+criterion_group!(benches, schedule, identity, marks, histogram);
 criterion_main!(benches);

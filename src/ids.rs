@@ -57,14 +57,18 @@ pub struct PointKey {
 /// `attributes` yields `(key, value as text)`; their order does not matter.
 /// Source: Fowler, Noll, Vo, 64-bit FNV-1a.
 pub fn series_hash<'a>(name: &str, attributes: impl Iterator<Item = (&'a str, String)>) -> u64 {
-    let mut sorted: Vec<(&str, String)> = attributes.collect();
-    sorted.sort_unstable();
+    series_hash_of(name, &mut attributes.collect::<Vec<_>>())
+}
+
+/// [`series_hash`] of attributes that stand in a list already, which is sorted by it.
+pub fn series_hash_of(name: &str, attributes: &mut [(&str, impl AsRef<str> + Ord)]) -> u64 {
+    attributes.sort_unstable();
     let mut hash = fnv1a(0xcbf2_9ce4_8422_2325, name.as_bytes());
-    for (key, value) in sorted {
+    for (key, value) in attributes {
         hash = fnv1a(hash, &[0xff]);
         hash = fnv1a(hash, key.as_bytes());
         hash = fnv1a(hash, &[0xfe]);
-        hash = fnv1a(hash, value.as_bytes());
+        hash = fnv1a(hash, value.as_ref().as_bytes());
     }
     hash
 }

@@ -14,6 +14,7 @@ use roaring::RoaringTreemap;
 
 pub mod content;
 pub mod shelves;
+pub mod timetable;
 
 /// Names of the mapped files in the evidence folder.
 pub mod names {
@@ -173,6 +174,22 @@ fn reserve(_path: &Path, _bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// A run of sequences as whole words: the number of each, and the bits that are in the run.
+pub fn words_of(sequences: Range<u64>) -> impl Iterator<Item = (usize, u64)> {
+    let mut at = sequences.start;
+    std::iter::from_fn(move || {
+        if at >= sequences.end {
+            return None;
+        }
+        let end = ((at / 64 + 1) * 64).min(sequences.end);
+        let bits = u64::MAX >> (64 - (end - at)) << (at % 64);
+        // No file in memory has more words than can be counted.
+        let index = usize::try_from(at / 64).unwrap_or(usize::MAX);
+        at = end;
+        Some((index, bits))
+    })
+}
+
 /// One bit per sequence, from 1.
 #[derive(Debug)]
 pub struct Bitmap {
@@ -216,18 +233,17 @@ impl Bitmap {
         Some(before & bit != 0)
     }
 
-    /// Marks the sequences from `first` to `last`, a word at a time.
-    pub fn mark_run(&self, first: u64, last: u64) {
-        let mut at = first;
-        while at <= last {
-            let end = last.min(at | 63);
-            let bits = u64::MAX >> (63 - (end - at)) << (at % 64);
-            let word = usize::try_from(at / 64)
-                .ok()
-                .and_then(|index| self.words.as_slice().get(index));
-            let Some(word) = word else { return };
-            word.fetch_or(bits, Ordering::Relaxed);
-            at = end + 1;
+    /// Marks the sequences `64 * index + n` for each set bit `n`; which of them were marked before.
+    /// Those beyond the end are not marked, and never were.
+    pub fn mark_word(&self, index: usize, bits: u64) -> u64 {
+        let word = self.words.as_slice().get(index);
+        word.map_or(0, |word| word.fetch_or(bits, Ordering::Relaxed) & bits)
+    }
+
+    /// Marks a run of sequences.
+    pub fn mark_run(&self, sequences: Range<u64>) {
+        for (index, bits) in words_of(sequences) {
+            self.mark_word(index, bits);
         }
     }
 
@@ -311,6 +327,21 @@ impl Arrivals {
         self.words.get(index * 2)
     }
 
+    /// The arrival that is due at exactly that time, if one is.
+    pub fn due_at(&self, due_ns: u64) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // What a closed loop has not released comes after everything.
+            if !self.is_unscheduled(middle) && self.due_ns(middle) < due_ns {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        (low < self.len() && self.due_ns(low) == due_ns).then_some(low)
+    }
+
     /// When it was released; 0 if it was not.
     pub fn released_ns(&self, index: usize) -> u64 {
         self.words.get(index * 2 + 1)
@@ -384,21 +415,6 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_marked_as_its_items_are() {
-        let folder = tempfile::tempdir().unwrap();
-        for (index, (first, last)) in [(1, 1), (1, 64), (63, 64), (60, 200), (128, 191), (3, 500)]
-            .into_iter()
-            .enumerate()
-        {
-            let bitmap = Bitmap::create(&folder.path().join(index.to_string()), 200).unwrap();
-            bitmap.mark_run(first, last);
-            // Beyond the end there is nothing to mark; the last word is a whole one.
-            let expected: Vec<u64> = (first..=last.min(255)).collect();
-            assert_eq!(bitmap.to_set().iter().collect::<Vec<_>>(), expected);
-        }
-    }
-
-    #[test]
     fn a_schedule_goes_on_after_what_was_released_and_what_is_past() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
@@ -411,6 +427,20 @@ mod tests {
         let closed = Arrivals::create_unscheduled(&path, 4).unwrap();
         closed.release_unscheduled(0, 7);
         assert_eq!(closed.resume_at(1000), 1);
+    }
+
+    #[test]
+    fn an_arrival_is_found_by_its_due_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let arrivals = Arrivals::create(&path, &[0, 10, 20, 30]).unwrap();
+        let found = [0, 10, 20, 30, 5, 31].map(|due_ns| arrivals.due_at(due_ns));
+        assert_eq!(found, [Some(0), Some(1), Some(2), Some(3), None, None]);
+        let closed = Arrivals::create_unscheduled(&path, 5).unwrap();
+        closed.release_unscheduled(0, 7);
+        closed.release_unscheduled(1, 9);
+        let found = [7, 9, 8, 10].map(|due_ns| closed.due_at(due_ns));
+        assert_eq!(found, [Some(0), Some(1), None, None]);
     }
 
     #[test]

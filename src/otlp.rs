@@ -1,7 +1,8 @@
 //! OTLP on the wire: validation, identities and data points, without building the messages.
 //!
 //! A protobuf body is walked once against the tables of [`schema`]; nothing is allocated per field,
-//! so a hostile body costs no more memory than it has bytes. A JSON body becomes protobuf first.
+//! so a hostile body costs no more memory than it has bytes. A JSON body becomes protobuf first, in
+//! one pass as well. [`strict`] asks the full decoder too.
 
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ pub mod points;
 pub mod raw_points;
 pub mod schema;
 pub mod status;
+pub mod strict;
 pub mod walk;
 pub mod wire;
 

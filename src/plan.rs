@@ -360,6 +360,9 @@ pub struct TlsPair {
 pub struct SinkPlan {
     /// Largest request after decompression.
     pub max_request_bytes: u64,
+    /// Whether each request is read with the full decoder as well, and compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
     /// How the last hop is encrypted where a target is between; without one, the client's `tls` says it.
     pub tls: TlsPlan,
     /// Headers without which a request is answered with 401 or UNAUTHENTICATED. Values are secrets.

@@ -23,6 +23,7 @@ mod routes;
 
 pub use error::ApiError;
 use proxies::Proxies;
+use routes::Call;
 
 /// The version of Toxiproxy whose API this is, as `GET /version` tells it: clients compare it.
 pub const API_VERSION: &str = "2.12.0";
@@ -53,6 +54,27 @@ impl Server {
     pub async fn populate(&self, config: &[u8]) -> Result<usize, ApiError> {
         let (names, result) = self.proxies.lock().await.populate(config).await;
         result.map(|()| names.len())
+    }
+
+    /// Does with a body what each call does that takes one, as far as that opens no socket: the way
+    /// in for fuzzing.
+    #[doc(hidden)]
+    pub async fn try_body(&self, body: &[u8]) {
+        const STOPPED: &[u8] =
+            br#"{"name":"p","listen":"127.0.0.1:0","upstream":"127.0.0.1:1","enabled":false}"#;
+        const TOXIC: &[u8] = br#"{"name":"t","type":"latency"}"#;
+        let proxy = || "p".to_owned();
+        self.answer(Call::CreateProxy, STOPPED).await;
+        self.answer(Call::CreateToxic(proxy()), TOXIC).await;
+        let toxic = "t".to_owned();
+        self.answer(Call::UpdateToxic(proxy(), toxic), body).await;
+        self.answer(Call::CreateToxic(proxy()), body).await;
+        self.answer(Call::ReplaceToxics(proxy()), body).await;
+        let fields = fields::Fields::parse(body);
+        if fields.is_ok_and(|fields| fields.truth("enabled") == Ok(Some(false))) {
+            self.answer(Call::CreateProxy, body).await;
+        }
+        self.answer(Call::Proxies, b"").await;
     }
 
     /// Serves the API until `stop` is ready; then closes every connection and every proxy.

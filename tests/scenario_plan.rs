@@ -28,6 +28,12 @@ fn messages(more: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_sink_can_be_told_to_read_twice() {
+    assert!(!plan("").sink.strict);
+    assert!(plan("sink: { strict: true }\n").sink.strict);
+}
+
+#[test]
 fn defaults_are_explicit() {
     let plan = plan("");
     assert_eq!(plan.seed, 1);

@@ -40,6 +40,9 @@ pub struct Args {
     /// Largest request after decompression, in B, KiB, MiB or GiB
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_bytes)]
     max_request: u64,
+    /// Read each request with the full decoder as well, and count it as malformed where the two differ
+    #[arg(long)]
+    strict: bool,
     /// Stop after this time, in ms, s, m or h; without it, on Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     duration: Option<Duration>,
@@ -92,7 +95,10 @@ async fn receive(args: Args) -> Outcome {
     let server = Arc::new(Server {
         receiver: Arc::new(Counts::default()),
         traffic: Arc::new(Traffic::default()),
-        limits: Limits::with_max_request(args.max_request),
+        limits: Limits {
+            strict: args.strict,
+            ..Limits::with_max_request(args.max_request)
+        },
         weather: Weather::default(),
         required: Required::default(),
     });

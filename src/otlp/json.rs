@@ -1,7 +1,9 @@
 //! OTLP/JSON, turned into protobuf.
 //!
-//! The messages are opentelemetry-proto's own. Where its reader is stricter than the specification
-//! (a field that is `null`, an unknown key inside a value), [`tidy`] mends the text before it.
+//! [`rewrite`] does so for what senders write, in one pass. Whatever it does not take goes through
+//! opentelemetry-proto's own messages, which have the last word. Where their reader is stricter than
+//! the specification (a field that is `null`, an unknown key inside a value), [`tidy`] mends the text
+//! before it.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -12,6 +14,9 @@ use serde_json::Value;
 
 use super::Malformed;
 use crate::signal::Signal;
+
+pub mod rewrite;
+mod shapes;
 
 /// Objects in one request: each costs some hundred bytes once it is read.
 pub const OBJECTS_MAX: usize = 1_000_000;
@@ -30,6 +35,19 @@ pub fn to_protobuf(signal: Signal, text: &[u8]) -> Result<Vec<u8>, Malformed> {
         let why = "JSON: a request is an object".to_owned();
         return Err(Malformed::Undecodable(why));
     }
+    if let Ok(text) = std::str::from_utf8(text)
+        && let Ok(request) = rewrite::rewrite(signal, text)
+    {
+        return Ok(request);
+    }
+    by_messages(signal, text)
+}
+
+/// The same, with every message built on the way: slow, and the measure of what is a request.
+///
+/// # Errors
+/// When the text is not such a request.
+pub fn by_messages(signal: Signal, text: &[u8]) -> Result<Vec<u8>, Malformed> {
     match signal {
         Signal::Traces => convert::<ExportTraceServiceRequest>(text),
         Signal::Metrics => convert::<ExportMetricsServiceRequest>(text),

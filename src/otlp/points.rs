@@ -1,13 +1,17 @@
 //! The data points of a metric: identity, value and how the values combine.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use prost::Message as _;
+
 use super::wire::{Field, Value, checked};
-use crate::ids::{PointKey, series_hash};
+use crate::ids::{PointKey, series_hash_of};
 use crate::journal::{Point, PointKind};
 
 /// `AGGREGATION_TEMPORALITY_DELTA`.
-const DELTA: u64 = 1;
+const DELTA: i32 = 1;
 
 /// Where a point keeps its attributes and its values.
 struct Layout {
@@ -40,38 +44,53 @@ const SUMMARY: Layout = Layout {
 };
 
 /// Appends the points of a metric that has been walked.
+///
+/// A metric with several kinds of data has only the last one, and data that is given in pieces is
+/// put together: so protobuf reads what occurs more than once.
 pub fn of_metric(metric: &[u8], points: &mut Vec<Point>) {
     let name = checked(metric)
         .filter(|field| field.number == 1)
         .last()
         .map_or("", text);
+    let start = points.len();
+    let mut data_field = 0;
+    let mut temporality = 0;
     for field in checked(metric) {
         let Value::Bytes(data) = field.value else {
             continue;
         };
-        let (layout, adds_up) = match field.number {
-            5 => (NUMBER, false),
-            7 => (NUMBER, true),
-            9 => (HISTOGRAM, true),
-            10 => (EXPONENTIAL_HISTOGRAM, true),
-            11 => (SUMMARY, true),
+        let layout = match field.number {
+            5 | 7 => &NUMBER,
+            9 => &HISTOGRAM,
+            10 => &EXPONENTIAL_HISTOGRAM,
+            11 => &SUMMARY,
             _ => continue,
         };
-        let delta = checked(data).any(|f| f.number == 2 && f.value == Value::Varint(DELTA));
-        let kind = match (adds_up, delta) {
-            (false, _) => PointKind::Last,
-            (true, true) => PointKind::Delta,
-            (true, false) => PointKind::Cumulative,
-        };
-        for point in checked(data) {
-            if let (1, Value::Bytes(bytes)) = (point.number, point.value) {
-                points.push(read_point(name, bytes, &layout, kind));
+        if field.number != data_field {
+            data_field = field.number;
+            temporality = 0;
+            points.truncate(start);
+        }
+        for part in checked(data) {
+            match (part.number, part.value) {
+                (1, Value::Bytes(bytes)) => points.push(read_point(name, bytes, layout)),
+                (2, Value::Varint(number)) => temporality = number as i32,
+                _ => {}
             }
         }
     }
+    let kind = match (data_field, temporality) {
+        (5, _) => PointKind::Last,
+        (7 | 9 | 10, DELTA) => PointKind::Delta,
+        // A summary has no temporality: it counts from its start.
+        _ => PointKind::Cumulative,
+    };
+    for point in &mut points[start..] {
+        point.kind = kind;
+    }
 }
 
-fn read_point(name: &str, bytes: &[u8], layout: &Layout, kind: PointKind) -> Point {
+fn read_point(name: &str, bytes: &[u8], layout: &Layout) -> Point {
     let mut time_unix_ns = 0;
     let mut start_unix_ns = 0;
     let mut value = 0.0;
@@ -86,20 +105,22 @@ fn read_point(name: &str, bytes: &[u8], layout: &Layout, kind: PointKind) -> Poi
             }
         }
     }
-    let attributes = checked(bytes)
+    let mut attributes: Vec<_> = checked(bytes)
         .filter(|field| field.number == layout.attributes)
         .filter_map(|field| match field.value {
             Value::Bytes(attribute) => Some(key_value(attribute)),
             _ => None,
-        });
+        })
+        .collect();
     Point {
         key: PointKey {
-            series: series_hash(name, attributes),
+            series: series_hash_of(name, &mut attributes),
             time_unix_ns,
         },
         start_unix_ns,
         value,
-        kind,
+        // Known only at the end of the metric.
+        kind: PointKind::Last,
     }
 }
 
@@ -112,48 +133,62 @@ fn text<'a>(field: Field<'a>) -> &'a str {
 }
 
 /// Key and value, the value as the SDK's own `Display` writes it: both ends hash the same text.
-fn key_value(attribute: &[u8]) -> (&str, String) {
-    let mut key = "";
-    let mut value = String::new();
-    for field in checked(attribute) {
-        match (field.number, field.value) {
-            (1, _) => key = text(field),
-            (2, Value::Bytes(any)) => {
-                value.clear();
-                write_value(any, false, &mut value);
-            }
-            _ => {}
-        }
+fn key_value(attribute: &[u8]) -> (&str, Cow<'_, str>) {
+    let mut fields = checked(attribute);
+    if let (Some(key), Some(value), None) = (fields.next(), fields.next(), fields.next())
+        && let (1, 2, Value::Bytes(any)) = (key.number, value.number, value.value)
+        && let Some(value) = plain(any)
+    {
+        return (text(key), value);
     }
-    (key, value)
+    let key = checked(attribute).filter(|field| field.number == 1).last();
+    let mut value = String::new();
+    // What has been walked can be decoded: lists, and what is given twice or in pieces.
+    if let Ok(decoded) = KeyValue::decode(attribute) {
+        let any = decoded.value.and_then(|any| any.value);
+        write_value(any.as_ref(), false, &mut value);
+    }
+    (key.map_or("", text), Cow::Owned(value))
 }
 
-fn write_value(any: &[u8], quoted: bool, out: &mut String) {
-    for field in checked(any) {
-        // Writing to a String cannot fail.
-        let _ = match (field.number, field.value) {
-            (1, _) if quoted => write!(out, "\"{}\"", text(field)),
-            (1, _) => write!(out, "{}", text(field)),
-            (2, Value::Varint(flag)) => write!(out, "{}", flag != 0),
-            (3, Value::Varint(number)) => write!(out, "{}", number as i64),
-            (4, Value::Fixed64(bits)) => write!(out, "{}", f64::from_bits(bits)),
-            (5, Value::Bytes(array)) => {
-                out.push('[');
-                for (index, item) in checked(array).enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    if let Value::Bytes(item) = item.value {
-                        write_value(item, true, out);
-                    }
+/// A value that is one text, number or flag and nothing else.
+fn plain(any: &[u8]) -> Option<Cow<'_, str>> {
+    let mut fields = checked(any);
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return None;
+    };
+    Some(match (field.number, field.value) {
+        (1, _) => Cow::Borrowed(text(field)),
+        (2, Value::Varint(flag)) => Cow::Borrowed(if flag == 0 { "false" } else { "true" }),
+        (3, Value::Varint(number)) => Cow::Owned((number as i64).to_string()),
+        (4, Value::Fixed64(bits)) => Cow::Owned(f64::from_bits(bits).to_string()),
+        _ => return None,
+    })
+}
+
+fn write_value(value: Option<&any_value::Value>, quoted: bool, out: &mut String) {
+    use any_value::Value;
+    // Writing to a String cannot fail.
+    let _ = match value {
+        None | Some(Value::StringValueStrindex(_)) => Ok(()),
+        Some(Value::StringValue(text)) if quoted => write!(out, "\"{text}\""),
+        Some(Value::StringValue(text)) => write!(out, "{text}"),
+        Some(Value::BoolValue(flag)) => write!(out, "{flag}"),
+        Some(Value::IntValue(number)) => write!(out, "{number}"),
+        Some(Value::DoubleValue(number)) => write!(out, "{number}"),
+        Some(Value::ArrayValue(list)) => {
+            out.push('[');
+            for (index, item) in list.values.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
                 }
-                write!(out, "]")
+                write_value(item.value.as_ref(), true, out);
             }
-            // Maps and raw bytes are no attribute values of the SDK; any text tells them apart.
-            (6 | 7, Value::Bytes(bytes)) => write!(out, "{bytes:02x?}"),
-            _ => Ok(()),
-        };
-    }
+            write!(out, "]")
+        }
+        // Maps and raw bytes are no attribute values of the SDK; any text tells them apart.
+        Some(other @ (Value::KvlistValue(_) | Value::BytesValue(_))) => write!(out, "{other:?}"),
+    };
 }
 
 #[cfg(test)]
@@ -164,9 +199,8 @@ mod tests {
         ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
         Metric, NumberDataPoint, Sum, metric::Data, number_data_point,
     };
-    use prost::Message;
-
     use super::*;
+    use crate::ids::series_hash;
 
     fn points(data: Data) -> Vec<Point> {
         let metric = Metric {

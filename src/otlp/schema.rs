@@ -19,6 +19,24 @@ pub enum Kind {
     Message(&'static Message),
 }
 
+/// How a field is read that comes as it is meant to. Anything else takes the long way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// The long way: unknown, of another wire type, or rare.
+    Other,
+    Varint,
+    Fixed64,
+    Fixed32,
+    Text,
+    Bytes,
+    Fixed64s,
+    Message,
+    /// The span id of an item.
+    Id,
+    /// The due time of an item.
+    Time,
+}
+
 /// Messages at which a walk stops to tell its visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Landmark {
@@ -36,24 +54,54 @@ pub struct Message {
     pub name: &'static str,
     pub landmark: Landmark,
     pub fields: &'static [Kind],
+    /// What to do with a field, by its key (number and wire type), for the numbers up to 31.
+    pub ops: [Op; 256],
+    /// Numbers of the fields with an item's span id and due time; 0 and 0 where it is no item.
+    pub item: (u32, u32),
 }
 
 use Kind::{Bytes, Fixed32, Fixed64, Fixed64s, Message as Of, Text, Unknown, Varint, Varints};
 
 const fn message(name: &'static str, fields: &'static [Kind]) -> Message {
-    Message {
-        name,
-        landmark: Landmark::None,
-        fields,
-    }
+    landmark(name, Landmark::None, fields)
 }
 
 const fn landmark(name: &'static str, landmark: Landmark, fields: &'static [Kind]) -> Message {
+    let item = match landmark {
+        Landmark::Span => (2, 7),
+        Landmark::LogRecord => (10, 1),
+        _ => (0, 0),
+    };
     Message {
         name,
         landmark,
         fields,
+        ops: ops(fields, item),
+        item,
     }
+}
+
+const fn ops(fields: &[Kind], item: (u32, u32)) -> [Op; 256] {
+    let mut ops = [Op::Other; 256];
+    let mut index = 0;
+    while index < fields.len() && index < 31 {
+        let number = index + 1;
+        let (wire_type, op) = match fields[index] {
+            Unknown | Varints => (0, Op::Other),
+            Varint => (0, Op::Varint),
+            Fixed64 if number == item.1 as usize => (1, Op::Time),
+            Fixed64 => (1, Op::Fixed64),
+            Fixed32 => (5, Op::Fixed32),
+            Text => (2, Op::Text),
+            Bytes if number == item.0 as usize => (2, Op::Id),
+            Bytes => (2, Op::Bytes),
+            Fixed64s => (2, Op::Fixed64s),
+            Of(_) => (2, Op::Message),
+        };
+        ops[number << 3 | wire_type] = op;
+        index += 1;
+    }
+    ops
 }
 
 static ANY_VALUE: Message = message(
@@ -71,7 +119,8 @@ static ANY_VALUE: Message = message(
 );
 static ARRAY_VALUE: Message = message("ArrayValue", &[Of(&ANY_VALUE)]);
 static KEY_VALUE_LIST: Message = message("KeyValueList", &[Of(&KEY_VALUE)]);
-static KEY_VALUE: Message = message("KeyValue", &[Text, Of(&ANY_VALUE), Varint]);
+/// The most frequent message of all.
+pub static KEY_VALUE: Message = message("KeyValue", &[Text, Of(&ANY_VALUE), Varint]);
 static SCOPE: Message = message(
     "InstrumentationScope",
     &[Text, Text, Of(&KEY_VALUE), Varint],

@@ -1,81 +1,207 @@
 //! Validates a whole request in one pass and tells of its landmarks.
+//!
+//! It accepts what prost's full decoder accepts, and refuses what that refuses, but for the number of
+//! messages in a request, which has a limit here.
 
 use super::Malformed;
-use super::schema::{self, Kind, Landmark, Message};
-use super::wire::{self, Fields, Value};
+use super::identities::Item;
+use super::schema::{self, KEY_VALUE, Kind, Message, Op};
+use super::wire::{self, Fields, LEVELS_MAX, Value};
 use crate::signal::Signal;
+
+mod quick;
 
 /// Messages of any kind in one request. A message can be two bytes long and still cost its reader
 /// many times that, so the size of a request alone bounds nothing.
 pub const MESSAGES_MAX: usize = 4_000_000;
-/// Messages within messages, as deep as protobuf's own readers go.
-const DEPTH_MAX: usize = 100;
 
-/// Checks every field of the request and calls `tell` for each landmark, in the request's order,
-/// with the landmark's bytes, which have been checked by then.
+/// What a walk tells of, each with its bytes, which have been checked by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found<'a> {
+    Resource(&'a [u8]),
+    Span(Item, &'a [u8]),
+    LogRecord(Item, &'a [u8]),
+    Metric(&'a [u8]),
+}
+
+/// Checks every field of the request and calls `tell` for each landmark, in the request's order.
 ///
 /// # Errors
 /// When the request is not valid. Landmarks before the fault have been told.
 pub fn walk<'a>(
     signal: Signal,
     request: &'a [u8],
-    tell: &mut impl FnMut(Landmark, &'a [u8]),
+    tell: &mut impl FnMut(Found<'a>),
 ) -> Result<(), Malformed> {
     let root = match signal {
         Signal::Traces => &schema::TRACES,
         Signal::Metrics => &schema::METRICS,
         Signal::Logs => &schema::LOGS,
     };
-    let mut walk = Walk { messages: 0, tell };
-    walk.message(root, request, 0)
+    let mut walk = Walk {
+        messages: 0,
+        item: Item::NOBODY,
+        fault: None,
+        tell,
+    };
+    match walk.message(root, request, LEVELS_MAX) {
+        Ok(()) => Ok(()),
+        Err(Stopped) => Err(walk
+            .fault
+            .unwrap_or(Malformed::TooManyMessages(MESSAGES_MAX))),
+    }
 }
 
 struct Walk<'t, F> {
     messages: usize,
+    /// What has been read of the item that is being walked.
+    item: Item,
+    /// Why the walk has stopped; none when there were too many messages.
+    fault: Option<Malformed>,
     tell: &'t mut F,
 }
 
-impl<'a, F: FnMut(Landmark, &'a [u8])> Walk<'_, F> {
+/// The walk is over, and [`Walk::fault`] says why: so that the result of each step is one register.
+struct Stopped;
+
+impl<'a, F: FnMut(Found<'a>)> Walk<'_, F> {
+    /// `levels` is how many messages may still be within each other below this one.
     fn message(
         &mut self,
         message: &'static Message,
         bytes: &'a [u8],
-        depth: usize,
-    ) -> Result<(), Malformed> {
+        levels: u32,
+    ) -> Result<(), Stopped> {
         self.messages += 1;
         if self.messages > MESSAGES_MAX {
-            return Err(Malformed::TooManyMessages(MESSAGES_MAX));
+            return Err(Stopped);
         }
-        if depth > DEPTH_MAX {
-            return Err(undecodable(message, "messages are nested too deeply"));
+        if message.item.0 != 0 {
+            self.item = Item::NOBODY;
         }
-        for field in Fields::new(bytes) {
-            let field = field.map_err(|error| undecodable(message, &error.to_string()))?;
-            let kind = message
-                .fields
-                .get(field.number as usize - 1)
-                .unwrap_or(&Kind::Unknown);
-            match (kind, field.value) {
-                (Kind::Message(inner), Value::Bytes(bytes)) => {
-                    self.message(inner, bytes, depth + 1)?;
-                }
-                (Kind::Text, Value::Bytes(bytes)) => {
-                    if std::str::from_utf8(bytes).is_err() {
-                        let why = format!("field {} is not UTF-8", field.number);
-                        return Err(undecodable(message, &why));
+        let mut rest = bytes;
+        while let Some((key, after)) = rest.split_first() {
+            // Keys from 128 to 255 are written as themselves and a 1.
+            let (op, after) = match after {
+                [1, after @ ..] if *key >= 0x80 => (message.ops[usize::from(*key)], after),
+                _ if *key >= 0x80 => (Op::Other, after),
+                _ => (message.ops[usize::from(*key)], after),
+            };
+            let quick = match op {
+                Op::Message => match quick::delimited(after) {
+                    Some((bytes, after)) => {
+                        self.inner(message, *key, bytes, levels)?;
+                        Some(after)
                     }
-                }
-                (kind, value) if fits(*kind, value) => {}
-                _ => {
-                    let why = format!("field {} has the wrong wire type", field.number);
-                    return Err(undecodable(message, &why));
-                }
-            }
+                    None => None,
+                },
+                Op::Text => quick::delimited(after)
+                    .filter(|(text, _)| quick::is_text(text))
+                    .map(|(_, after)| after),
+                Op::Varint => quick::skip_varint(after),
+                Op::Fixed64 => after.get(8..),
+                Op::Fixed32 => after.get(4..),
+                Op::Bytes => quick::delimited(after).map(|(_, after)| after),
+                Op::Id => quick::delimited(after).map(|(id, after)| {
+                    self.item.set_span_id(id);
+                    after
+                }),
+                Op::Time => after.split_first_chunk().map(|(time, after)| {
+                    self.item.time_unix_ns = u64::from_le_bytes(*time);
+                    after
+                }),
+                Op::Fixed64s => quick::delimited(after)
+                    .filter(|(packed, _)| packed.len().is_multiple_of(8))
+                    .map(|(_, after)| after),
+                Op::Other => None,
+            };
+            rest = match quick {
+                Some(after) => after,
+                None => self.slowly(message, rest, levels)?,
+            };
         }
-        if message.landmark != Landmark::None {
-            (self.tell)(message.landmark, bytes);
+        match message.landmark {
+            schema::Landmark::None => {}
+            schema::Landmark::Resource => (self.tell)(Found::Resource(bytes)),
+            schema::Landmark::Span => (self.tell)(Found::Span(self.item, bytes)),
+            schema::Landmark::LogRecord => (self.tell)(Found::LogRecord(self.item, bytes)),
+            schema::Landmark::Metric => (self.tell)(Found::Metric(bytes)),
         }
         Ok(())
+    }
+
+    /// The message in the field with that key.
+    #[inline]
+    fn inner(
+        &mut self,
+        outer: &'static Message,
+        key: u8,
+        bytes: &'a [u8],
+        levels: u32,
+    ) -> Result<(), Stopped> {
+        let Some(Kind::Message(inner)) = outer.fields.get(usize::from(key >> 3) - 1) else {
+            return Ok(());
+        };
+        // Most messages of a request are attributes with a plain value: two messages each.
+        if std::ptr::eq(*inner, &raw const KEY_VALUE) && levels >= 2 && quick::is_plain_pair(bytes) {
+            self.messages += 2;
+            return Ok(());
+        }
+        match levels.checked_sub(1) {
+            Some(levels) => self.message(inner, bytes, levels),
+            None => Err(self.too_deep(outer)),
+        }
+    }
+
+    /// Reads the first field of `rest`, whatever it is, and returns what comes after it.
+    #[cold]
+    fn slowly(
+        &mut self,
+        message: &'static Message,
+        rest: &'a [u8],
+        levels: u32,
+    ) -> Result<&'a [u8], Stopped> {
+        let mut fields = Fields::within(rest, levels);
+        let field = match fields.next() {
+            None => return Ok(rest),
+            Some(Ok(field)) => field,
+            Some(Err(error)) => return Err(self.undecodable(message, &error.to_string())),
+        };
+        let kind = message.fields.get(field.number as usize - 1);
+        match (kind.unwrap_or(&Kind::Unknown), field.value) {
+            (Kind::Message(inner), Value::Bytes(bytes)) => match levels.checked_sub(1) {
+                Some(levels) => self.message(inner, bytes, levels)?,
+                None => return Err(self.too_deep(message)),
+            },
+            (Kind::Text, Value::Bytes(bytes)) => {
+                if std::str::from_utf8(bytes).is_err() {
+                    let why = format!("field {} is not UTF-8", field.number);
+                    return Err(self.undecodable(message, &why));
+                }
+            }
+            (Kind::Unknown, _) if levels == 0 => return Err(self.too_deep(message)),
+            (kind, value) if fits(*kind, value) => {}
+            _ => {
+                let why = format!("field {} has the wrong wire type", field.number);
+                return Err(self.undecodable(message, &why));
+            }
+        }
+        match field.value {
+            Value::Bytes(id) if field.number == message.item.0 => self.item.set_span_id(id),
+            Value::Fixed64(time) if field.number == message.item.1 => self.item.time_unix_ns = time,
+            _ => {}
+        }
+        Ok(fields.rest())
+    }
+
+    fn too_deep(&mut self, message: &Message) -> Stopped {
+        self.undecodable(message, "messages are nested too deeply")
+    }
+
+    fn undecodable(&mut self, message: &Message, why: &str) -> Stopped {
+        let why = format!("{}: {why}", message.name);
+        self.fault = Some(Malformed::Undecodable(why));
+        Stopped
     }
 }
 
@@ -92,131 +218,5 @@ fn fits(kind: Kind, value: Value<'_>) -> bool {
     }
 }
 
-fn undecodable(message: &Message, why: &str) -> Malformed {
-    Malformed::Undecodable(format!("{}: {why}", message.name))
-}
-
 #[cfg(test)]
-mod tests {
-    use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-    use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-    use proptest::prelude::*;
-    use prost::Message as _;
-
-    use super::*;
-    use crate::otlp::{Encoding, json, to_protobuf};
-
-    const TRACES: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
-      "scopeSpans":[{"scope":{"name":"x"},"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"0000000000000001",
-      "name":"n","kind":2,"startTimeUnixNano":"7","endTimeUnixNano":9,"attributes":[{"key":"a","value":{"arrayValue":{"values":[{"intValue":"1"}]}}}],
-      "events":[{"timeUnixNano":"8","name":"e"}],"links":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174"}],"status":{"code":2,"message":"m"},"flags":257}]}]}]}"#;
-    const METRICS: &str = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[
-      {"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"5","count":"2","sum":3.5,"bucketCounts":["1","1"],"explicitBounds":[1.0],"min":1,"max":2}]}},
-      {"name":"e","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[{"timeUnixNano":"5","count":"2","sum":3.5,"scale":-1,"zeroCount":"1","positive":{"offset":1,"bucketCounts":["1","300"]}}]}},
-      {"name":"s","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"timeUnixNano":"5","asInt":"4"}]}}]}]}]}"#;
-
-    fn told(signal: Signal, bytes: &[u8]) -> Result<Vec<Landmark>, Malformed> {
-        let mut landmarks = Vec::new();
-        walk(signal, bytes, &mut |landmark, _| landmarks.push(landmark))?;
-        Ok(landmarks)
-    }
-
-    fn prost_reads(signal: Signal, bytes: &[u8]) -> bool {
-        match signal {
-            Signal::Traces => ExportTraceServiceRequest::decode(bytes).is_ok(),
-            Signal::Metrics => ExportMetricsServiceRequest::decode(bytes).is_ok(),
-            Signal::Logs => ExportLogsServiceRequest::decode(bytes).is_ok(),
-        }
-    }
-
-    #[test]
-    fn landmarks_are_told_in_order() {
-        let traces = json::to_protobuf(Signal::Traces, TRACES.as_bytes()).unwrap();
-        assert_eq!(
-            told(Signal::Traces, &traces).unwrap(),
-            [Landmark::Resource, Landmark::Span]
-        );
-        let metrics = json::to_protobuf(Signal::Metrics, METRICS.as_bytes()).unwrap();
-        assert_eq!(
-            told(Signal::Metrics, &metrics).unwrap(),
-            [Landmark::Metric; 3]
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let wrong_type = [0x0a, 2, 0x10, 1];
-        let error = told(Signal::Traces, &wrong_type).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "ResourceSpans: field 2 has the wrong wire type"
-        );
-        let not_text = [0x0a, 3, 0x1a, 1, 0xff];
-        let error = told(Signal::Logs, &not_text).unwrap_err();
-        assert_eq!(error.to_string(), "ResourceLogs: field 3 is not UTF-8");
-    }
-
-    #[test]
-    fn a_swarm_of_empty_messages_is_refused() {
-        let swarm: Vec<u8> = [0x0a, 0].repeat(MESSAGES_MAX + 1);
-        assert_eq!(
-            told(Signal::Traces, &swarm),
-            Err(Malformed::TooManyMessages(MESSAGES_MAX))
-        );
-    }
-
-    #[test]
-    fn a_value_nested_without_end_is_refused() {
-        let mut value = vec![];
-        for _ in 0..200 {
-            for number in [1_u8, 5] {
-                let mut outer = vec![number << 3 | 2];
-                prost::encoding::encode_varint(value.len() as u64, &mut outer);
-                outer.append(&mut value);
-                value = outer;
-            }
-        }
-        // As the body (field 5) of a log record within its scope and resource.
-        for number in [5_u8, 2, 2, 1] {
-            let mut outer = vec![number << 3 | 2];
-            prost::encoding::encode_varint(value.len() as u64, &mut outer);
-            outer.append(&mut value);
-            value = outer;
-        }
-        assert!(!prost_reads(Signal::Logs, &value));
-        let error = told(Signal::Logs, &value).unwrap_err();
-        assert!(error.to_string().contains("nested too deeply"), "{error}");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1000))]
-
-        #[test]
-        fn no_bytes_panic_and_none_pass_that_prost_refuses(bytes: Vec<u8>) {
-            for signal in Signal::ALL {
-                if told(signal, &bytes).is_ok() {
-                    prop_assert!(prost_reads(signal, &bytes));
-                }
-                let _ = to_protobuf(signal, Encoding::Json, &bytes);
-            }
-        }
-
-        #[test]
-        fn a_damaged_request_passes_only_where_prost_reads_it(at: prop::sample::Index, byte: u8, cut: prop::sample::Index) {
-            for (signal, text) in [(Signal::Traces, TRACES), (Signal::Metrics, METRICS)] {
-                let mut bytes = json::to_protobuf(signal, text.as_bytes()).unwrap();
-                prop_assert!(told(signal, &bytes).is_ok());
-                let index = at.index(bytes.len());
-                bytes[index] = byte;
-                if told(signal, &bytes).is_ok() {
-                    prop_assert!(prost_reads(signal, &bytes));
-                }
-                bytes.truncate(cut.index(bytes.len()));
-                if told(signal, &bytes).is_ok() {
-                    prop_assert!(prost_reads(signal, &bytes));
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,10 @@
 //! The fields of one protobuf message, read in place.
 //!
-//! Source: the protobuf encoding guide (varints, tags, wire types 0, 1, 2 and 5). Groups, which no
-//! OTLP sender has ever used, are refused.
+//! Source: the protobuf encoding guide (varints, tags, wire types). Groups, which no OTLP sender has
+//! ever used, are passed over whole, as prost does.
+
+/// Messages and groups within each other, as deep as protobuf's own readers go.
+pub const LEVELS_MAX: u32 = 100;
 
 use std::iter;
 use std::ops::Range;
@@ -13,6 +16,8 @@ pub enum Value<'a> {
     Fixed64(u64),
     Bytes(&'a [u8]),
     Fixed32(u32),
+    /// What it holds has been passed over.
+    Group,
 }
 
 /// One field of a message.
@@ -33,17 +38,34 @@ pub enum WireError {
     Number,
     #[error("a field has the unknown wire type {0}")]
     WireType(u8),
+    #[error("a group ends that did not begin")]
+    GroupEnd,
+    #[error("groups are nested too deeply")]
+    TooDeep,
 }
 
 /// Iterates over the fields of a message. After an error it yields nothing more.
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
     rest: &'a [u8],
+    /// How deep groups may go.
+    levels: u32,
 }
 
 impl<'a> Fields<'a> {
     pub const fn new(message: &'a [u8]) -> Self {
-        Self { rest: message }
+        Self::within(message, LEVELS_MAX)
+    }
+
+    /// As [`Self::new`], in a message that may hold no more than so many levels.
+    pub const fn within(message: &'a [u8], levels: u32) -> Self {
+        let rest = message;
+        Self { rest, levels }
+    }
+
+    /// What has not been read yet.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Bytes that have not been read yet.
@@ -83,23 +105,54 @@ impl<'a> Fields<'a> {
         Ok(*taken)
     }
 
-    fn field(&mut self) -> Result<Field<'a>, WireError> {
+    /// Number and wire type.
+    fn key(&mut self) -> Result<(u32, u8), WireError> {
         let key = u32::try_from(self.varint()?).map_err(|_| WireError::Number)?;
-        let number = key >> 3;
-        if number == 0 {
-            return Err(WireError::Number);
+        match key >> 3 {
+            0 => Err(WireError::Number),
+            number => Ok((number, (key & 7) as u8)),
         }
-        let value = match (key & 7) as u8 {
+    }
+
+    fn field(&mut self) -> Result<Field<'a>, WireError> {
+        let (number, wire_type) = self.key()?;
+        let value = self.value(number, wire_type, self.levels)?;
+        Ok(Field { number, value })
+    }
+
+    fn value(
+        &mut self,
+        number: u32,
+        wire_type: u8,
+        levels: u32,
+    ) -> Result<Value<'a>, WireError> {
+        Ok(match wire_type {
             0 => Value::Varint(self.varint()?),
             1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
             2 => {
                 let len = self.varint()?;
                 Value::Bytes(self.take(len)?)
             }
+            3 => {
+                self.skip_group(number, levels)?;
+                Value::Group
+            }
+            4 => return Err(WireError::GroupEnd),
             5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
             other => return Err(WireError::WireType(other)),
-        };
-        Ok(Field { number, value })
+        })
+    }
+
+    fn skip_group(&mut self, number: u32, levels: u32) -> Result<(), WireError> {
+        let levels = levels.checked_sub(1).ok_or(WireError::TooDeep)?;
+        loop {
+            match self.key()? {
+                (end, 4) if end == number => return Ok(()),
+                // Even a plain field counts as a level of its own there.
+                _ if levels == 0 => return Err(WireError::TooDeep),
+                (inner, wire_type) => self.value(inner, wire_type, levels)?,
+            };
+        }
     }
 }
 
@@ -180,11 +233,25 @@ mod tests {
     #[test]
     fn each_error_is_told_apart() {
         assert_eq!(read(&[0x0a, 5, 1]), Err(WireError::Truncated));
-        assert_eq!(read(&[0x0b]), Err(WireError::WireType(3)));
+        assert_eq!(read(&[0x0e]), Err(WireError::WireType(6)));
+        assert_eq!(read(&[0x0c]), Err(WireError::GroupEnd));
+        assert_eq!(read(&[0x0b]), Err(WireError::Truncated));
+        assert_eq!(read(&[0x0b, 0x14]), Err(WireError::GroupEnd));
         assert_eq!(read(&[0x02, 0]), Err(WireError::Number));
         let mut overlong = vec![0x08];
         overlong.extend([0xff; 10]);
         assert_eq!(read(&overlong), Err(WireError::Overlong));
+    }
+
+    #[test]
+    fn a_group_is_passed_over_whole() {
+        let bytes = [0x0b, 0x08, 1, 0x13, 0x14, 0x0c, 0x18, 7];
+        let fields = read(&bytes).unwrap();
+        assert_eq!(fields[0].value, Value::Group);
+        assert_eq!(fields[1].value, Value::Varint(7));
+        let nested = |levels| [[0x0b].repeat(levels), [0x0c].repeat(levels)].concat();
+        assert!(read(&nested(LEVELS_MAX as usize)).is_ok());
+        assert_eq!(read(&nested(101)), Err(WireError::TooDeep));
     }
 
     proptest! {

@@ -68,6 +68,7 @@ pub fn plan() -> Plan {
         sink: SinkPlan {
             require: std::collections::BTreeMap::new(),
             max_request_bytes: 1 << 20,
+            strict: false,
             tls: TlsPlan::Off,
             plant: Vec::new(),
             oracle: None,

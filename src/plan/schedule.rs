@@ -50,7 +50,8 @@ pub fn due_times_ns(
         while target < integral + gained - ROUNDING {
             // Negative, and then 0, for an arrival that was left over from the step before.
             let into_step = (target - integral) / rate;
-            due.push(at_ns + (into_step as u64).min(step_ns - 1));
+            let due_ns = at_ns + (into_step as u64).min(step_ns - 1);
+            due.push(due.last().map_or(due_ns, |last| due_ns.max(last + 1)));
             target += gaps.next();
         }
         integral += gained;

@@ -9,9 +9,8 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message as _;
 
 use crate::ids::Identity;
-use crate::otlp::schema::Landmark;
-use crate::otlp::walk::walk;
-use crate::otlp::{identities, points};
+use crate::otlp::points;
+use crate::otlp::walk::{Found, walk};
 use crate::signal::Signal;
 
 /// What an attribute's value becomes.
@@ -45,11 +44,10 @@ pub fn names(signal: Signal, request: &[u8]) -> Vec<String> {
     };
     let mut found = Vec::new();
     // What is not valid was refused at the door.
-    let _ = walk(signal, request, &mut |landmark, bytes| match landmark {
-        Landmark::Span => name(identities::of_span(bytes).span_id),
-        Landmark::LogRecord => name(identities::of_log_record(bytes).span_id),
-        Landmark::Metric => points::of_metric(bytes, &mut found),
-        Landmark::Resource | Landmark::None => {}
+    let _ = walk(signal, request, &mut |landmark| match landmark {
+        Found::Span(item, _) | Found::LogRecord(item, _) => name(item.span_id),
+        Found::Metric(bytes) => points::of_metric(bytes, &mut found),
+        Found::Resource(_) => {}
     });
     names.extend(found.iter().map(|point| {
         let key = point.key;

@@ -13,8 +13,7 @@ use super::oracle::Oracle;
 use super::queue::{Queue, Rejected};
 use crate::otlp::Malformed;
 use crate::otlp::points;
-use crate::otlp::schema::Landmark;
-use crate::otlp::walk::walk;
+use crate::otlp::walk::{Found, walk};
 use crate::signal::Signal;
 use crate::sink::{Answer, Receiver, Request, Taken};
 
@@ -138,10 +137,10 @@ impl Receiver for Intake {
         walk(
             request.signal,
             request.body,
-            &mut |landmark, bytes| match landmark {
-                Landmark::Span | Landmark::LogRecord => items += 1,
-                Landmark::Metric => points::of_metric(bytes, &mut found),
-                Landmark::Resource | Landmark::None => {}
+            &mut |landmark| match landmark {
+                Found::Span(..) | Found::LogRecord(..) => items += 1,
+                Found::Metric(bytes) => points::of_metric(bytes, &mut found),
+                Found::Resource(_) => {}
             },
         )?;
         items += found.len() as u64;

@@ -79,7 +79,10 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
     let server = Arc::new(Server {
         receiver: Arc::new(accounting),
         traffic: Arc::new(Traffic::default()),
-        limits: Limits::with_max_request(setup.sink.max_request_bytes),
+        limits: Limits {
+            strict: setup.sink.strict,
+            ..Limits::with_max_request(setup.sink.max_request_bytes)
+        },
         weather: Weather::new(setup.seed, wrong, answers),
         required: Required::new(&setup.require)
             .map_err(|error| RoleError::Failed(error.to_string()))?,

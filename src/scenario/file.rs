@@ -356,6 +356,9 @@ pub struct ToxiproxyFile {
 pub struct SinkFile {
     /// Largest request after decompression. Default 64MiB.
     pub max_request: Option<Bytes>,
+    /// Reads each request with the full decoder as well, and counts it as malformed where the two
+    /// differ. Default false.
+    pub strict: Option<bool>,
     /// How the last target reaches the sink. Without a target `client.tls` says it. Default off.
     pub tls: Option<TlsFile>,
     /// What every request must have; one without it is answered with 401 or UNAUTHENTICATED.

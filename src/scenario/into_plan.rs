@@ -253,6 +253,7 @@ impl Planner<'_> {
         let plants = file.plant.as_deref().unwrap_or_default();
         SinkPlan {
             max_request_bytes: self.bytes("sink.max_request", max_request, 1024, 1 << 30),
+            strict: file.strict.unwrap_or(false),
             tls,
             require: self.headers(
                 "sink.require.headers",

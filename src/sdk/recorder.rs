@@ -237,7 +237,7 @@ impl Recorder {
             .get(usize::from(items.producer))
             .and_then(|producer| producer.entered.as_ref());
         if let Some(bitmap) = bitmap {
-            bitmap.mark_run(items.first, items.last);
+            bitmap.mark_run(items.first..items.last + 1);
             let count = items.last - items.first + 1;
             record.entered.fetch_add(count, Ordering::Relaxed);
         }

@@ -1,5 +1,6 @@
 //! The receiver of a run: marks each item by its identity and keeps its delivery latency.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,10 +18,9 @@ use crate::journal::{self, Journal, POINTS_FILE, Point, PointsLine};
 use crate::mapped::names;
 use crate::mapped::shelves::{Expected, Marks, Shelves};
 use crate::otlp::Malformed;
-use crate::otlp::identities::{Item, of_log_record, of_span};
+use crate::otlp::identities::{Item, Runs};
 use crate::otlp::points::of_metric;
-use crate::otlp::schema::Landmark;
-use crate::otlp::walk::walk;
+use crate::otlp::walk::{Found, walk};
 use crate::plan::SinkPlan;
 use crate::plan::windows::Segment;
 use crate::signal::Signal;
@@ -33,6 +33,18 @@ use book::{Arrival, Book};
 
 /// Samples over which the live percentile looks back: a second of them.
 const RECENT_SAMPLES: usize = 10;
+
+/// What a request holds, found before anything is locked.
+#[derive(Debug, Default)]
+struct Scratch {
+    items: Runs,
+    points: Vec<Point>,
+}
+
+thread_local! {
+    /// Kept from one request to the next for its memory.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
 
 /// What a run's sink keeps.
 #[derive(Debug)]
@@ -224,28 +236,65 @@ impl Accounting {
     fn take_items(
         &self,
         signal: Signal,
-        items: &[Item],
+        items: &Runs,
         arrival: Arrival<'_>,
     ) -> io::Result<Reply> {
         let mut book = lock(&self.books[signal.index()]);
         if book.frozen {
             return Ok(Reply::Unavailable);
         }
+        if !book.plants.is_empty() {
+            return self.take_planted(&mut book, signal, items, arrival);
+        }
         let timeline = self.timeline();
-        let verdict = self.judge(&mut book, signal, items.len(), |index| {
+        for run in items.iter() {
+            let due_unix_ns = run.first.time_unix_ns;
+            if let Some((_, sequences, marks)) =
+                self.shelves
+                    .find_run(signal, run.first.span_id, run.count)
+            {
+                book.copies += run.count;
+                let firsts = marks.mark_run(sequences);
+                book.first_copies(&timeline, due_unix_ns, arrival, firsts);
+                continue;
+            }
+            for item in run.items() {
+                match self.shelves.find(signal, item.span_id) {
+                    None => book.unexpected(signal, item),
+                    Some((identity, marks)) => {
+                        book.copies += 1;
+                        let firsts = u64::from(marks.mark(identity.sequence));
+                        book.first_copies(&timeline, due_unix_ns, arrival, firsts);
+                    }
+                }
+            }
+        }
+        Ok(Reply::Accepted)
+    }
+
+    /// Takes items one by one, each as the plants want it.
+    fn take_planted(
+        &self,
+        book: &mut Book,
+        signal: Signal,
+        items: &Runs,
+        arrival: Arrival<'_>,
+    ) -> io::Result<Reply> {
+        let items: Vec<Item> = items.items().collect();
+        let timeline = self.timeline();
+        let verdict = self.judge(book, signal, items.len(), |index| {
             let (identity, _) = self.shelves.find(signal, items[index].span_id)?;
             Some(((0, items[index].span_id), identity.to_string()))
         })?;
         for (index, item) in items.iter().enumerate() {
             match self.shelves.find(signal, item.span_id) {
-                None => book.unexpected(signal, item),
+                None => book.unexpected(signal, *item),
                 Some((identity, marks)) => {
                     let copies = copies(verdict.as_ref(), index);
                     book.copies += copies as u64;
                     for _ in 0..copies {
-                        if marks.mark(identity.sequence) {
-                            book.first_copy(&timeline, item.time_unix_ns, arrival);
-                        }
+                        let firsts = u64::from(marks.mark(identity.sequence));
+                        book.first_copies(&timeline, item.time_unix_ns, arrival, firsts);
                     }
                 }
             }
@@ -253,7 +302,7 @@ impl Accounting {
         Ok(reply(verdict))
     }
 
-    fn take_points(&self, points: &[Point], arrival: Arrival<'_>) -> io::Result<Reply> {
+    fn take_points(&self, points: &mut Vec<Point>, arrival: Arrival<'_>) -> io::Result<Reply> {
         let mut book = lock(&self.books[Signal::Metrics.index()]);
         if book.frozen {
             return Ok(Reply::Unavailable);
@@ -266,24 +315,27 @@ impl Accounting {
             } = points[index].key;
             Some(((series, time_unix_ns), format!("{series}@{time_unix_ns}")))
         })?;
-        let mut received = Vec::with_capacity(points.len());
-        for (index, point) in points.iter().enumerate() {
-            for _ in 0..copies(verdict.as_ref(), index) {
-                received.push(*point);
+        if verdict.is_some() {
+            let judged = std::mem::take(points);
+            for (index, point) in judged.into_iter().enumerate() {
+                let copies = copies(verdict.as_ref(), index);
+                points.extend(std::iter::repeat_n(point, copies));
             }
+        }
+        if points.is_empty() {
+            return Ok(reply(verdict));
         }
         let line = PointsLine {
             at_ns: arrival.at_ns,
-            points: received,
+            points: std::mem::take(points),
         };
-        if !line.points.is_empty() {
-            self.points.append(&line)?;
-        }
-        book.copies += line.points.len() as u64;
-        for point in &line.points {
-            if book.points.insert(point.key) {
-                book.first_copy(&timeline, point.key.time_unix_ns, arrival);
-            }
+        let written = self.points.append(&line);
+        *points = line.points;
+        written?;
+        book.copies += points.len() as u64;
+        for point in points.iter() {
+            let firsts = u64::from(book.points.insert(point.key));
+            book.first_copies(&timeline, point.key.time_unix_ns, arrival, firsts);
         }
         Ok(reply(verdict))
     }
@@ -323,23 +375,29 @@ impl Accounting {
 
 impl Receiver for Accounting {
     fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed> {
-        let mut items = Vec::new();
-        let mut points = Vec::new();
-        walk(
-            request.signal,
-            request.body,
-            &mut |landmark, bytes| match landmark {
-                Landmark::Span => items.push(of_span(bytes)),
-                Landmark::LogRecord => items.push(of_log_record(bytes)),
-                Landmark::Metric => of_metric(bytes, &mut points),
-                Landmark::Resource | Landmark::None => {}
-            },
-        )?;
+        SCRATCH.with_borrow_mut(|scratch| self.accept_with(scratch, request))
+    }
+}
+
+impl Accounting {
+    fn accept_with(
+        &self,
+        scratch: &mut Scratch,
+        request: Request<'_>,
+    ) -> Result<Taken, Malformed> {
+        let Scratch { items, points } = scratch;
+        items.clear();
+        points.clear();
+        walk(request.signal, request.body, &mut |found| match found {
+            Found::Span(item, _) | Found::LogRecord(item, _) => items.push(item),
+            Found::Metric(bytes) => of_metric(bytes, points),
+            Found::Resource(_) => {}
+        })?;
         let first = items
             .first()
             .and_then(|item| self.shelves.find(request.signal, item.span_id))
             .map(|(identity, _)| (identity.producer, identity.sequence));
-        let count = (items.len() + points.len()) as u64;
+        let count = items.len() + points.len() as u64;
         let told = |answer| Taken {
             answer,
             first,
@@ -361,20 +419,20 @@ impl Receiver for Accounting {
         if let Some(Err(error)) = self
             .content
             .as_ref()
-            .map(|content| content.compare(request.signal, request.body, &mut points))
+            .map(|content| content.compare(request.signal, request.body, points))
         {
             let why = error.to_string();
             let _ = self.failure.set(why.clone());
             return unavailable(&why);
         }
         let taken = self
-            .strike(&request, &mut items, &mut points)
+            .strike(&request, items, points)
             .and_then(|kept_out| {
                 let reply = match request.signal {
                     Signal::Traces | Signal::Logs => {
-                        self.take_items(request.signal, &items, arrival)
+                        self.take_items(request.signal, items, arrival)
                     }
-                    Signal::Metrics => self.take_points(&points, arrival),
+                    Signal::Metrics => self.take_points(points, arrival),
                 }?;
                 Ok((reply, kept_out))
             });

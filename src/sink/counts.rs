@@ -10,8 +10,7 @@ use super::{Answer, Receiver, Request, Taken};
 use crate::otlp::Malformed;
 use crate::otlp::check;
 use crate::otlp::points::of_metric;
-use crate::otlp::schema::Landmark;
-use crate::otlp::walk::walk;
+use crate::otlp::walk::{Found, walk};
 use crate::otlp::wire::{Field, Value, checked};
 
 /// Services that are remembered by name, per signal; the names of further ones are not.
@@ -57,25 +56,25 @@ impl Receiver for Counts {
         walk(
             request.signal,
             request.body,
-            &mut |landmark, bytes| match landmark {
-                Landmark::Span => {
+            &mut |found| match found {
+                Found::Span(_, bytes) => {
                     items += 1;
                     note(check::span(bytes));
                 }
-                Landmark::LogRecord => {
+                Found::LogRecord(_, bytes) => {
                     items += 1;
                     note(check::log_record(bytes));
                 }
-                Landmark::Metric => {
+                Found::Metric(bytes) => {
                     note(check::metric(bytes));
                     points.clear();
                     of_metric(bytes, &mut points);
                     items += points.len() as u64;
                 }
-                Landmark::Resource if services.len() < SERVICES_MAX => {
+                Found::Resource(bytes) if services.len() < SERVICES_MAX => {
                     services.extend(service_name(bytes));
                 }
-                Landmark::Resource | Landmark::None => {}
+                Found::Resource(_) => {}
             },
         )?;
         let kept_out = request.kept_out(items);

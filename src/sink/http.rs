@@ -150,7 +150,7 @@ async fn export<R: Receiver>(
         encoding,
         compression,
         arrived,
-        max_bytes,
+        limits,
         treatment,
     )
     .map_err(refused)?;

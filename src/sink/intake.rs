@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
+use super::server::Limits;
 use super::{Receiver, Request, Taken, Treatment};
 use crate::clock::monotonic_ns;
 use crate::otlp::inflate::{Compression, InflateError, inflate};
-use crate::otlp::{Encoding, Malformed, to_protobuf};
+use crate::otlp::{Encoding, Malformed, strict, to_protobuf};
 use crate::signal::Signal;
 
 /// Why a request is not taken.
@@ -79,14 +80,18 @@ pub fn take(
     encoding: Encoding,
     compression: Compression,
     arrived: Arrived,
-    max_bytes: u64,
+    limits: &Limits,
     treatment: Option<Treatment>,
 ) -> Result<Taken, Refusal> {
-    let inflated = inflate(compression, arrived.body, max_bytes).map_err(|error| match error {
+    let inflated = inflate(compression, arrived.body, limits.max_request_bytes);
+    let inflated = inflated.map_err(|error| match error {
         InflateError::TooLarge(_) => Refusal::TooLarge(error.to_string()),
         InflateError::Corrupt(_) => Refusal::Malformed(error.to_string()),
     })?;
     let body = to_protobuf(signal, encoding, &inflated).map_err(refusal)?;
+    if limits.strict {
+        strict::check(signal, &body).map_err(refusal)?;
+    }
     receiver
         .accept(Request {
             signal,

@@ -40,15 +40,15 @@ impl DeliveryLatency {
             .collect();
     }
 
-    /// Records a first copy. An item that was due before the run's start counts as due at it.
-    pub fn record(&mut self, segments: &[Segment], due_ns: i64, arrival_ns: u64) {
+    /// Records so many first copies. Items that were due before the run's start count as due at it.
+    pub fn record(&mut self, segments: &[Segment], due_ns: i64, arrival_ns: u64, count: u64) {
         let due_ns = u64::try_from(due_ns).unwrap_or(0);
         let latency_ns = arrival_ns.saturating_sub(due_ns);
         if let Some(segment) = self.by_segment.get_mut(segment_at(segments, due_ns)) {
-            segment.record_ns(latency_ns, 1);
+            segment.record_ns(latency_ns, count);
         }
-        bin(&mut self.by_due_bin, due_ns).record_ns(latency_ns, 1);
-        self.recent.record_ns(latency_ns, 1);
+        bin(&mut self.by_due_bin, due_ns).record_ns(latency_ns, count);
+        self.recent.record_ns(latency_ns, count);
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn an_item_is_in_the_bin_of_its_due_time_whenever_it_arrives() {
         let mut latency = DeliveryLatency::new(2);
-        latency.record(&segments(), 1_500_000_000, 3_500_000_000);
+        latency.record(&segments(), 1_500_000_000, 3_500_000_000, 1);
         assert_eq!(counts(&latency.by_segment), [1, 0]);
         assert_eq!(counts(&latency.by_due_bin), [0, 1]);
         let max_ns = latency.by_segment[0].max_ns().unwrap();
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn a_split_segment_keeps_in_its_first_part_what_it_has() {
         let mut latency = DeliveryLatency::new(2);
-        latency.record(&segments(), 0, 1);
-        latency.record(&segments(), 2_500_000_000, 2_600_000_000);
+        latency.record(&segments(), 0, 1, 1);
+        latency.record(&segments(), 2_500_000_000, 2_600_000_000, 1);
         let mut new = segments();
         new[1].end_ns = 3 * BIN_NS;
         new.push(Segment {
@@ -106,15 +106,15 @@ mod tests {
         });
         latency.split(&segments(), &new);
         assert_eq!(counts(&latency.by_segment), [1, 1, 0]);
-        latency.record(&new, 3_500_000_000, 3_600_000_000);
+        latency.record(&new, 3_500_000_000, 3_600_000_000, 1);
         assert_eq!(counts(&latency.by_segment), [1, 1, 1]);
     }
 
     #[test]
     fn nothing_is_before_the_start_and_the_last_bin_collects_the_rest() {
         let mut latency = DeliveryLatency::new(2);
-        latency.record(&segments(), -5, 0);
-        latency.record(&segments(), i64::MAX, u64::MAX);
+        latency.record(&segments(), -5, 0, 1);
+        latency.record(&segments(), i64::MAX, u64::MAX, 1);
         assert_eq!(latency.by_due_bin[0].count(), 1);
         assert_eq!(latency.by_due_bin.len(), BINS_MAX);
         assert_eq!(latency.by_due_bin[BINS_MAX - 1].count(), 1);

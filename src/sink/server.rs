@@ -29,6 +29,13 @@ pub type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
 /// Pause after the system could not accept a connection (no file descriptor left, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
+/// What a sender may have under way before it has to wait for leave to go on. Requests are read as
+/// they come, so that this bounds no memory; a smaller window would only cost round trips.
+const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+/// A request that comes in one frame is one piece of memory, and never copied.
+const FRAME_MAX_BYTES: u32 = 1 << 20;
+
 /// Which protocol a listener speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
@@ -41,6 +48,8 @@ pub enum Door {
 pub struct Limits {
     /// Largest request, before and after decompression.
     pub max_request_bytes: u64,
+    /// Whether each request is read with the full decoder as well, and compared.
+    pub strict: bool,
     /// Connections at once, per listener; further ones wait in the system's backlog.
     pub connections: usize,
     /// For a handshake, a request's header, and a connection without any request. Longer than any
@@ -55,6 +64,7 @@ impl Limits {
     pub const fn with_max_request(max_request_bytes: u64) -> Self {
         Self {
             max_request_bytes,
+            strict: false,
             connections: 1024,
             header_timeout: Duration::from_secs(120),
             body_timeout: Duration::from_secs(300),
@@ -165,7 +175,12 @@ impl<R: Receiver> Server<R> {
             .half_close(true)
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout);
-        builder.http2().timer(TokioTimer::new());
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_frame_size(FRAME_MAX_BYTES);
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let silence = async {
             tokio::time::sleep(header_timeout).await;
@@ -204,6 +219,7 @@ mod tests {
             traffic: Arc::new(Traffic::default()),
             limits: Limits {
                 max_request_bytes: 1000,
+                strict: false,
                 connections,
                 header_timeout: SHORT,
                 body_timeout: SHORT,

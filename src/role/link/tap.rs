@@ -10,10 +10,9 @@ use crate::link::observer::{Observer, Watch};
 use crate::mapped::Words;
 use crate::mapped::names;
 use crate::mapped::shelves::{Expected, Marks, Shelves};
-use crate::otlp::identities::{Item, of_log_record, of_span};
+use crate::otlp::identities::Item;
 use crate::otlp::points::of_metric;
-use crate::otlp::schema::Landmark;
-use crate::otlp::walk::walk;
+use crate::otlp::walk::{Found, walk};
 use crate::role::control::TapSetup;
 use crate::signal::Signal;
 use crate::tap::{Decoder, Sight, Unreadable};
@@ -156,11 +155,10 @@ impl SideTap {
         } = &mut *book;
         items.clear();
         points.clear();
-        let walked = walk(signal, body, &mut |landmark, bytes| match landmark {
-            Landmark::Span => items.push(of_span(bytes)),
-            Landmark::LogRecord => items.push(of_log_record(bytes)),
-            Landmark::Metric => of_metric(bytes, points),
-            Landmark::Resource | Landmark::None => {}
+        let walked = walk(signal, body, &mut |found| match found {
+            Found::Span(item, _) | Found::LogRecord(item, _) => items.push(item),
+            Found::Metric(bytes) => of_metric(bytes, points),
+            Found::Resource(_) => {}
         });
         if let Err(malformed) = walked {
             book.unread(malformed.to_string());

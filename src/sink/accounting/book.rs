@@ -44,13 +44,23 @@ impl Book {
         }
     }
 
-    pub fn first_copy(&mut self, segments: &[Segment], due_unix_ns: u64, arrival: Arrival<'_>) {
-        self.received += 1;
+    /// Counts the first copies of so many items that were due at the same time.
+    pub fn first_copies(
+        &mut self,
+        segments: &[Segment],
+        due_unix_ns: u64,
+        arrival: Arrival<'_>,
+        count: u64,
+    ) {
+        if count == 0 {
+            return;
+        }
+        self.received += count;
         let due_ns = arrival.clock.from_unix_ns(due_unix_ns);
-        self.latency.record(segments, due_ns, arrival.at_ns);
+        self.latency.record(segments, due_ns, arrival.at_ns, count);
     }
 
-    pub fn unexpected(&mut self, signal: Signal, item: &Item) {
+    pub fn unexpected(&mut self, signal: Signal, item: Item) {
         self.copies += 1;
         self.unexpected += 1;
         if self.unexpected_examples.len() < UNEXPECTED_EXAMPLES_MAX {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Accounting;
 use crate::journal::Point;
-use crate::otlp::identities::Item;
+use crate::otlp::identities::Runs;
 use crate::sink::Request;
 
 impl Accounting {
@@ -13,20 +13,20 @@ impl Accounting {
     pub(super) fn strike(
         &self,
         request: &Request<'_>,
-        items: &mut Vec<Item>,
+        items: &mut Runs,
         points: &mut Vec<Point>,
     ) -> io::Result<u64> {
         let Some(treatment) = request.treatment else {
             return Ok(0);
         };
-        let all = items.len() + points.len();
         // One of the two is empty, and neither has more than memory holds.
+        let all = items.len() as usize + points.len();
         let kept_out = request.kept_out(all as u64) as usize;
         if let Some(oracle) = &self.oracle {
             let touched = if kept_out == 0 { all } else { kept_out };
             let (kind, signal) = (treatment.kind, request.signal);
             let spans = items
-                .iter()
+                .items()
                 .take(touched)
                 .filter_map(|item| self.shelves.find(signal, item.span_id))
                 .map(|(identity, _)| format!("{kind} {signal} {identity}\n"));
@@ -38,7 +38,7 @@ impl Accounting {
             let mut oracle = oracle;
             oracle.write_all(lines.as_bytes())?;
         }
-        items.drain(..kept_out.min(items.len()));
+        items.drop_first(kept_out as u64);
         points.drain(..kept_out.min(points.len()));
         Ok(kept_out as u64)
     }

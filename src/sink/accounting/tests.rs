@@ -8,6 +8,7 @@ fn accounting(folder: &Path, plant: Option<PlantKind>) -> Accounting {
     let plan = SinkPlan {
         require: std::collections::BTreeMap::new(),
         max_request_bytes: 1 << 20,
+        strict: false,
         tls: crate::plan::TlsPlan::Off,
         plant: plant
             .map(|kind| PlantPlan {
@@ -118,6 +119,7 @@ fn evidence_that_is_missing_is_an_error() {
     let plan = SinkPlan {
         require: std::collections::BTreeMap::new(),
         max_request_bytes: 1,
+        strict: false,
         tls: crate::plan::TlsPlan::Off,
         plant: Vec::new(),
         oracle: None,

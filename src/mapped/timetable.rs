@@ -1,0 +1,56 @@
+//! Which arrival was due at a time: how the data points of a raw client are known.
+//!
+//! A point has no identity of its own on the wire. It says its series, and its time is when its request
+//! was due; no two requests of a producer are due at the same time.
+
+use std::io;
+
+use super::Arrivals;
+use super::shelves::Expected;
+use crate::ids::Identity;
+use crate::signal::Signal;
+
+/// The arrivals of each producer of data points.
+#[derive(Debug)]
+pub struct Timetable {
+    producers: Vec<Option<Arrivals>>,
+    items_per_arrival: u64,
+}
+
+impl Timetable {
+    /// Opens the arrivals of those producers that make data points.
+    ///
+    /// # Errors
+    /// Those of `open`, which is given a producer's number.
+    pub fn open(
+        expected: &[Expected],
+        items_per_arrival: u32,
+        open: impl Fn(u16) -> io::Result<Arrivals>,
+    ) -> io::Result<Self> {
+        let mut producers = Vec::new();
+        for one in expected.iter().filter(|e| e.signal == Signal::Metrics) {
+            let index = usize::from(one.producer);
+            if producers.len() <= index {
+                producers.resize_with(index + 1, || None);
+            }
+            producers[index] = Some(open(one.producer)?);
+        }
+        Ok(Self {
+            producers,
+            items_per_arrival: u64::from(items_per_arrival.max(1)),
+        })
+    }
+
+    /// The point at `position` among the series of a producer, in the request that was due then; `None`
+    /// where none was.
+    pub fn identity(&self, producer: u16, position: u32, due_ns: u64) -> Option<Identity> {
+        let arrivals = self.producers.get(usize::from(producer))?.as_ref()?;
+        let arrival = arrivals.due_at(due_ns)? as u64;
+        Some(Identity {
+            producer,
+            sequence: arrival * self.items_per_arrival
+                + u64::from(position) % self.items_per_arrival
+                + 1,
+        })
+    }
+}
