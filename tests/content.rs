@@ -145,6 +145,7 @@ fn make_files(plan: &Plan, folder: &Path) -> Vec<ExpectedProducer> {
             signal,
             producer: 0,
             sequences,
+            items_per_arrival: 1,
         });
     }
     Words::create(&folder.join(names::recorded()), 25).unwrap();

@@ -49,8 +49,9 @@ impl ReceivedByDeadline {
 
 /// Signals whose items follow a schedule of their own.
 fn scheduled(plan: &Plan) -> impl Iterator<Item = (Signal, &ArrivalPlan)> {
-    [Signal::Traces, Signal::Logs]
+    Signal::ALL
         .into_iter()
+        .filter(|signal| plan.is_scheduled(*signal))
         .filter_map(|signal| Some((signal, plan.load.arrivals(signal)?)))
 }
 
@@ -90,7 +91,9 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     let mut sink = run.sink;
     let mut sums = Vec::new();
     let mut made = Vec::new();
-    if let Some(metrics) = &run.plan.load.metrics {
+    if let Some(metrics) = &run.plan.load.metrics
+        && !run.plan.is_scheduled(Signal::Metrics)
+    {
         for index in 0..metrics.arrivals.producers.max(1) {
             let read = measurements(folder, index, &metrics.arrivals, load_ended_ns);
             let what = format!("the measurements of metrics producer {index}");
@@ -132,6 +135,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     if !tapped.is_empty() {
         let known = taps::Known {
             producers: &producers,
+            by_key: !run.plan.is_scheduled(Signal::Metrics),
             points: &handed_points(&lines).1,
             counts: run.taps,
         };

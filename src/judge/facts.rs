@@ -291,7 +291,7 @@ impl<'a> Facts<'a> {
         let items = evidence
             .producers
             .iter()
-            .filter(|producer| producer.signal != Signal::Metrics)
+            .filter(|producer| self.plan.is_scheduled(producer.signal))
             .map(|producer| (producer.signal, &producer.due_ns, &producer.released_ns));
         let measurements = evidence
             .measurements

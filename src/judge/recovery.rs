@@ -163,7 +163,7 @@ fn judged_signals(facts: &Facts<'_>, signal: Option<Signal>) -> Vec<Signal> {
     let scheduled: Vec<Signal> = all
         .iter()
         .copied()
-        .filter(|signal| *signal != Signal::Metrics)
+        .filter(|signal| facts.plan.is_scheduled(*signal))
         .collect();
     if scheduled.is_empty() { all } else { scheduled }
 }

@@ -15,6 +15,8 @@ pub struct Expected {
     pub producer: u16,
     /// Sequences that it may use: `1..=sequences`.
     pub sequences: u64,
+    /// Items that one arrival makes at once.
+    pub items_per_arrival: u32,
 }
 
 /// Where one producer's items are marked at one place.
@@ -151,6 +153,7 @@ mod tests {
             signal: Signal::Logs,
             producer: 1,
             sequences: 10,
+            items_per_arrival: 1,
         };
         let shelves = Shelves::open(&[expected], |_| Ok(())).unwrap();
         let found = |sequence, count| {

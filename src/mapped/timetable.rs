@@ -10,11 +10,10 @@ use super::shelves::Expected;
 use crate::ids::Identity;
 use crate::signal::Signal;
 
-/// The arrivals of each producer of data points.
+/// The arrivals of each producer of data points, and how many items each of them makes.
 #[derive(Debug)]
 pub struct Timetable {
-    producers: Vec<Option<Arrivals>>,
-    items_per_arrival: u64,
+    producers: Vec<Option<(Arrivals, u64)>>,
 }
 
 impl Timetable {
@@ -24,7 +23,6 @@ impl Timetable {
     /// Those of `open`, which is given a producer's number.
     pub fn open(
         expected: &[Expected],
-        items_per_arrival: u32,
         open: impl Fn(u16) -> io::Result<Arrivals>,
     ) -> io::Result<Self> {
         let mut producers = Vec::new();
@@ -33,24 +31,25 @@ impl Timetable {
             if producers.len() <= index {
                 producers.resize_with(index + 1, || None);
             }
-            producers[index] = Some(open(one.producer)?);
+            let items = u64::from(one.items_per_arrival.max(1));
+            producers[index] = Some((open(one.producer)?, items));
         }
-        Ok(Self {
-            producers,
-            items_per_arrival: u64::from(items_per_arrival.max(1)),
-        })
+        Ok(Self { producers })
+    }
+
+    /// Whether data points are known by it at all.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
     }
 
     /// The point at `position` among the series of a producer, in the request that was due then; `None`
     /// where none was.
     pub fn identity(&self, producer: u16, position: u32, due_ns: u64) -> Option<Identity> {
-        let arrivals = self.producers.get(usize::from(producer))?.as_ref()?;
+        let (arrivals, items) = self.producers.get(usize::from(producer))?.as_ref()?;
         let arrival = arrivals.due_at(due_ns)? as u64;
         Some(Identity {
             producer,
-            sequence: arrival * self.items_per_arrival
-                + u64::from(position) % self.items_per_arrival
-                + 1,
+            sequence: arrival * items + u64::from(position) % items + 1,
         })
     }
 }

@@ -122,10 +122,11 @@ mod tests {
             signal: Signal::Traces,
             encoding: Encoding::Protobuf,
             bytes: vec![0xee; 100],
-            patches: vec![Patch {
+            patches: std::iter::once(Patch {
                 at: 4,
                 value: PatchValue::SpanId { item: 2 },
-            }],
+            })
+            .collect(),
             items: 3,
         }
     }

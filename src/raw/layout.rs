@@ -106,7 +106,7 @@ pub fn captured(
     encoding: Encoding,
     producer: u16,
 ) -> Result<Template, Malformed> {
-    walk(signal, request, &mut |_, _| {})?;
+    walk(signal, request, &mut |_| {})?;
     let mut request = complete(signal, request, producer).into_owned();
     if encoding == Encoding::Json {
         // A field that is given twice has one place in JSON.

@@ -124,7 +124,7 @@ pub struct SinkSetup {
     pub require: Vec<(String, String)>,
     pub seed: u64,
     /// Producers whose items are expected, with the number of sequences that each may use.
-    /// Metrics are accounted by point, so they have none here.
+    /// Metrics of an SDK are accounted by point, so they have none here.
     pub expected: Vec<ExpectedProducer>,
     pub segments: Vec<Segment>,
     /// When true, gRPC and HTTP are served over TLS.
@@ -153,6 +153,7 @@ pub struct ExpectedProducer {
     pub signal: Signal,
     pub producer: u16,
     pub sequences: u64,
+    pub items_per_arrival: u32,
 }
 
 impl From<&ExpectedProducer> for Expected {
@@ -161,6 +162,7 @@ impl From<&ExpectedProducer> for Expected {
             signal: producer.signal,
             producer: producer.producer,
             sequences: producer.sequences,
+            items_per_arrival: producer.items_per_arrival,
         }
     }
 }

@@ -15,10 +15,12 @@ use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
 use crate::ids::PointKey;
 use crate::journal::{self, Journal, POINTS_FILE, Point, PointsLine};
-use crate::mapped::names;
+use crate::mapped::timetable::Timetable;
+use crate::mapped::{Arrivals, names};
 use crate::mapped::shelves::{Expected, Marks, Shelves};
 use crate::otlp::Malformed;
 use crate::otlp::identities::{Item, Runs};
+use crate::otlp::known_points;
 use crate::otlp::points::of_metric;
 use crate::otlp::walk::{Found, walk};
 use crate::plan::SinkPlan;
@@ -53,6 +55,8 @@ pub struct Accounting {
     /// Changes only when a fault begins that waited for a condition.
     segments: RwLock<Arc<[Segment]>>,
     shelves: Shelves<Marks>,
+    /// How the data points of a raw client are known; empty where they are an SDK's.
+    timetable: Timetable,
     books: [Mutex<Book>; 3],
     points: Journal,
     oracle: Option<File>,
@@ -104,6 +108,9 @@ impl Accounting {
                     &file(names::received_again),
                     &file(names::extra_copies),
                 )
+            })?,
+            timetable: Timetable::open(expected, |producer| {
+                Arrivals::open(&evidence.join(names::arrivals(Signal::Metrics, producer)))
             })?,
             books,
             segments: RwLock::new(segments.into()),
@@ -390,7 +397,13 @@ impl Accounting {
         points.clear();
         walk(request.signal, request.body, &mut |found| match found {
             Found::Span(item, _) | Found::LogRecord(item, _) => items.push(item),
-            Found::Metric(bytes) => of_metric(bytes, points),
+            Found::Metric(bytes) if self.timetable.is_empty() => of_metric(bytes, points),
+            Found::Metric(bytes) => {
+                // Before the start nothing is taken.
+                if let Some(clock) = self.clock.get() {
+                    known_points::of_metric(bytes, &self.timetable, clock, items);
+                }
+            }
             Found::Resource(_) => {}
         })?;
         let first = items
@@ -429,10 +442,10 @@ impl Accounting {
             .strike(&request, items, points)
             .and_then(|kept_out| {
                 let reply = match request.signal {
-                    Signal::Traces | Signal::Logs => {
-                        self.take_items(request.signal, items, arrival)
+                    Signal::Metrics if self.timetable.is_empty() => {
+                        self.take_points(points, arrival)
                     }
-                    Signal::Metrics => self.take_points(points, arrival),
+                    signal => self.take_items(signal, items, arrival),
                 }?;
                 Ok((reply, kept_out))
             });

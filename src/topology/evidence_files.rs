@@ -44,8 +44,8 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
                     due.len()
                 }
             };
-            if signal == Signal::Metrics {
-                // An arrival is a measurement there; data points are accounted by their own keys.
+            if !plan.is_scheduled(signal) {
+                // An arrival is a measurement; data points are accounted by their own keys.
                 continue;
             }
             let sequences = count as u64 * u64::from(arrivals.items_per_arrival.max(1));
@@ -74,10 +74,13 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
                 signal,
                 producer,
                 sequences,
+                items_per_arrival: arrivals.items_per_arrival,
             });
         }
     }
-    if let Some(metrics) = &plan.load.metrics {
+    if let Some(metrics) = &plan.load.metrics
+        && !plan.is_scheduled(Signal::Metrics)
+    {
         let series = metrics.payload.instruments.len() * metrics.payload.series as usize;
         Words::create(&folder.join(names::recorded()), series)?;
     }

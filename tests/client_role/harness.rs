@@ -149,6 +149,7 @@ impl Run {
                 resolve: squall::plan::Resolve::Address,
                 temporality: Temporality::Cumulative,
                 instances: 1,
+                raw: None,
             },
             headers: vec![("x-secret".into(), "hush".into())],
             endpoints: vec![endpoint],

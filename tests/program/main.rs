@@ -16,6 +16,7 @@ mod packets;
 mod planted;
 mod processes;
 mod quickstart;
+mod raw;
 #[path = "../common/relay.rs"]
 mod relay;
 mod secured;

@@ -54,6 +54,7 @@ impl Run {
                 signal,
                 producer,
                 sequences: SEQUENCES,
+            items_per_arrival: 1,
             }],
             segments: Vec::new(),
             tls,

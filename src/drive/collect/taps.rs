@@ -42,6 +42,8 @@ pub fn places<'a>(links: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<Plac
 /// What is known of the items before the taps' files are read.
 pub struct Known<'a> {
     pub producers: &'a [Producer],
+    /// Whether data points are known by their keys alone.
+    pub by_key: bool,
     /// Sequence of each data point that was handed over.
     pub points: &'a HashMap<PointKey, u64>,
     /// What each tap counted.
@@ -66,8 +68,8 @@ pub fn read(
             let mut firsts = Vec::new();
             for place in places {
                 let (tapped, first) = match signal {
-                    Signal::Metrics => points_seen(folder, place, known.points)?,
-                    Signal::Traces | Signal::Logs => items_seen(folder, place, producer)?,
+                    Signal::Metrics if known.by_key => points_seen(folder, place, known.points)?,
+                    _ => items_seen(folder, place, producer)?,
                 };
                 tap_of(&mut taps, place).producers.push(tapped);
                 firsts.push(first);

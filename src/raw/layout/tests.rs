@@ -21,7 +21,6 @@ use crate::ids::Identity;
 use crate::load::payload::traces::SpanTable;
 use crate::otlp::check;
 use crate::otlp::raw_points::{RawPoint, of_metric};
-use crate::otlp::schema::Landmark;
 use crate::plan::{
     AttributePlan, AttributeType, InstrumentKind, LogPayload, MetricPayload, Temporality,
     TracePayload,
@@ -61,7 +60,7 @@ pub fn written(template: &Template, stamp: &Stamp) -> Vec<u8> {
 /// What was written, as a message.
 pub fn read<M: Message + Default>(template: &Template, stamp: &Stamp) -> M {
     let bytes = written(template, stamp);
-    walk(template.signal, &bytes, &mut |_, _| {}).unwrap();
+    walk(template.signal, &bytes, &mut |_| {}).unwrap();
     M::decode(bytes.as_slice()).unwrap()
 }
 
@@ -468,10 +467,10 @@ fn a_text_that_looks_like_a_mark_is_no_place() {
     let text = String::from_utf8(written(&template, &stamp())).unwrap();
     assert!(text.contains(&format!(r#""name":"{mark}""#)), "{text}");
     let bytes = crate::otlp::json::to_protobuf(Signal::Traces, text.as_bytes()).unwrap();
-    walk(Signal::Traces, &bytes, &mut |landmark, span| {
-        if landmark == Landmark::Span {
-            let id = crate::otlp::identities::of_span(span).span_id;
-            assert_eq!(Identity::from_span_id(id).unwrap().sequence, 1001);
+    walk(Signal::Traces, &bytes, &mut |found| {
+        if let crate::otlp::walk::Found::Span(item, _) = found {
+            let identity = Identity::from_span_id(item.span_id).unwrap();
+            assert_eq!(identity.sequence, 1001);
         }
     })
     .unwrap();

@@ -3,14 +3,15 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::clock::{RunClock, monotonic_ns};
+use crate::clock::RunClock;
 use crate::evidence::{Side, TapEvidence};
 use crate::journal::{Journal, Point, PointsLine};
 use crate::link::observer::{Observer, Watch};
-use crate::mapped::Words;
-use crate::mapped::names;
 use crate::mapped::shelves::{Expected, Marks, Shelves};
-use crate::otlp::identities::Item;
+use crate::mapped::timetable::Timetable;
+use crate::mapped::{Arrivals, Words, names};
+use crate::otlp::identities::Runs;
+use crate::otlp::known_points;
 use crate::otlp::points::of_metric;
 use crate::otlp::walk::{Found, walk};
 use crate::role::control::TapSetup;
@@ -33,6 +34,8 @@ pub struct Tap {
 #[derive(Debug)]
 struct SideTap {
     shelves: Shelves<Noted>,
+    /// As at the sink.
+    timetable: Timetable,
     points: Journal,
     book: Mutex<Book>,
 }
@@ -49,7 +52,7 @@ struct Noted {
 struct Book {
     counts: TapEvidence,
     // Kept from one request to the next for their memory.
-    items: Vec<Item>,
+    items: Runs,
     points: Vec<Point>,
 }
 
@@ -94,10 +97,9 @@ impl Tap {
         let side = self.side(side);
         let fed = decoder.feed(bytes, &mut |sight| match sight {
             Sight::Request { signal, body } => {
-                let at_ns = self.clock.get().map_or(0, |clock| {
-                    monotonic_ns().saturating_sub(clock.start_monotonic_ns)
-                });
-                if let Err(error) = side.note(signal, body, at_ns) {
+                // Nothing passes before the start.
+                let Some(clock) = self.clock.get() else { return };
+                if let Err(error) = side.note(signal, body, clock) {
                     let why = format!("the tap's evidence cannot be written: {error}");
                     // The first reason is the one that is told.
                     let _ = self.failure.set(why);
@@ -132,10 +134,14 @@ impl SideTap {
         let points = setup.evidence.join(names::tapped_points(link, side));
         Ok(Self {
             shelves,
+            timetable: Timetable::open(expected, |producer| {
+                let name = names::arrivals(Signal::Metrics, producer);
+                Arrivals::open(&setup.evidence.join(name))
+            })?,
             points: Journal::open(&points)?,
             book: Mutex::new(Book {
                 counts: TapEvidence::new(link, side),
-                items: Vec::new(),
+                items: Runs::default(),
                 points: Vec::new(),
             }),
         })
@@ -146,7 +152,8 @@ impl SideTap {
     }
 
     /// Notes the items of one request.
-    fn note(&self, signal: Signal, body: &[u8], at_ns: u64) -> io::Result<()> {
+    fn note(&self, signal: Signal, body: &[u8], clock: &RunClock) -> io::Result<()> {
+        let at_ns = clock.now_ns();
         let mut book = self.book();
         let Book {
             counts,
@@ -157,7 +164,10 @@ impl SideTap {
         points.clear();
         let walked = walk(signal, body, &mut |found| match found {
             Found::Span(item, _) | Found::LogRecord(item, _) => items.push(item),
-            Found::Metric(bytes) => of_metric(bytes, points),
+            Found::Metric(bytes) if self.timetable.is_empty() => of_metric(bytes, points),
+            Found::Metric(bytes) => {
+                known_points::of_metric(bytes, &self.timetable, clock, items);
+            }
             Found::Resource(_) => {}
         });
         if let Err(malformed) = walked {
@@ -165,7 +175,7 @@ impl SideTap {
             return Ok(());
         }
         counts.requests += 1;
-        for item in items.iter() {
+        for item in items.items() {
             match self.shelves.find(signal, item.span_id) {
                 None => counts.unexpected += 1,
                 Some((identity, noted)) => {
