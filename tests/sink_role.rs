@@ -40,7 +40,7 @@ impl Run {
                     signal,
                     producer,
                     sequences: SEQUENCES,
-            items_per_arrival: 1,
+                    items_per_arrival: 1,
                 })
                 .collect();
         for ExpectedProducer {

@@ -10,6 +10,7 @@ use crate::plan::expectation::Window;
 use crate::plan::windows::segment_at;
 use crate::plan::{InstrumentKind, Plan};
 use crate::record::{CheckGroup, CheckResult, Verdict};
+use crate::signal::Signal;
 use crate::units;
 
 /// Share of the machine's cores that the sink may use before it counts as saturated.
@@ -225,12 +226,13 @@ fn no_strangers(facts: &Facts<'_>) -> CheckResult {
     )
 }
 
-/// Whether any metric is sent whose values add up; a gauge's do not.
+/// Whether measurements are recorded whose values add up; a gauge's do not.
 fn adds_up(plan: &Plan) -> bool {
-    plan.load.metrics.as_ref().is_some_and(|metrics| {
-        let instruments = &metrics.payload.instruments;
-        instruments.iter().any(|i| *i != InstrumentKind::Gauge)
-    })
+    !plan.is_scheduled(Signal::Metrics)
+        && plan.load.metrics.as_ref().is_some_and(|metrics| {
+            let instruments = &metrics.payload.instruments;
+            instruments.iter().any(|i| *i != InstrumentKind::Gauge)
+        })
 }
 
 fn sums(facts: &Facts<'_>) -> CheckResult {

@@ -148,4 +148,3 @@ pub struct RetryPlan {
     pub max_delay_ns: u64,
     pub max_jitter_ns: u64,
 }
-

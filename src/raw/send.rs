@@ -118,9 +118,7 @@ impl Sender {
                 .map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
             match uri.scheme_str() {
                 Some("http" | "https") => Ok(uri),
-                _ => Err(wrong(
-                    "it must begin with http:// or https://".to_owned(),
-                )),
+                _ => Err(wrong("it must begin with http:// or https://".to_owned())),
             }
         };
         let uris = [
@@ -213,8 +211,7 @@ fn grpc(signal: Signal, status: &Status, body: &[u8]) -> Reply {
 }
 
 fn accepted(signal: Signal, encoding: Encoding, body: &[u8]) -> Reply {
-    let (rejected, message) =
-        status::partial_success(signal, encoding, body).unwrap_or_default();
+    let (rejected, message) = status::partial_success(signal, encoding, body).unwrap_or_default();
     Reply::Accepted { rejected, message }
 }
 
@@ -246,7 +243,8 @@ fn client(
     if let Some(name) = &settings.server_name {
         let name = rustls::pki_types::ServerName::try_from(name.clone())
             .map_err(|error| SendError::Tls(error.to_string()))?;
-        builder = builder.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name));
+        builder =
+            builder.with_server_name_resolver(hyper_rustls::FixedServerNameResolver::new(name));
     }
     let mut client = Client::builder(TokioExecutor::new());
     client

@@ -192,16 +192,18 @@ pub struct LogsFile {
     pub attributes: Option<AttributesFile>,
 }
 
-/// Measurements, which the SDK aggregates to data points.
+/// Measurements, which the SDK aggregates to data points; with a raw client, data points.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsFile {
-    /// Measurements per second.
+    /// Measurements per second; with a raw client, data points.
     pub rate: Option<Rate>,
     /// How arrivals are spread around the rate. Default constant.
     pub arrivals: Option<ArrivalsFile>,
     /// How the rate changes over time. Default: it does not.
     pub shape: Option<ShapeFile>,
+    /// Instead of a rate, with a raw client.
+    pub closed_loop: Option<ClosedLoopFile>,
     /// Series per instrument, 1 to 1900 (the SDK folds more than 2000 into one). Default 10.
     #[schemars(range(min = 1, max = 1900))]
     pub series: Option<u32>,

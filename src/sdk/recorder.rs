@@ -320,7 +320,8 @@ mod tests {
     #[test]
     fn numbers_go_on_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Recorder::open(folder.path(), &LoadPlan::default(), |_| true, Vec::new()).unwrap();
+        let open =
+            || Recorder::open(folder.path(), &LoadPlan::default(), |_| true, Vec::new()).unwrap();
         let first = open();
         assert_eq!((first.next_batch(), first.next_points(2)), (1, 1));
         let point = journal::Point {
@@ -404,7 +405,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // A disk that is always full.
         std::os::unix::fs::symlink("/dev/full", folder.path().join(BATCHES_FILE)).unwrap();
-        let recorder = Recorder::open(folder.path(), &LoadPlan::default(), |_| true, Vec::new()).unwrap();
+        let recorder =
+            Recorder::open(folder.path(), &LoadPlan::default(), |_| true, Vec::new()).unwrap();
         assert_eq!(recorder.take_failure(), None);
         for batch in 1..4 {
             recorder.journal(&BatchLine::Sent { batch, at_ns: 0 });

@@ -15,9 +15,9 @@ use crate::clock::RunClock;
 use crate::evidence::{SinkEvidence, SinkSample, SinkSignal};
 use crate::ids::PointKey;
 use crate::journal::{self, Journal, POINTS_FILE, Point, PointsLine};
+use crate::mapped::shelves::{Expected, Marks, Shelves};
 use crate::mapped::timetable::Timetable;
 use crate::mapped::{Arrivals, names};
-use crate::mapped::shelves::{Expected, Marks, Shelves};
 use crate::otlp::Malformed;
 use crate::otlp::identities::{Item, Runs};
 use crate::otlp::known_points;
@@ -240,12 +240,7 @@ impl Accounting {
         }
     }
 
-    fn take_items(
-        &self,
-        signal: Signal,
-        items: &Runs,
-        arrival: Arrival<'_>,
-    ) -> io::Result<Reply> {
+    fn take_items(&self, signal: Signal, items: &Runs, arrival: Arrival<'_>) -> io::Result<Reply> {
         let mut book = lock(&self.books[signal.index()]);
         if book.frozen {
             return Ok(Reply::Unavailable);
@@ -257,8 +252,7 @@ impl Accounting {
         for run in items.iter() {
             let due_unix_ns = run.first.time_unix_ns;
             if let Some((_, sequences, marks)) =
-                self.shelves
-                    .find_run(signal, run.first.span_id, run.count)
+                self.shelves.find_run(signal, run.first.span_id, run.count)
             {
                 book.copies += run.count;
                 let firsts = marks.mark_run(sequences);
@@ -387,11 +381,7 @@ impl Receiver for Accounting {
 }
 
 impl Accounting {
-    fn accept_with(
-        &self,
-        scratch: &mut Scratch,
-        request: Request<'_>,
-    ) -> Result<Taken, Malformed> {
+    fn accept_with(&self, scratch: &mut Scratch, request: Request<'_>) -> Result<Taken, Malformed> {
         let Scratch { items, points } = scratch;
         items.clear();
         points.clear();
@@ -438,17 +428,13 @@ impl Accounting {
             let _ = self.failure.set(why.clone());
             return unavailable(&why);
         }
-        let taken = self
-            .strike(&request, items, points)
-            .and_then(|kept_out| {
-                let reply = match request.signal {
-                    Signal::Metrics if self.timetable.is_empty() => {
-                        self.take_points(points, arrival)
-                    }
-                    signal => self.take_items(signal, items, arrival),
-                }?;
-                Ok((reply, kept_out))
-            });
+        let taken = self.strike(&request, items, points).and_then(|kept_out| {
+            let reply = match request.signal {
+                Signal::Metrics if self.timetable.is_empty() => self.take_points(points, arrival),
+                signal => self.take_items(signal, items, arrival),
+            }?;
+            Ok((reply, kept_out))
+        });
         Ok(told(match taken {
             Ok((Reply::Accepted, 0)) => Answer::Accepted,
             Ok((Reply::Accepted, rejected)) => Answer::Partial {

@@ -47,7 +47,7 @@ fn every_signal_arrives_by_every_way() {
 #[test]
 fn retries_are_an_option_and_duplicates_are_counted() {
     let faults = "faults:
-  - { name: lost, at: 500ms, for: 400ms, lose_response: unavailable }
+  - { name: lost, at: 500ms, for: 400ms, answer: { lose_response: unavailable } }
 expect: [ \"lost == 0\", \"duplicated > 0\" ]
 ";
     let client = |retries: u32| {
@@ -105,7 +105,7 @@ expect: [ \"lost_silently == 0\", \"duplicated == 0\" ]"
 fn a_target_in_the_middle_is_seen_by_the_taps() {
     let finished = run(&format!(
         "{RUN}client: {{ kind: raw, raw: {{ items_per_request: 64 }} }}
-target: {{ name: relay, relay: [\"--bug\", \"lose-every=100\"] }}
+target: {{ name: relay, relay: [\"--bug\", \"lose=100\"] }}
 {LOAD}expect: [ \"target.lost > 0\" ]"
     ));
     assert_eq!(finished.code, 0, "{}", finished.story());

@@ -54,7 +54,7 @@ impl Run {
                 signal,
                 producer,
                 sequences: SEQUENCES,
-            items_per_arrival: 1,
+                items_per_arrival: 1,
             }],
             segments: Vec::new(),
             tls,

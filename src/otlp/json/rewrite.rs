@@ -113,7 +113,9 @@ impl Visitor<'_> for Name {
         let fields = self.shape.fields;
         let is_it = |index: &usize| fields.get(*index).is_some_and(|field| field.name == name);
         let found = (self.next..fields.len()).find(is_it);
-        Ok(found.or_else(|| (0..self.next).find(is_it)).unwrap_or(fields.len()))
+        Ok(found
+            .or_else(|| (0..self.next).find(is_it))
+            .unwrap_or(fields.len()))
     }
 }
 

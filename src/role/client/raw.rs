@@ -77,7 +77,11 @@ impl Raw {
     /// # Errors
     /// When a file is missing or a setting is not usable.
     pub fn build(setup: &ClientSetup, recorder: &Arc<Recorder>) -> Result<Self, SdkError> {
-        let plan = setup.client.raw.clone().ok_or_else(|| wrong("a raw client without `raw`"))?;
+        let plan = setup
+            .client
+            .raw
+            .clone()
+            .ok_or_else(|| wrong("a raw client without `raw`"))?;
         let mut lanes = Vec::new();
         for signal in setup.load.signals() {
             let Some(arrivals) = setup.load.arrivals(signal) else {
@@ -143,13 +147,7 @@ impl Raw {
     }
 
     /// Runs a closed loop until `end_ns` or until it is stopped: so many requests are always under way.
-    pub fn run_closed(
-        &self,
-        lane: usize,
-        outstanding: u32,
-        end_ns: u64,
-        pacer: &Producer<'_>,
-    ) {
+    pub fn run_closed(&self, lane: usize, outstanding: u32, end_ns: u64, pacer: &Producer<'_>) {
         let requests = (outstanding / self.shared.plan.items_per_request).max(1);
         let per_arrival = u64::from(self.shared.plan.items_per_request);
         let circle = || async {
@@ -164,7 +162,10 @@ impl Raw {
                 let Some((arrival, due_ns)) = self.shared.lanes[lane].take(clock) else {
                     return;
                 };
-                pacer.offered.offered.fetch_add(per_arrival, Ordering::Relaxed);
+                pacer
+                    .offered
+                    .offered
+                    .fetch_add(per_arrival, Ordering::Relaxed);
                 self.shared.enter(lane, arrival);
                 let job = Job {
                     lane,
@@ -366,7 +367,10 @@ fn pause(retry: &RetryPlan, retries: u32, batch: u64, asked: Option<Duration>) -
 fn settings(setup: &ClientSetup, plan: &RawPlan) -> Result<Settings, SendError> {
     let tls = setup.tls.as_ref().map(|tls| {
         let identity = tls.identity.as_ref();
-        send::tls(&tls.ca, identity.map(|(cert, key)| (cert.as_str(), key.as_str())))
+        send::tls(
+            &tls.ca,
+            identity.map(|(cert, key)| (cert.as_str(), key.as_str())),
+        )
     });
     let of_the_run = setup.leads_to.is_none() && tls.is_some();
     Ok(Settings {

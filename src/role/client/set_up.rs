@@ -104,8 +104,12 @@ impl Client {
         let secrets = setup.headers.iter().map(|(_, value)| Secret::new(value));
         let is_raw = setup.client.kind == ClientKind::Raw;
         let is_scheduled = |signal| is_raw || signal != Signal::Metrics;
-        let recorder =
-            Recorder::open(&setup.evidence, &setup.load, is_scheduled, secrets.collect())?;
+        let recorder = Recorder::open(
+            &setup.evidence,
+            &setup.load,
+            is_scheduled,
+            secrets.collect(),
+        )?;
         let recorder = match setup.content {
             true => recorder.note_content(&setup.evidence, &setup.load)?,
             false => recorder,
@@ -130,7 +134,11 @@ impl Client {
             resumes: setup.resumes,
             sources: Vec::new(),
             raw: None,
-            pacer: setup.client.raw.as_ref().map_or(Pacer::Sleep, |raw| raw.pacer),
+            pacer: setup
+                .client
+                .raw
+                .as_ref()
+                .map_or(Pacer::Sleep, |raw| raw.pacer),
             load: setup.load.clone(),
             duration_ns: setup.duration_ns,
             miss_after_ns: setup.miss_after_ns,
@@ -251,13 +259,21 @@ impl Client {
         if let Some(raw) = &self.raw {
             raw.start(clock);
         }
-        let sources = self.sources.iter().map(|(signal, producer, arrivals, source)| {
-            (*signal, *producer, arrivals, Work::Source(source))
-        });
+        let sources = self
+            .sources
+            .iter()
+            .map(|(signal, producer, arrivals, source)| {
+                (*signal, *producer, arrivals, Work::Source(source))
+            });
         let lanes = self.raw.iter().flat_map(|raw| {
             let lanes = raw.lanes().iter().enumerate();
             lanes.map(move |(index, lane)| {
-                (lane.signal, lane.producer, &lane.arrivals, Work::Raw(raw, index))
+                (
+                    lane.signal,
+                    lane.producer,
+                    &lane.arrivals,
+                    Work::Raw(raw, index),
+                )
             })
         });
         thread::scope(|scope| {

@@ -98,7 +98,9 @@ impl Tap {
         let fed = decoder.feed(bytes, &mut |sight| match sight {
             Sight::Request { signal, body } => {
                 // Nothing passes before the start.
-                let Some(clock) = self.clock.get() else { return };
+                let Some(clock) = self.clock.get() else {
+                    return;
+                };
                 if let Err(error) = side.note(signal, body, clock) {
                     let why = format!("the tap's evidence cannot be written: {error}");
                     // The first reason is the one that is told.

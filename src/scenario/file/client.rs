@@ -91,4 +91,3 @@ pub struct RetryFile {
     /// Default 100ms.
     pub max_jitter: Option<Time>,
 }
-

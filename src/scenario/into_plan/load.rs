@@ -20,7 +20,7 @@ struct Wanted<'a> {
     shape: Option<&'a ShapeFile>,
     closed_loop: Option<ClosedLoopFile>,
     items_per_arrival: u32,
-    /// Size of the SDK's queue; `None` for metrics, which have none and no closed loop.
+    /// Size of the SDK's queue; `None` where there is none.
     queue: Option<(&'static str, u64)>,
 }
 
@@ -166,7 +166,7 @@ impl Planner<'_> {
             rate: file.rate,
             arrivals: file.arrivals,
             shape: file.shape.as_ref(),
-            closed_loop: None,
+            closed_loop: file.closed_loop,
             items_per_arrival: items_per_arrival(client, 1),
             queue: None,
         };
@@ -289,7 +289,8 @@ impl Planner<'_> {
         }
         if outstanding < wanted.items_per_arrival && closed.outstanding.is_some() {
             let message = format!("one arrival alone is {} items", wanted.items_per_arrival);
-            let help = "ask for at least the spans of a trace, or the items of a raw client's request";
+            let help =
+                "ask for at least the spans of a trace, or the items of a raw client's request";
             self.problem(&key, message, help);
         }
         ArrivalProcess::ClosedLoop { outstanding }

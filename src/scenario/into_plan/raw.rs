@@ -34,6 +34,11 @@ const OF_ONE_KIND: &[(&str, ClientKind, &str)] = &[
         "a raw client has no sampler",
     ),
     (
+        "load.metrics.closed_loop",
+        ClientKind::Raw,
+        "measurements are never unfinished; give them a `rate`",
+    ),
+    (
         "client.raw",
         ClientKind::Raw,
         "ask for it with `client: { kind: raw }`",
@@ -71,7 +76,8 @@ impl Planner<'_> {
         let whole_traces = ITEMS_PER_REQUEST.next_multiple_of(spans_per_trace);
         let items = self.count(key, raw.items_per_request, whole_traces, 1..=100_000);
         if items % spans_per_trace != 0 {
-            let message = format!("{items} spans are no whole number of traces of {spans_per_trace}");
+            let message =
+                format!("{items} spans are no whole number of traces of {spans_per_trace}");
             let help = "a request holds whole traces: a multiple of `spans_per_trace`";
             self.problem(key, message, help);
         }

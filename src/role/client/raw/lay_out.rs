@@ -43,8 +43,7 @@ pub fn templates(
         }
         (Signal::Metrics, _, Some(load), _) => {
             let temporality = setup.client.temporality;
-            let layout =
-                MetricLayout::new(layout, &load.payload, temporality, clock::unix_ns());
+            let layout = MetricLayout::new(layout, &load.payload, temporality, clock::unix_ns());
             (0..layout.variants())
                 .map(|variant| layout.template(producer, variant))
                 .collect()
