@@ -18,6 +18,7 @@ mod fault;
 #[cfg(test)]
 pub mod fixture;
 pub mod images;
+pub mod line;
 mod link;
 mod link_fault;
 mod packet_fault;

@@ -69,7 +69,9 @@ pub fn read(
                     Signal::Metrics => points_seen(folder, place, known.points)?,
                     Signal::Traces | Signal::Logs => items_seen(folder, place, producer)?,
                 };
-                tap_of(&mut taps, place).producers.push(tapped);
+                let tap = tap_of(&mut taps, place);
+                tap.unexpected += tapped.strangers;
+                tap.producers.push(tapped);
                 firsts.push(first);
             }
             latencies.record(producer, &firsts);
@@ -115,6 +117,7 @@ fn items_seen(folder: &Path, place: &Place, of: &Producer) -> io::Result<(Tapped
         seen: set(names::tapped(link, side, signal, producer))?,
         seen_again: set(names::tapped_again(link, side, signal, producer))?,
         extra_copies: words(names::tapped_extra_copies(link, side, signal, producer))?.get(0),
+        strangers: 0,
     };
     let first = words(names::tapped_first(link, side, signal, producer))?;
     Ok((tapped, First::Words(first)))
@@ -133,12 +136,15 @@ fn points_seen(
         seen: RoaringTreemap::new(),
         seen_again: RoaringTreemap::new(),
         extra_copies: 0,
+        strangers: 0,
     };
     let mut first = HashMap::new();
     for line in &lines {
-        // A point that the client did not hand over is the sink's to report.
-        let known = line.points.iter().filter_map(|p| sequences.get(&p.key));
-        for sequence in known.copied() {
+        for point in &line.points {
+            let Some(sequence) = sequences.get(&point.key).copied() else {
+                tapped.strangers += 1;
+                continue;
+            };
             if tapped.seen.insert(sequence) {
                 first.insert(sequence, line.at_ns);
             } else {

@@ -23,6 +23,7 @@ fn tap(evidence: &mut Evidence, seen: [&RoaringTreemap; 4], again: [&[u64]; 4]) 
             seen: seen.clone(),
             seen_again: again.iter().copied().collect(),
             extra_copies: again.len() as u64,
+            strangers: 0,
         });
         evidence.taps.push(tap);
     }
@@ -140,7 +141,7 @@ fn a_copy_is_of_whoever_sent_it_first() {
             ("duplicated", "sink", 1),
         ]
     );
-    assert_eq!(duplicated_in_targets(&facts), 2);
+    assert_eq!(duplicated_in_targets(&facts), Ok(2.0));
 }
 
 #[test]
