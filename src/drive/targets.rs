@@ -41,14 +41,13 @@ impl Run<'_> {
 
     /// What a target says of itself.
     pub(super) fn scraped(&mut self, role: RoleName, at_ns: u64, values: BTreeMap<String, f64>) {
-        if !values.is_empty() {
-            let target = self.plan.name_of(role).to_owned();
-            self.live.series.said.push(SaidSample {
-                at_ns,
-                target,
-                values,
-            });
-        }
+        // Also where it has none of the series: a counter that is not there yet stands at zero.
+        let target = self.plan.name_of(role).to_owned();
+        self.live.series.said.push(SaidSample {
+            at_ns,
+            target,
+            values,
+        });
     }
 
     /// How many scrapes of a target have failed by now.

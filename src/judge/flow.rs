@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use roaring::RoaringTreemap;
+
 use super::facts::Facts;
 use super::measure::Measured;
 use super::said::{LossFinding, said_lost};
@@ -14,7 +16,7 @@ use crate::evidence::{Evidence, Side};
 use crate::ledger::{Class, ProducerLedger};
 use crate::plan::expectation::Window;
 use crate::plan::line::Line;
-use crate::plan::{ClientKind, Plan, RoleName};
+use crate::plan::{ClientKind, FaultKind, Plan, ProcessFault, RoleName};
 use crate::record::{Flow, HopLatencyResult, OwnedUp, Placed, Seen, Station};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
@@ -100,6 +102,31 @@ pub(super) fn flow(facts: &Facts<'_>) -> Flow {
 
 fn walked<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = (&'f Passage<'f>, &'f ProducerLedger)> {
     facts.walk().passages.iter().zip(&facts.ledger.producers)
+}
+
+/// Where items of one class of a producer, which has its number, were left or copied, by the name of
+/// the station. None on a line without targets, where there is not much to choose from.
+pub(super) fn places(
+    facts: &Facts<'_>,
+    producer: usize,
+    class: Class,
+) -> Vec<(String, RoaringTreemap)> {
+    let walk = facts.walk();
+    let (Some(passage), Some(ledger)) = (
+        walk.passages.get(producer),
+        facts.ledger.producers.get(producer),
+    ) else {
+        return Vec::new();
+    };
+    let placed = match class {
+        _ if facts.plan.targets.is_empty() => Vec::new(),
+        Class::Duplicated => passage.copied(ledger.class(class)).at.into_iter().collect(),
+        _ if class.is_loss() => passage.left(ledger.class(class)),
+        _ => Vec::new(),
+    };
+    let name = |at: usize| facts.plan.name_of(walk.line.stations[at]).to_owned();
+    let placed = placed.into_iter();
+    placed.map(|(at, items)| (name(at), items)).collect()
 }
 
 /// Items that targets answered for and that never arrived.
@@ -308,6 +335,27 @@ fn blurred(facts: &Facts<'_>) -> Vec<String> {
     blurred
 }
 
+/// Whether a fault ended it without a warning.
+fn was_killed(facts: &Facts<'_>, target: RoleName) -> bool {
+    let begun = facts
+        .evidence
+        .faults
+        .iter()
+        .filter(|f| f.started_ns.is_some());
+    begun
+        .filter_map(|fault| facts.planned(fault))
+        .any(|fault| match fault.kind {
+            FaultKind::Process { role, fault } => {
+                let kills = matches!(
+                    fault,
+                    ProcessFault::Kill | ProcessFault::Restart | ProcessFault::CrashLoop { .. }
+                );
+                role == target && kills
+            }
+            _ => false,
+        })
+}
+
 /// Where points were seen that nobody sent: a target behind which they are no longer known has
 /// altered them.
 fn altered(facts: &Facts<'_>) -> Option<String> {
@@ -338,7 +386,9 @@ fn altered(facts: &Facts<'_>) -> Option<String> {
 /// that it answered for it; so those that stand behind each other are looked at together.
 fn owned_up(facts: &Facts<'_>, line: &Line, held: &BTreeMap<usize, u64>) -> Vec<OwnedUp> {
     let of_chain = |chain: Vec<RoleName>| {
-        let lost = chain.iter().filter_map(|role| held.get(&line.position(*role)));
+        let lost = chain
+            .iter()
+            .filter_map(|role| held.get(&line.position(*role)));
         let lost = lost.sum();
         let names: Vec<&str> = chain.iter().map(|role| facts.plan.name_of(*role)).collect();
         let mut asked = chain.iter().filter_map(|role| {
@@ -355,9 +405,16 @@ fn owned_up(facts: &Facts<'_>, line: &Line, held: &BTreeMap<usize, u64>) -> Vec<
             Some(sum + said_lost(&facts.evidence.series.said, target, names)?)
         });
         let name = names.join(" and ");
-        let finding = LossFinding::of(&name, lost, said);
+        let mut finding = LossFinding::of(&name, lost, said);
+        let killed = chain.iter().any(|role| was_killed(facts, *role));
+        if killed && !finding.agrees() {
+            finding
+                .text
+                .push_str("; it was killed, and what it had counted went with it");
+        }
         Some(OwnedUp {
             agrees: finding.agrees(),
+            killed,
             target: name,
             lost,
             said,

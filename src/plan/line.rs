@@ -88,8 +88,9 @@ impl Line {
         for link in self.behind(RoleName::Client) {
             let way = self.way(link).into_iter();
             let way = way.filter_map(|at| self.stations.get(at).copied());
-            let mut chain: Vec<RoleName> =
-                way.filter(|role| matches!(role, RoleName::Target(_))).collect();
+            let mut chain: Vec<RoleName> = way
+                .filter(|role| matches!(role, RoleName::Target(_)))
+                .collect();
             while let Some(at) = chains.iter().position(|other| meet(other, &chain)) {
                 chain.extend(chains.remove(at));
             }
@@ -153,10 +154,7 @@ mod tests {
         ];
         assert_eq!(line.stations, order);
         assert_eq!(line.way(RoleName::Link(1)), [0, 1, 2, 3, 4, 5, 6]);
-        assert_eq!(
-            line.chains(),
-            [[RoleName::Target(1), RoleName::Target(0)]]
-        );
+        assert_eq!(line.chains(), [[RoleName::Target(1), RoleName::Target(0)]]);
     }
 
     #[test]
@@ -179,7 +177,11 @@ mod tests {
         let met = line(3, &met);
         assert_eq!(
             met.chains(),
-            [[RoleName::Target(0), RoleName::Target(1), RoleName::Target(2)]]
+            [[
+                RoleName::Target(0),
+                RoleName::Target(1),
+                RoleName::Target(2)
+            ]]
         );
     }
 }

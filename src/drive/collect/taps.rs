@@ -10,9 +10,12 @@ use crate::evidence::{HopLatency, Producer, Side, TapEvidence, Tapped};
 use crate::ids::PointKey;
 use crate::journal::{self, PointsLine};
 use crate::mapped::{Bitmap, Words, names};
+use crate::plan::line::Line;
 use crate::plan::windows::{Segment, segment_at};
+use crate::plan::{Plan, RoleName};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
+use crate::topology::tapped;
 
 /// Where items are due, as the place before the first tap.
 const DUE: &str = "due";
@@ -27,13 +30,17 @@ pub struct Place {
     pub name: String,
 }
 
-/// Both sides of each link, in order; the links by number and name.
-pub fn places<'a>(links: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<Place> {
-    let both = |(link, name): (usize, &'a str)| {
+/// Both sides of each link with a tap, in the order in which items pass them. That is not the one in
+/// which a scenario lists its targets.
+pub fn places(plan: &Plan) -> Vec<Place> {
+    let line = Line::of(plan);
+    let mut links: Vec<(usize, RoleName)> = tapped(plan).collect();
+    links.sort_by_key(|(_, role)| line.position(*role));
+    let both = |(link, role): (usize, RoleName)| {
         Side::ALL.map(|side| Place {
             link,
             side,
-            name: format!("{name}.{side}"),
+            name: format!("{}.{side}", role.as_str()),
         })
     };
     links.into_iter().flat_map(both).collect()

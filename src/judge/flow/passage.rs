@@ -189,8 +189,7 @@ impl<'a> Passage<'a> {
         let mut remaining = lost.clone();
         let mut held = Vec::new();
         for station in (1..self.stations.len()).rev() {
-            if let (RoleName::Target(_), Some(came)) =
-                (self.stations[station], self.came(station))
+            if let (RoleName::Target(_), Some(came)) = (self.stations[station], self.came(station))
             {
                 let here = &remaining & &*came.seen;
                 remaining -= &here;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::clock::{RunClock, monotonic_ns};
+use crate::clock::RunClock;
 use crate::evidence::{Side, TapEvidence};
 use crate::journal::{Journal, Point, PointsLine};
 use crate::link::observer::{Observer, Watch};
@@ -90,14 +90,15 @@ impl Tap {
         &self.sides[side as usize]
     }
 
-    /// Reads on in what passes one side of a connection.
-    fn read(&self, side: Side, decoder: &mut Decoder, bytes: &[u8]) {
+    /// Reads on in what passed one side of a connection at `at_ns` of the monotonic clock.
+    fn read(&self, side: Side, decoder: &mut Decoder, bytes: &[u8], at_ns: u64) {
+        let at_ns = self
+            .clock
+            .get()
+            .map_or(0, |clock| at_ns.saturating_sub(clock.start_monotonic_ns));
         let side = self.side(side);
         let fed = decoder.feed(bytes, &mut |sight| match sight {
             Sight::Request { signal, body } => {
-                let at_ns = self.clock.get().map_or(0, |clock| {
-                    monotonic_ns().saturating_sub(clock.start_monotonic_ns)
-                });
                 if let Err(error) = side.note(signal, body, at_ns) {
                     let why = format!("the tap's evidence cannot be written: {error}");
                     // The first reason is the one that is told.
@@ -233,11 +234,11 @@ struct Tapped {
 }
 
 impl Watch for Tapped {
-    fn up_read(&mut self, bytes: &[u8]) {
-        self.tap.read(Side::Entry, &mut self.entry, bytes);
+    fn up_read(&mut self, bytes: &[u8], at_ns: u64) {
+        self.tap.read(Side::Entry, &mut self.entry, bytes, at_ns);
     }
 
-    fn up_written(&mut self, bytes: &[u8]) {
-        self.tap.read(Side::Exit, &mut self.exit, bytes);
+    fn up_written(&mut self, bytes: &[u8], at_ns: u64) {
+        self.tap.read(Side::Exit, &mut self.exit, bytes, at_ns);
     }
 }
