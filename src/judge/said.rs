@@ -6,7 +6,6 @@ use super::facts::Facts;
 use super::measure::{Measured, within};
 use crate::evidence::SaidSample;
 use crate::metric::said::{Statistic, member};
-use crate::plan::TargetPlan;
 use crate::plan::expectation::Window;
 use crate::units;
 
@@ -29,8 +28,9 @@ pub(super) fn measure(
     // A counter that has not counted yet need not be there; anything else has no value.
     let may_be_absent = |target: &str| {
         let mut targets = facts.plan.targets.iter().filter(|t| t.name == target);
-        let asked = |plan: &TargetPlan| plan.metrics.as_ref()?.series.get(series);
-        statistic == Statistic::Increase && targets.any(|target| asked(target).is_some())
+        let metrics = targets.next().and_then(|target| target.metrics.as_ref());
+        let asked = metrics.is_some_and(|metrics| metrics.series.contains_key(series));
+        asked && statistic == Statistic::Increase
     };
     of_target.retain(|target, samples| {
         samples.iter().any(|(_, value)| value.is_some()) || may_be_absent(target)

@@ -3,8 +3,10 @@
 use super::*;
 use crate::evidence::{ItemRange, OutcomeKind};
 use crate::journal::PointKind;
+use crate::mapped::names;
 use crate::plan::Place;
 use crate::plan::fixture::{plan, plan_with_target};
+use crate::plan::windows::segments;
 
 fn point(time_unix_ns: u64) -> Point {
     Point {
@@ -210,7 +212,7 @@ fn points_that_a_tap_saw_and_nobody_sent_are_counted() {
         points: &handed_points(&lines).1,
         counts: Vec::new(),
     };
-    let (taps, _) = taps::read(folder.path(), &places, known, &[]).unwrap();
+    let (taps, _) = taps::read(folder.path(), &places, known, &segments(&plan)).unwrap();
     let counted: Vec<(u64, u64, u64)> = taps
         .iter()
         .map(|tap| (tap, &tap.producers[0]))
