@@ -261,7 +261,9 @@ impl<'a> Run<'a> {
                 free_bytes,
                 at_ns,
             } => self.faults.disk_filled(role, bytes, free_bytes, at_ns),
-            Report::DiskFreed { at_ns, .. } => self.faults.disk_freed(role, at_ns),
+            Report::DiskFreed {
+                free_bytes, at_ns, ..
+            } => self.faults.disk_freed(role, free_bytes, at_ns),
         }
     }
 

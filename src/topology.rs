@@ -88,6 +88,14 @@ pub enum TopologyError {
 /// What a role said, and which.
 pub type Said = (RoleName, Report);
 
+/// What comes first of a role that is to end.
+#[derive(Debug)]
+pub enum EndOrWords {
+    /// How it ended.
+    End(String),
+    Words(Box<Said>),
+}
+
 /// The running roles. Links and targets are in the order of the plan.
 #[derive(Debug)]
 pub struct Topology {
@@ -180,6 +188,23 @@ impl Topology {
     /// When it no longer listens.
     pub async fn tell(&mut self, role: RoleName, command: &Command) -> io::Result<()> {
         self.role(role)?.send_line(command).await
+    }
+
+    /// Waits for a role's end or for what any role says, whichever comes first. May be dropped
+    /// halfway.
+    ///
+    /// `None` for a role that the plan does not have.
+    pub async fn end_or_words(&mut self, role: RoleName) -> Option<EndOrWords> {
+        let process = match role {
+            RoleName::Client => &mut self.client,
+            RoleName::Link(index) => self.links.get_mut(usize::from(index))?,
+            RoleName::Target(index) => self.targets.get_mut(usize::from(index))?,
+            RoleName::Sink => &mut self.sink,
+        };
+        Some(tokio::select! {
+            exit = process.wait() => EndOrWords::End(exit),
+            Some(said) = self.reports.recv() => EndOrWords::Words(Box::new(said)),
+        })
     }
 
     /// One role; `None` for one that the plan does not have.
@@ -291,7 +316,7 @@ impl<'a> Stage<'a> {
                         Some((from, Report::ProgramStarted { pid, .. })) => {
                             self.programs.insert(from, pid);
                         }
-                        Some((from, Report::ProgramEnded { exit, .. })) => {
+                        Some((from, Report::ProgramEnded { exit: Some(exit), .. })) => {
                             return Err(TopologyError::TargetEnded {
                                 target: called(plan, from),
                                 exit,

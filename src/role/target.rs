@@ -231,7 +231,9 @@ impl Care {
                 },
                 Next::Command(Command::Finish) => {
                     let exit = self.subject.finish().await?;
-                    self.tell_ended(exit, true);
+                    if exit.is_some() {
+                        self.tell_ended(exit, true);
+                    }
                     return Ok(());
                 }
                 Next::Command(_) => {
@@ -255,20 +257,23 @@ impl Care {
 
     async fn obey(&mut self, command: ProgramCommand) -> Result<Up, Trouble> {
         match command {
+            // Whoever asks for an end or a start waits for the answer, whatever it is.
             ProgramCommand::Kill => {
-                let exit = self.subject.kill().await?;
-                self.tell_ended(exit, true);
+                let exit = self.subject.kill().await;
+                return self.answer_ended(exit);
             }
             ProgramCommand::Stop => {
-                let exit = self.subject.stop().await?;
-                self.tell_ended(exit, true);
+                let exit = self.subject.stop().await;
+                return self.answer_ended(exit);
             }
             ProgramCommand::Start => {
-                let up = self.start().await?;
-                if let Up::Ready(pid) = up {
-                    self.tell_started(pid);
+                let up = self.start().await;
+                match &up {
+                    Ok(Up::Ready(pid)) => self.tell_started(*pid),
+                    Ok(Up::BrokenOff | Up::Gone) => {}
+                    Err(_) => self.tell_ended(None, true),
                 }
-                return Ok(up);
+                return up;
             }
             ProgramCommand::Pause => self.subject.pause().await?,
             ProgramCommand::Resume => self.subject.resume().await?,
@@ -311,12 +316,19 @@ impl Care {
         }
     }
 
-    /// It has ended, if it ran; `asked` says whether it was told to.
+    /// It does not run: it has ended, or there was nothing to end. `asked` says whether it was told to.
     fn tell_ended(&self, exit: Option<String>, asked: bool) {
-        if let Some(exit) = exit {
-            let at_ns = self.now_ns();
-            stdio::report(&Report::ProgramEnded { exit, asked, at_ns });
-        }
+        let at_ns = self.now_ns();
+        stdio::report(&Report::ProgramEnded { exit, asked, at_ns });
+    }
+
+    fn answer_ended(&self, exit: Result<Option<String>, Trouble>) -> Result<Up, Trouble> {
+        let (exit, trouble) = match exit {
+            Ok(exit) => (exit, None),
+            Err(trouble) => (None, Some(trouble)),
+        };
+        self.tell_ended(exit, true);
+        trouble.map_or(Ok(Up::Ready(None)), Err)
     }
 }
 
