@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::netns::Door;
-use crate::plan::{Plan, RoleName};
+use crate::plan::{ExternalTarget, Plan, RoleName, TargetKind};
 use crate::role::control::{Command, Ready, Report, Setup, StressSetup};
 
 mod aide;
@@ -56,6 +56,13 @@ pub enum TopologyError {
         role: String,
         why: String,
         log: String,
+    },
+    #[error("{name} did not get ready: {why}")]
+    #[diagnostic(help("is it running at {endpoint}? squall does not start an external target"))]
+    NotReached {
+        name: String,
+        why: String,
+        endpoint: String,
     },
     #[error("{why}")]
     Refused {
@@ -228,10 +235,21 @@ pub(crate) fn tapped(plan: &Plan) -> impl Iterator<Item = (usize, RoleName)> + '
 }
 
 /// What messages call a role: targets have names of their own.
-fn called(plan: &Plan, role: RoleName) -> String {
+pub fn called(plan: &Plan, role: RoleName) -> String {
     match role {
         RoleName::Target(_) => plan.name_of(role).to_owned(),
         RoleName::Client | RoleName::Link(_) | RoleName::Sink => format!("the {}", role.as_str()),
+    }
+}
+
+/// What squall did not start, and has no words of.
+fn external(plan: &Plan, role: RoleName) -> Option<&ExternalTarget> {
+    let RoleName::Target(index) = role else {
+        return None;
+    };
+    match &plan.targets.get(usize::from(index))?.kind {
+        TargetKind::External(external) => Some(external),
+        TargetKind::Process(_) | TargetKind::Container(_) => None,
     }
 }
 
@@ -291,10 +309,17 @@ impl<'a> Stage<'a> {
     ) -> Result<Ready, TopologyError> {
         let role = process.role;
         let (plan, run_folder) = (self.plan, self.run_folder);
-        let not_ready = |why: String| TopologyError::NotReady {
-            role: called(plan, role),
-            why,
-            log: words_of(plan, run_folder, role),
+        let not_ready = |why: String| match external(plan, role) {
+            Some(external) => TopologyError::NotReached {
+                name: called(plan, role),
+                why,
+                endpoint: external.endpoint.clone(),
+            },
+            None => TopologyError::NotReady {
+                role: called(plan, role),
+                why,
+                log: words_of(plan, run_folder, role),
+            },
         };
         process
             .send_line(setup)

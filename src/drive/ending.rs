@@ -42,10 +42,9 @@ impl Run<'_> {
                 Ok(exit) => exit.unwrap_or_else(|| process.exit_text()),
                 Err(_) => {
                     let exit = process.kill().await;
-                    self.incidents.push(format!(
-                        "the {} did not end when it was told to",
-                        role.as_str()
-                    ));
+                    let called = crate::topology::called(self.plan, role);
+                    self.incidents
+                        .push(format!("{called} did not end when it was told to"));
                     exit
                 }
             };

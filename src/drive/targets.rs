@@ -27,14 +27,14 @@ impl Run<'_> {
             None => None,
         };
         if asked {
-            self.faults
-                .program_ended(role, pid, exit.as_deref(), at_ns);
+            self.faults.program_ended(role, pid, exit.as_deref(), at_ns);
             return;
         }
         let Some(exit) = exit else {
             return;
         };
-        let of_limit = self.faults.died(role, &exit);
+        let called = crate::topology::called(self.plan, role);
+        let of_limit = self.faults.died(role, &called, &exit);
         self.target_exits.push(TargetExit {
             target: self.plan.name_of(role).to_owned(),
             exit,
@@ -97,8 +97,7 @@ impl Run<'_> {
     fn lives(&mut self, index: u8) -> bool {
         let role = RoleName::Target(index);
         let target = self.plan.targets.get(usize::from(index));
-        let external =
-            target.is_some_and(|target| matches!(target.kind, TargetKind::External(_)));
+        let external = target.is_some_and(|target| matches!(target.kind, TargetKind::External(_)));
         let process = self.topology.role_mut(role);
         external
             || process.is_some_and(|process| process.program.is_some())

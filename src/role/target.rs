@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command as Process;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub mod setup;
 pub mod subject;
 pub mod way;
 
+/// Of a disk that is only tried.
+const TRIED_DISK_BYTES: u64 = 64 << 10;
 /// Commands that may wait until a program has started.
 const WAITING_MAX: usize = 64;
 
@@ -84,6 +87,12 @@ fn give_disk(setup: &TargetSetup) -> Result<(), Trouble> {
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
         .map_err(|error| Trouble::Failed(error.to_string()))?;
     Ok(())
+}
+
+/// Tries a small disk on an empty folder, for this process alone; what is in the way, if anything is.
+pub fn try_disk(folder: &Path) -> Option<String> {
+    let error = disk::mount(folder, TRIED_DISK_BYTES).err()?;
+    Some(format!("{error}\n{}", error.help()).trim_end().to_owned())
 }
 
 /// Becomes `command`, tied to this role: the kernel kills it when the role ends.

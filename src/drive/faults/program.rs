@@ -338,7 +338,9 @@ mod tests {
     #[test]
     fn a_start_that_fails_is_tried_again_while_strikes_follow_and_never_proven() {
         let mut restart = crash_loop();
-        restart.ends.push("process 7 was killed by signal 9".to_owned());
+        restart
+            .ends
+            .push("process 7 was killed by signal 9".to_owned());
         restart.agenda.retain(|(at_ns, _)| *at_ns > 4 * SECOND_NS);
         restart.state = State::Rising;
         assert!(!restart.program_ended(None, None, 6 * SECOND_NS));
