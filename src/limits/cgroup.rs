@@ -323,4 +323,49 @@ mod tests {
         assert_eq!(number_in(text, Some("nr_none ")), None);
         assert_eq!(number_in("12\n", None), Some(12));
     }
+
+    #[test]
+    fn a_family_enters_and_leaves_together() {
+        use std::io::{BufRead as _, Write as _};
+        use std::process::{Command, Stdio};
+        if let Err(error) = probe("cpu") {
+            eprintln!("SKIPPED: no control group can be made here: {error}");
+            return;
+        }
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "sleep 30 & echo up; read more; sleep 30 & echo up; wait",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        let mut said = io::BufReader::new(child.stdout.take().unwrap()).lines();
+        said.next().unwrap().unwrap();
+        let family = || {
+            let process = Process::new(pid.cast_signed()).unwrap();
+            let children = process.task_main_thread().unwrap().children().unwrap();
+            std::iter::once(pid).chain(children).collect::<Vec<u32>>()
+        };
+        let in_group = |folder: &Path| {
+            let inside = members(folder);
+            family().iter().filter(|pid| inside.contains(pid)).count()
+        };
+        let announce = &mut |_: &Path| Ok(());
+        let mut group = Cgroup::around(&family, "cpu", announce, |_| Ok(())).unwrap();
+        assert_eq!(in_group(&group.folder), 2);
+        child.stdin.take().unwrap().write_all(b"more\n").unwrap();
+        said.next().unwrap().unwrap();
+        assert_eq!(in_group(&group.folder), 3, "who is born of a member is one");
+        group.remove().unwrap();
+        assert_eq!(in_group(&group.origin), 3);
+        assert!(!group.folder.exists());
+        for pid in family().into_iter().rev() {
+            let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        child.wait().unwrap();
+    }
 }
