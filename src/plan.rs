@@ -106,14 +106,12 @@ impl Plan {
         .unwrap_or(role.as_str())
     }
 
-    /// The name of a fault's kind for users, with their name for what it strikes: `collector.restart`.
-    pub fn kind_of(&self, fault: &FaultKind) -> String {
-        match fault {
-            FaultKind::Process { role, fault } => {
-                format!("{}.{}", self.name_of(*role), fault.kind())
-            }
-            kind => kind.name(),
-        }
+    /// The name of a fault's kind, with the user's name for what it strikes: `collector.restart`.
+    pub fn kind_of(&self, kind: &FaultKind) -> String {
+        let FaultKind::Process { role, fault } = kind else {
+            return kind.name();
+        };
+        format!("{}.{}", self.name_of(*role), fault.kind())
     }
 
     /// The client's first link.
