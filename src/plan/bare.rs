@@ -40,7 +40,7 @@ impl Plan {
         let gone: Vec<&FaultPlan> = self.faults.iter().filter(|f| !self.stays(f)).collect();
         let mut left_out: Vec<String> = gone
             .iter()
-            .map(|fault| format!("fault {} ({})", fault.name, fault.kind.name()))
+            .map(|fault| format!("fault {} ({})", fault.name, self.kind_of(&fault.kind)))
             .collect();
         left_out.dedup();
         left_out.extend(missing);
@@ -158,7 +158,7 @@ mod tests {
         let told = bare.left_out.join("; ");
         assert_eq!(
             told,
-            "fault far (partition.silence); fault crash (target.restart); \
+            "fault far (partition.silence); fault crash (relay.restart); \
              fault waiting (partition.silence); recovery.time; target.rss.max; said.queue"
         );
     }

@@ -302,6 +302,7 @@ impl<'a> Line<'a> {
         let leads_to_sink = target.to == Some(Place::Sink);
         let surroundings = Surroundings {
             run_folder: self.stage.run_folder,
+            index,
             address: self.address(place),
             behind_door: self.sides.is_some(),
             bridged: target.is_bridged(),
