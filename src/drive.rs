@@ -239,7 +239,8 @@ impl<'a> Run<'a> {
             Report::Packets(packets) => self.packets = Some(*packets),
             Report::Tapped(taps) => self.taps.extend(taps),
             Report::Failed { why } | Report::Refused { why, .. } => {
-                self.incidents.push(format!("{}: {why}", role.as_str()));
+                let name = self.plan.name_of(role);
+                self.incidents.push(format!("{name}: {why}"));
             }
             Report::Ready(_) => self.is_ready_again(role),
             Report::ProgramStarted { pid, at_ns } => self.program_started(role, pid, at_ns),
@@ -261,7 +262,9 @@ impl<'a> Run<'a> {
                 free_bytes,
                 at_ns,
             } => self.faults.disk_filled(role, bytes, free_bytes, at_ns),
-            Report::DiskFreed { at_ns, .. } => self.faults.disk_freed(role, at_ns),
+            Report::DiskFreed {
+                free_bytes, at_ns, ..
+            } => self.faults.disk_freed(role, free_bytes, at_ns),
         }
     }
 
@@ -383,13 +386,14 @@ impl<'a> Run<'a> {
                 continue;
             }
             let exit = process.exit_text();
-            let of_limit = self.faults.died(role, &exit);
+            let called = crate::topology::called(self.plan, role);
+            let of_limit = self.faults.died(role, &called, &exit);
             if role == RoleName::Client && of_limit {
                 // The fault did to it what a kill does.
                 self.client_is_dead();
                 continue;
             }
-            self.incidents.push(format!("the {} {exit}", role.as_str()));
+            self.incidents.push(format!("{called} {exit}"));
             self.live.dead.push(role);
             if role == RoleName::Client {
                 self.client_is_dead();

@@ -225,6 +225,7 @@ fn notes(plan: &Plan, evidence: &Evidence, replay_of: Option<&str>) -> Vec<Strin
     }
     notes.extend(targets::note(plan));
     notes.extend(targets::silent(plan, evidence));
+    notes.extend(targets::unheard(plan, evidence));
     notes.extend(packets::note(evidence));
     notes
 }

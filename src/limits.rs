@@ -2,7 +2,7 @@
 //!
 //! Control groups are used where this user may make them, version 2 or 1. Elsewhere CPU is held
 //! down by stopping and continuing the process (a duty cycle), and memory by the limit on its
-//! address space. Only ever called for children of the caller that it has not reaped, so a process
+//! address space; both reach the named process alone. Only ever called for children of the caller that it has not reaped, so a process
 //! number cannot mean anybody else. Dropped, a limit is lifted.
 
 use std::io;
@@ -24,7 +24,9 @@ mod memory;
 mod rlimit;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{cpu, descriptors, memory};
+pub use absent::{cpu, descriptors, memory, probe};
+#[cfg(target_os = "linux")]
+pub use cgroup::probe;
 #[cfg(target_os = "linux")]
 pub use cpu::limit as cpu;
 #[cfg(target_os = "linux")]
@@ -35,7 +37,10 @@ pub use memory::limit as memory;
 /// How the names of our control groups begin.
 const GROUP_PREFIX: &str = "squall-";
 
-/// A limit in force on one process.
+/// Tells the processes that are to be limited together: the first one is the one that was named.
+pub type Family<'a> = &'a dyn Fn() -> Vec<u32>;
+
+/// A limit in force on one process, or on a family of them.
 pub trait Limit: std::fmt::Debug {
     /// What holds the process down: `cgroup`, `duty cycle` or `rlimit`.
     fn backend(&self) -> &'static str;

@@ -16,15 +16,18 @@ mod delay;
 mod dns;
 pub mod expectation;
 mod fault;
+mod file_text;
 #[cfg(test)]
 pub mod fixture;
 pub mod images;
+pub mod line;
 mod link;
 mod link_fault;
 mod packet_fault;
 mod role;
 pub mod schedule;
 pub mod secret;
+pub mod selector;
 mod target;
 pub mod taxonomy;
 pub mod template;
@@ -40,6 +43,7 @@ pub use content::{ContentIgnore, ContentPlan};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};
 pub use fault::{Direction, FaultKind, FaultPlan, Injector, ProcessFault};
+pub use file_text::{FileText, ReadFile};
 pub use link::{LinkBackend, LinkPlan, PacketLinkPlan};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
@@ -105,6 +109,14 @@ impl Plan {
             RoleName::Client | RoleName::Sink => None,
         }
         .unwrap_or(role.as_str())
+    }
+
+    /// The name of a fault's kind, with the user's name for what it strikes: `collector.restart`.
+    pub fn kind_of(&self, kind: &FaultKind) -> String {
+        let FaultKind::Process { role, fault } = kind else {
+            return kind.name();
+        };
+        format!("{}.{}", self.name_of(*role), fault.kind())
     }
 
     /// The client's first link.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::netns::Door;
-use crate::plan::{Plan, RoleName};
+use crate::plan::{ExternalTarget, Plan, RoleName, TargetKind};
 use crate::role::control::{Command, Ready, Report, Setup, StressSetup};
 
 mod aide;
@@ -57,6 +57,13 @@ pub enum TopologyError {
         why: String,
         log: String,
     },
+    #[error("{name} did not get ready: {why}")]
+    #[diagnostic(help("is it running at {endpoint}? squall does not start an external target"))]
+    NotReached {
+        name: String,
+        why: String,
+        endpoint: String,
+    },
     #[error("{why}")]
     Refused {
         why: String,
@@ -87,6 +94,14 @@ pub enum TopologyError {
 
 /// What a role said, and which.
 pub type Said = (RoleName, Report);
+
+/// What comes first of a role that is to end.
+#[derive(Debug)]
+pub enum EndOrWords {
+    /// How it ended.
+    End(String),
+    Words(Box<Said>),
+}
 
 /// The running roles. Links and targets are in the order of the plan.
 #[derive(Debug)]
@@ -182,6 +197,23 @@ impl Topology {
         self.role(role)?.send_line(command).await
     }
 
+    /// Waits for a role's end or for what any role says, whichever comes first. May be dropped
+    /// halfway.
+    ///
+    /// `None` for a role that the plan does not have.
+    pub async fn end_or_words(&mut self, role: RoleName) -> Option<EndOrWords> {
+        let process = match role {
+            RoleName::Client => &mut self.client,
+            RoleName::Link(index) => self.links.get_mut(usize::from(index))?,
+            RoleName::Target(index) => self.targets.get_mut(usize::from(index))?,
+            RoleName::Sink => &mut self.sink,
+        };
+        Some(tokio::select! {
+            exit = process.wait() => EndOrWords::End(exit),
+            Some(said) = self.reports.recv() => EndOrWords::Words(Box::new(said)),
+        })
+    }
+
     /// One role; `None` for one that the plan does not have.
     pub fn role_mut(&mut self, role: RoleName) -> Option<&mut RoleProcess> {
         match role {
@@ -203,10 +235,21 @@ pub(crate) fn tapped(plan: &Plan) -> impl Iterator<Item = (usize, RoleName)> + '
 }
 
 /// What messages call a role: targets have names of their own.
-fn called(plan: &Plan, role: RoleName) -> String {
+pub fn called(plan: &Plan, role: RoleName) -> String {
     match role {
         RoleName::Target(_) => plan.name_of(role).to_owned(),
         RoleName::Client | RoleName::Link(_) | RoleName::Sink => format!("the {}", role.as_str()),
+    }
+}
+
+/// What squall did not start, and has no words of.
+fn external(plan: &Plan, role: RoleName) -> Option<&ExternalTarget> {
+    let RoleName::Target(index) = role else {
+        return None;
+    };
+    match &plan.targets.get(usize::from(index))?.kind {
+        TargetKind::External(external) => Some(external),
+        TargetKind::Process(_) | TargetKind::Container(_) => None,
     }
 }
 
@@ -266,10 +309,17 @@ impl<'a> Stage<'a> {
     ) -> Result<Ready, TopologyError> {
         let role = process.role;
         let (plan, run_folder) = (self.plan, self.run_folder);
-        let not_ready = |why: String| TopologyError::NotReady {
-            role: called(plan, role),
-            why,
-            log: words_of(plan, run_folder, role),
+        let not_ready = |why: String| match external(plan, role) {
+            Some(external) => TopologyError::NotReached {
+                name: called(plan, role),
+                why,
+                endpoint: external.endpoint.clone(),
+            },
+            None => TopologyError::NotReady {
+                role: called(plan, role),
+                why,
+                log: words_of(plan, run_folder, role),
+            },
         };
         process
             .send_line(setup)
@@ -291,7 +341,7 @@ impl<'a> Stage<'a> {
                         Some((from, Report::ProgramStarted { pid, .. })) => {
                             self.programs.insert(from, pid);
                         }
-                        Some((from, Report::ProgramEnded { exit, .. })) => {
+                        Some((from, Report::ProgramEnded { exit: Some(exit), .. })) => {
                             return Err(TopologyError::TargetEnded {
                                 target: called(plan, from),
                                 exit,

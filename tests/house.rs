@@ -100,6 +100,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "limits",
         "and limits them, which are its children",
     ),
+    (
+        "conductor",
+        "target",
+        "a limit on a target holds all that it has started",
+    ),
     ("judgment", "error", "a verdict is an exit code"),
 ];
 

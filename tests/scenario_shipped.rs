@@ -113,6 +113,19 @@ fn the_templates_of_the_readme_are_those_of_targets() {
     assert_eq!(told, known);
 }
 
+#[test]
+fn the_weather_of_the_readme_can_be_had() {
+    let readme = std::fs::read_to_string(root("README.md")).unwrap();
+    let (_, weather) = readme.split_once("\n## Weather\n").unwrap();
+    let (_, example) = weather.split_once("```yaml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let base = "scenario: x\nload: { traces: { rate: 10/s } }\n";
+    let plan = squall::scenario::load_text("x.yaml", &format!("{base}{example}"), &[]).unwrap();
+    for name in ["cut", "gusts", "last-straw", "flaky-wifi.dropout"] {
+        assert!(plan.faults.iter().any(|fault| fault.name == name), "{name}");
+    }
+}
+
 /// A configuration in `scenarios/targets/` is one that a scenario takes, and YAML once it is filled in.
 #[test]
 fn each_configuration_of_a_target_is_used_and_can_be_read() {

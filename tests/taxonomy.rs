@@ -54,6 +54,7 @@ fn what_users_call_trouble_has_a_row() {
         "format error",
         "wrong configuration",
         "resources exhausted",
+        "full disk",
     ] {
         assert!(names.contains(&name), "{name}");
     }

@@ -1,10 +1,11 @@
 //! `squall role NAME`: a child process of a run.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::Outcome;
+use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::role;
 
@@ -30,10 +31,17 @@ enum Role {
     Stress,
     Target,
     Exec,
+    /// Says whether a small disk can be put on the folder that follows: nothing, or what is in the way
+    Disk,
 }
 
 pub fn run(args: Args) -> Outcome {
     let result = match args.role {
+        Role::Disk => {
+            let folder = args.command.first().map(PathBuf::from).unwrap_or_default();
+            let in_the_way = role::target::try_disk(&folder);
+            return print(&in_the_way.unwrap_or_default()).map(|_| Exit::Pass);
+        }
         Role::Client => role::client::run(),
         Role::Guard => role::guard::run(),
         #[cfg(feature = "containers")]

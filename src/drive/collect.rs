@@ -16,7 +16,6 @@ use crate::journal::{self, ANSWERS_FILE, BATCHES_FILE, BatchLine, POINTS_FILE, P
 use crate::mapped::{Arrivals, Bitmap, Words, names};
 use crate::plan::{ArrivalPlan, ArrivalProcess, Plan, RoleName};
 use crate::signal::Signal;
-use crate::topology::tapped;
 
 mod taps;
 
@@ -131,15 +130,14 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     let pids = run.sampling.pids();
     let mut live = run.live;
     let (mut taps, mut hop_latencies) = (Vec::new(), Vec::new());
-    let tapped: Vec<_> = tapped(run.plan).collect();
-    if !tapped.is_empty() {
+    let places = taps::places(run.plan);
+    if !places.is_empty() {
         let known = taps::Known {
             producers: &producers,
             by_key: !run.plan.is_scheduled(Signal::Metrics),
             points: &handed_points(&lines).1,
             counts: run.taps,
         };
-        let places = taps::places(tapped.iter().map(|(index, role)| (*index, role.as_str())));
         let read = taps::read(folder, &places, known, &live.segments);
         (taps, hop_latencies) = or_incident(read, "what the taps saw", &mut incidents);
     }

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use super::{FINISH_DEADLINE, Run};
 use crate::plan::{RoleName, TargetKind};
 use crate::role::control::Command;
+use crate::topology::EndOrWords;
 
 impl Run<'_> {
     /// Client first, then targets, so that nothing is sent into a link that is gone and what a target
@@ -32,25 +33,35 @@ impl Run<'_> {
                 self.hear_until(|run| run.sink_done, FINISH_DEADLINE).await;
             }
             let deadline = FINISH_DEADLINE + self.grace(role);
+            let waited = timeout(deadline, self.hear_until_ended(role)).await;
             let Some(process) = self.topology.role_mut(role) else {
                 continue;
             };
-            let waited = timeout(deadline, process.wait()).await;
             process.let_go();
             let exit = match waited {
-                Ok(exit) => exit,
+                Ok(exit) => exit.unwrap_or_else(|| process.exit_text()),
                 Err(_) => {
                     let exit = process.kill().await;
-                    self.incidents.push(format!(
-                        "the {} did not end when it was told to",
-                        role.as_str()
-                    ));
+                    let called = crate::topology::called(self.plan, role);
+                    self.incidents
+                        .push(format!("{called} did not end when it was told to"));
                     exit
                 }
             };
             exits.push((role, exit));
         }
         exits
+    }
+
+    /// Waits for a role's end. What the roles say meanwhile is heard: a role whose words nobody takes
+    /// stands still, and a target may take long to end.
+    async fn hear_until_ended(&mut self, role: RoleName) -> Option<String> {
+        loop {
+            match self.topology.end_or_words(role).await? {
+                EndOrWords::End(exit) => return Some(exit),
+                EndOrWords::Words(said) => self.hear(*said),
+            }
+        }
     }
 
     /// How long a target's program may take to end.

@@ -72,7 +72,7 @@ impl FaultLog {
                     name: fault.name.clone(),
                     occurrence: fault.occurrence,
                     storm: fault.storm.clone(),
-                    kind: fault.kind.name(),
+                    kind: plan.kind_of(&fault.kind),
                     backend: match fault.kind {
                         FaultKind::Link { link, .. } => {
                             let link = plan.links.get(usize::from(link));
@@ -266,7 +266,7 @@ impl FaultLog {
     }
 
     /// A role has ended; whether that is what a limit on its memory does, which is then proven.
-    pub fn died(&mut self, role: RoleName, exit: &str) -> bool {
+    pub fn died(&mut self, role: RoleName, called: &str, exit: &str) -> bool {
         let mut of_limit = false;
         for entry in &mut self.entries {
             let FaultKind::Process {
@@ -278,7 +278,7 @@ impl FaultLog {
             };
             if entry.active && limited == role {
                 let limit = crate::units::bytes(bytes as f64);
-                entry.evidence.proof = Some(format!("the {} {exit} at {limit}", role.as_str()));
+                entry.evidence.proof = Some(format!("{called} {exit} at {limit}"));
                 of_limit = true;
             }
         }
@@ -317,14 +317,24 @@ impl FaultLog {
                 return self.act(topology, clock).await;
             }
             Work::Limit(limit) => {
-                let proof = limit.lift()?;
-                entry.evidence.healed = Some(true);
+                let lifted = limit.lift();
+                entry.active = false;
+                entry.evidence.ended_ns = Some(clock.now_ns());
+                entry.evidence.healed = Some(lifted.is_ok());
                 // A process that died of it has proven it already.
-                entry.evidence.proof = entry.evidence.proof.take().or(proof);
+                entry.evidence.proof = match entry.evidence.proof.take() {
+                    Some(proof) => Some(proof),
+                    None => lifted?,
+                };
+                return Ok(());
             }
             Work::Stress(stress) => {
-                entry.evidence.proof = stress.end().await?;
-                entry.evidence.healed = Some(true);
+                let ended = stress.end().await;
+                entry.active = false;
+                entry.evidence.ended_ns = Some(clock.now_ns());
+                entry.evidence.healed = Some(ended.is_ok());
+                entry.evidence.proof = ended?;
+                return Ok(());
             }
             Work::Downtime(mut downtime) => {
                 entry.ending = true;

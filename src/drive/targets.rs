@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use crate::evidence::{ProcessSample, SaidSample, Silence, TargetExit};
-use crate::plan::{Plan, RoleName, TargetKind};
+use crate::plan::{Place, Plan, RoleName, TargetKind};
 
 impl Run<'_> {
     pub(super) fn program_started(&mut self, role: RoleName, pid: u32, at_ns: u64) {
@@ -15,16 +15,26 @@ impl Run<'_> {
     }
 
     /// An end that nobody brought about is the target's own, and no trouble of the run's.
-    pub(super) fn program_ended(&mut self, role: RoleName, exit: String, asked: bool, at_ns: u64) {
+    pub(super) fn program_ended(
+        &mut self,
+        role: RoleName,
+        exit: Option<String>,
+        asked: bool,
+        at_ns: u64,
+    ) {
         let pid = match self.topology.role_mut(role) {
             Some(process) => process.program.take(),
             None => None,
         };
         if asked {
-            self.faults.program_ended(role, pid, &exit, at_ns);
+            self.faults.program_ended(role, pid, exit.as_deref(), at_ns);
             return;
         }
-        let of_limit = self.faults.died(role, &exit);
+        let Some(exit) = exit else {
+            return;
+        };
+        let called = crate::topology::called(self.plan, role);
+        let of_limit = self.faults.died(role, &called, &exit);
         self.target_exits.push(TargetExit {
             target: self.plan.name_of(role).to_owned(),
             exit,
@@ -41,14 +51,13 @@ impl Run<'_> {
 
     /// What a target says of itself.
     pub(super) fn scraped(&mut self, role: RoleName, at_ns: u64, values: BTreeMap<String, f64>) {
-        if !values.is_empty() {
-            let target = self.plan.name_of(role).to_owned();
-            self.live.series.said.push(SaidSample {
-                at_ns,
-                target,
-                values,
-            });
-        }
+        // Also where it has none of the series: a counter that is not there yet stands at zero.
+        let target = self.plan.name_of(role).to_owned();
+        self.live.series.said.push(SaidSample {
+            at_ns,
+            target,
+            values,
+        });
     }
 
     /// How many scrapes of a target have failed by now.
@@ -71,33 +80,88 @@ impl Run<'_> {
         if !is_awaited(self.plan) {
             return false;
         }
-        let targets = self.topology.roles();
-        let lives = targets
-            .filter(|role| matches!(role.role, RoleName::Target(_)))
-            .all(|role| role.program.is_some() || self.is_external(role.role));
+        let living: Vec<u8> = (0_u8..)
+            .zip(&self.plan.targets)
+            .map(|(index, _)| index)
+            .filter(|index| self.lives(*index))
+            .collect();
         let series = &self.live.series;
         let total = |slots: &[u64; 3]| slots.iter().sum::<u64>();
         let acknowledged = series.client.last().map_or(0, |s| total(&s.acknowledged));
         let received = series.sink.last().map_or(0, |s| total(&s.received));
-        lives && received < acknowledged
+        received < acknowledged && can_deliver(self.plan, &living)
+    }
+
+    /// Whether a target lives, or will again. squall did not start an external one and cannot know.
+    fn lives(&mut self, index: u8) -> bool {
+        let role = RoleName::Target(index);
+        let target = self.plan.targets.get(usize::from(index));
+        let external = target.is_some_and(|target| matches!(target.kind, TargetKind::External(_)));
+        let process = self.topology.role_mut(role);
+        external
+            || process.is_some_and(|process| process.program.is_some())
+            || self.faults.brings_back(role)
     }
 }
 
-impl Run<'_> {
-    /// squall did not start it, and cannot know whether it lives.
-    fn is_external(&self, role: RoleName) -> bool {
-        let RoleName::Target(index) = role else {
-            return false;
-        };
-        let target = self.plan.targets.get(usize::from(index));
-        matches!(
-            target.map(|target| &target.kind),
-            Some(TargetKind::External(_))
-        )
-    }
+/// Whether one of the targets that live reaches the sink, through none that is dead.
+fn can_deliver(plan: &Plan, living: &[u8]) -> bool {
+    let reaches_sink = |from: &u8| {
+        let mut at = Some(Place::Target(*from));
+        // A circle, which no checked plan has, is left after as many steps as there are targets.
+        for _ in 0..=plan.targets.len() {
+            match at {
+                Some(Place::Target(index)) if living.contains(&index) => {
+                    let target = plan.targets.get(usize::from(index));
+                    at = target.and_then(|target| target.to);
+                }
+                Some(Place::Sink) => return true,
+                Some(Place::Target(_) | Place::Client) | None => return false,
+            }
+        }
+        false
+    };
+    living.iter().any(reaches_sink)
 }
 
 /// Whether what a target takes is to arrive at the sink.
 fn is_awaited(plan: &Plan) -> bool {
     !plan.targets.is_empty() && plan.ends_at_sink()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixture::plan_with_target;
+
+    /// Two targets, each with what follows it.
+    fn plan(follow: [Place; 2]) -> Plan {
+        let mut plan = plan_with_target();
+        let target = plan.targets[0].clone();
+        plan.targets = follow
+            .map(|to| crate::plan::TargetPlan {
+                to: Some(to),
+                ..target.clone()
+            })
+            .into();
+        plan
+    }
+
+    #[test]
+    fn one_target_that_lives_may_still_deliver_beside_a_dead_one() {
+        let side_by_side = plan([Place::Sink, Place::Sink]);
+        assert!(can_deliver(&side_by_side, &[0, 1]));
+        assert!(can_deliver(&side_by_side, &[1]));
+        assert!(!can_deliver(&side_by_side, &[]));
+    }
+
+    #[test]
+    fn nothing_comes_through_a_target_that_is_dead() {
+        let chain = plan([Place::Target(1), Place::Sink]);
+        assert!(can_deliver(&chain, &[0, 1]));
+        assert!(can_deliver(&chain, &[1]));
+        assert!(!can_deliver(&chain, &[0]));
+        let circle = plan([Place::Target(1), Place::Target(0)]);
+        assert!(!can_deliver(&circle, &[0, 1]));
+    }
 }

@@ -81,6 +81,10 @@ pub struct Tapped {
     pub seen_again: RoaringTreemap,
     /// Copies beyond each item's first.
     pub extra_copies: u64,
+    /// Data points that the client never handed over under that identity: where there are any, what
+    /// was on the way has altered points, and nobody knows which.
+    #[serde(default)]
+    pub strangers: u64,
 }
 
 /// How long items took from one place to the next, by the first time that each was seen there.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
+use super::flow;
 use crate::evidence::{Batch, OutcomeKind, Producer};
 use crate::ledger::{Class, ProducerLedger};
 use crate::plan::windows::segment_at;
@@ -18,6 +19,8 @@ struct Key {
     signal: Signal,
     class: Class,
     what: String,
+    /// Where it was left, or copied, on a line with targets.
+    place: Option<String>,
     /// Fault during which the items were due; empty outside.
     during: Vec<String>,
 }
@@ -29,6 +32,8 @@ struct Likeness {
     /// It entered after everything that was ever handed over.
     held: bool,
     segment: Option<usize>,
+    /// Its place among those of its class.
+    place: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -66,10 +71,12 @@ impl Told {
 /// Groups of every class but `delivered`, the largest first.
 pub(super) fn causes(facts: &Facts<'_>) -> Vec<Cause> {
     let mut groups: BTreeMap<Key, Told> = BTreeMap::new();
-    for (producer, ledger) in facts.evidence.producers.iter().zip(&facts.ledger.producers) {
+    let known = facts.evidence.producers.iter().zip(&facts.ledger.producers);
+    for (number, (producer, ledger)) in known.enumerate() {
         let batches = BatchIndex::of(facts, producer);
         let last_handed = batches.last_handed_order(producer);
         for class in Class::ALL.into_iter().filter(|c| *c != Class::Delivered) {
+            let places = flow::places(facts, number, class);
             // Words are made once per likeness, not per item: there may be millions of items.
             let mut alike: BTreeMap<Likeness, Group> = BTreeMap::new();
             for sequence in ledger.class(class) {
@@ -79,6 +86,9 @@ pub(super) fn causes(facts: &Facts<'_>) -> Vec<Cause> {
                     batch: batch.map(|batch| batch.batch),
                     held: last_handed.is_none_or(|last| producer.entry_order(sequence) > last),
                     segment: due_ns.map(|due_ns| segment_at(&facts.segments, due_ns)),
+                    place: places
+                        .iter()
+                        .position(|(_, items)| items.contains(sequence)),
                 };
                 let group = alike.entry(likeness).or_default();
                 group.items += 1;
@@ -94,6 +104,7 @@ pub(super) fn causes(facts: &Facts<'_>) -> Vec<Cause> {
                     signal: producer.signal,
                     class,
                     what: what(class, batch, likeness.held),
+                    place: likeness.place.map(|place| places[place].0.clone()),
                     during: likeness
                         .segment
                         .map_or_else(Vec::new, |segment| facts.segments[segment].during.clone()),
@@ -113,6 +124,13 @@ fn min(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 
 fn cause((key, group): (Key, Told)) -> Cause {
     let mut text = key.what;
+    if let Some(place) = &key.place {
+        let how = match key.class {
+            Class::Duplicated => "copied by",
+            _ => "left at",
+        };
+        text.push_str(&format!(", {how} {place}"));
+    }
     if let (Some(first), Some(last)) = (group.first_due_ns, group.last_due_ns) {
         text.push_str(&format!(
             ", due between {:.1} s and {:.1} s",
@@ -272,7 +290,7 @@ impl<'a> BatchIndex<'a> {
 mod tests {
     use super::super::fixture::run;
     use super::*;
-    use crate::plan::fixture::{SECOND_NS, cut, plan};
+    use crate::plan::fixture::{SECOND_NS, cut, plan, plan_with_target};
 
     /// Causes of a run whose every record after 8 s was lost, each second in another way.
     fn told() -> Vec<String> {
@@ -302,6 +320,16 @@ mod tests {
             .iter()
             .map(|cause| format!("{} {}: {}", cause.items, cause.class, cause.text))
             .collect()
+    }
+
+    #[test]
+    fn on_a_line_with_a_target_a_loss_has_its_place() {
+        let plan = plan_with_target();
+        let evidence = run(&plan, |due| (due < 8 * SECOND_NS).then_some(1));
+        let causes = causes(&Facts::of(&plan, &evidence));
+        let text = &causes[0].text;
+        let told = "acknowledged and never received, left at relay, due between";
+        assert!(text.starts_with(told), "{text}");
     }
 
     #[test]

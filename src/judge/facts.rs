@@ -1,7 +1,9 @@
 //! The evidence, arranged for measuring: latencies by segment, the ledger, who sent what.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use super::flow::Walk;
 use crate::evidence::{Batch, Evidence, FaultEvidence};
 use crate::ledger::Ledger;
 use crate::plan::expectation::{Phase, Window};
@@ -56,6 +58,7 @@ pub struct Facts<'a> {
     pub ledger: Ledger,
     pub segments: Vec<Segment>,
     latencies: BTreeMap<(Distribution, Signal), Vec<Latencies>>,
+    walk: OnceCell<Walk<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -72,12 +75,18 @@ impl<'a> Facts<'a> {
             evidence,
             ledger: Ledger::of(evidence),
             latencies: BTreeMap::new(),
+            walk: OnceCell::new(),
             segments,
         };
         facts.collect_delivery();
         facts.collect_exports();
         facts.collect_lateness();
         facts
+    }
+
+    /// What each item did on the line.
+    pub(super) fn walk(&self) -> &Walk<'a> {
+        self.walk.get_or_init(|| Walk::of(self.plan, self.evidence))
     }
 
     /// One distribution over the segments of a window; of every signal when `signal` is `None`.

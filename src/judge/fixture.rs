@@ -64,7 +64,7 @@ pub fn run(plan: &Plan, delay_ns: impl Fn(u64) -> Option<u64>) -> Evidence {
                 name: fault.name.clone(),
                 occurrence: fault.occurrence,
                 storm: fault.storm.clone(),
-                kind: fault.kind.name(),
+                kind: plan.kind_of(&fault.kind),
                 backend: "proxy".to_owned(),
                 started_ns: Some(fault.start_ns),
                 ended_ns: Some(fault.end_ns.unwrap_or(ENDED_NS)),

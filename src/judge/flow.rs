@@ -7,14 +7,20 @@
 
 use std::collections::BTreeMap;
 
+use roaring::RoaringTreemap;
+
 use super::facts::Facts;
+use super::measure::Measured;
 use super::said::{LossFinding, said_lost};
-use crate::ledger::Class;
+use crate::evidence::{Evidence, Side};
+use crate::ledger::{Class, ProducerLedger};
 use crate::plan::expectation::Window;
-use crate::plan::{ClientKind, Place, Plan, RoleName};
+use crate::plan::line::Line;
+use crate::plan::{ClientKind, FaultKind, Plan, ProcessFault, RoleName};
 use crate::record::{Flow, HopLatencyResult, OwnedUp, Placed, Seen, Station};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
+use crate::units;
 
 mod passage;
 #[cfg(test)]
@@ -22,22 +28,34 @@ mod tests;
 
 use passage::{Passage, losses};
 
-/// Who stands where: every role, each behind all that send to it.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    stations: Vec<RoleName>,
-    /// Who sends to whom.
-    ways: Vec<(RoleName, RoleName)>,
+/// The line of a run, and what each producer's items did on it.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    line: Line,
+    /// In the order of the evidence's producers.
+    passages: Vec<Passage<'a>>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn of(plan: &Plan, evidence: &'a Evidence) -> Self {
+        let line = Line::of(plan);
+        let producers = evidence.producers.iter();
+        let passages = producers.map(|producer| Passage::of(&line, evidence, producer));
+        Self {
+            passages: passages.collect(),
+            line,
+        }
+    }
 }
 
 /// Everything about the line.
 pub(super) fn flow(facts: &Facts<'_>) -> Flow {
-    let line = Line::of(facts.plan);
+    let line = &facts.walk().line;
     let mut flow = Flow {
         stations: line
             .stations
             .iter()
-            .map(|role| station(facts, &line, *role))
+            .map(|role| station(facts, line, *role))
             .collect(),
         blurred: blurred(facts),
         ..Flow::default()
@@ -45,23 +63,21 @@ pub(super) fn flow(facts: &Facts<'_>) -> Flow {
     let mut lost_at: BTreeMap<(Signal, Class, usize), u64> = BTreeMap::new();
     let mut duplicated_at: BTreeMap<(Signal, usize), u64> = BTreeMap::new();
     let mut held: BTreeMap<usize, u64> = BTreeMap::new();
-    let known = facts.evidence.producers.iter().zip(&facts.ledger.producers);
-    for (producer, ledger) in known {
-        let passage = Passage::of(&line, facts.evidence, producer);
+    for (passage, ledger) in walked(facts) {
         for (class, items) in losses(ledger) {
             for (at, items) in passage.left(items) {
-                *lost_at.entry((producer.signal, class, at)).or_default() += items.len();
+                *lost_at.entry((ledger.signal, class, at)).or_default() += items.len();
             }
         }
-        for (at, items) in passage.copied(ledger.class(Class::Duplicated)) {
-            *duplicated_at.entry((producer.signal, at)).or_default() += items.len();
+        for (at, items) in passage.copied(ledger.class(Class::Duplicated)).at {
+            *duplicated_at.entry((ledger.signal, at)).or_default() += items.len();
         }
         for (at, items) in passage.held_by_targets(ledger.class(Class::LostSilently)) {
             *held.entry(at).or_default() += items.len();
         }
         for (index, station) in flow.stations.iter_mut().enumerate() {
-            let seen = station.seen.entry(producer.signal).or_default();
-            add(seen, &passage, index);
+            let seen = station.seen.entry(ledger.signal).or_default();
+            add(seen, passage, index);
         }
     }
     if let (Some(sink), false) = (flow.stations.last_mut(), facts.evidence.ends_elsewhere) {
@@ -79,101 +95,103 @@ pub(super) fn flow(facts: &Facts<'_>) -> Flow {
     let duplicated_at = duplicated_at.into_iter();
     let duplicated_at =
         duplicated_at.map(|((signal, at), items)| placed(signal, Class::Duplicated, at, items));
-    let owned_up = owned_up(facts, &line, &held);
     (flow.lost_at, flow.duplicated_at) = (lost_at.collect(), duplicated_at.collect());
-    flow.owned_up = owned_up;
+    flow.owned_up = owned_up(facts, line, &held);
     flow
+}
+
+fn walked<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = (&'f Passage<'f>, &'f ProducerLedger)> {
+    facts.walk().passages.iter().zip(&facts.ledger.producers)
+}
+
+/// Where items of one class of a producer, which has its number, were left or copied, by the name of
+/// the station. None on a line without targets, where there is not much to choose from.
+pub(super) fn places(
+    facts: &Facts<'_>,
+    producer: usize,
+    class: Class,
+) -> Vec<(String, RoaringTreemap)> {
+    let walk = facts.walk();
+    let (Some(passage), Some(ledger)) = (
+        walk.passages.get(producer),
+        facts.ledger.producers.get(producer),
+    ) else {
+        return Vec::new();
+    };
+    let placed = match class {
+        _ if facts.plan.targets.is_empty() => Vec::new(),
+        Class::Duplicated => passage.copied(ledger.class(class)).at.into_iter().collect(),
+        _ if class.is_loss() => passage.left(ledger.class(class)),
+        _ => Vec::new(),
+    };
+    let name = |at: usize| facts.plan.name_of(walk.line.stations[at]).to_owned();
+    let placed = placed.into_iter();
+    placed.map(|(at, items)| (name(at), items)).collect()
 }
 
 /// Items that targets answered for and that never arrived.
 pub(super) fn lost_in_targets(facts: &Facts<'_>) -> u64 {
-    let line = Line::of(facts.plan);
-    let known = facts.evidence.producers.iter().zip(&facts.ledger.producers);
-    let held = known.flat_map(|(producer, ledger)| {
-        let passage = Passage::of(&line, facts.evidence, producer);
-        passage.held_by_targets(ledger.class(Class::LostSilently))
-    });
+    let held = walked(facts)
+        .flat_map(|(passage, ledger)| passage.held_by_targets(ledger.class(Class::LostSilently)));
     held.map(|(_, items)| items.len()).sum()
 }
 
 /// Items of which a target made the second copy.
-pub(super) fn duplicated_in_targets(facts: &Facts<'_>) -> u64 {
-    let line = Line::of(facts.plan);
-    let known = facts.evidence.producers.iter().zip(&facts.ledger.producers);
-    let copied = known.flat_map(|(producer, ledger)| {
-        let passage = Passage::of(&line, facts.evidence, producer);
-        passage.copied(ledger.class(Class::Duplicated))
-    });
-    copied
+pub(super) fn duplicated_in_targets(facts: &Facts<'_>) -> Measured {
+    let unsure = unsure_copies(facts);
+    if !unsure.is_empty() {
+        return Err(unsure.join("; "));
+    }
+    let line = &facts.walk().line;
+    let copied = walked(facts)
+        .flat_map(|(passage, ledger)| passage.copied(ledger.class(Class::Duplicated)).at);
+    let count: u64 = copied
         .filter(|(at, _)| matches!(line.stations[*at], RoleName::Target(_)))
         .map(|(_, items)| items.len())
-        .sum()
+        .sum();
+    Ok(count as f64)
+}
+
+/// Second copies that a target may have made or not, in words, by target.
+fn unsure_copies(facts: &Facts<'_>) -> Vec<String> {
+    let mut by_target: BTreeMap<usize, u64> = BTreeMap::new();
+    for (passage, ledger) in walked(facts) {
+        for (at, items) in passage.copied(ledger.class(Class::Duplicated)).unsure {
+            *by_target.entry(at).or_default() += items.len();
+        }
+    }
+    let line = &facts.walk().line;
+    let told = by_target.into_iter().map(|(at, items)| {
+        format!(
+            "{} items arrived more than once, and nobody saw how often they came out of `{}`",
+            units::count(items),
+            facts.plan.name_of(line.stations[at])
+        )
+    });
+    told.collect()
 }
 
 /// From coming to a target to leaving it, over all targets.
-pub(super) fn target_latency(facts: &Facts<'_>, window: &Window) -> Latencies {
-    let line = Line::of(facts.plan);
+pub(super) fn target_latency(facts: &Facts<'_>, window: &Window) -> Result<Latencies, String> {
+    let line = &facts.walk().line;
     let mut all = Latencies::default();
-    for role in &line.stations {
-        if matches!(role, RoleName::Target(_)) {
-            for signal in Signal::ALL {
-                all.merge(&latency(facts, &line, *role, signal, window));
-            }
+    for (at, role) in line.stations.iter().enumerate() {
+        if !matches!(role, RoleName::Target(_)) {
+            continue;
+        }
+        for signal in Signal::ALL {
+            all.merge(&latency(facts, line, *role, signal, window));
+        }
+        let whole = |signal| latency(facts, line, *role, signal, &Window::Whole).count();
+        let timed: u64 = Signal::ALL.into_iter().map(whole).sum();
+        if timed == 0 && walked(facts).any(|(passage, _)| passage.passed_through(at)) {
+            return Err(format!(
+                "items passed `{}`, and nobody knows how long they took",
+                facts.plan.name_of(*role)
+            ));
         }
     }
-    all
-}
-
-impl Line {
-    pub fn of(plan: &Plan) -> Self {
-        let place = |place: Place| match place {
-            Place::Client => RoleName::Client,
-            Place::Target(index) => RoleName::Target(index),
-            Place::Sink => RoleName::Sink,
-        };
-        let ways: Vec<(RoleName, RoleName)> = (0_u8..)
-            .map(RoleName::Link)
-            .zip(&plan.links)
-            .flat_map(|(role, link)| [(place(link.from), role), (role, place(link.to))])
-            .collect();
-        // Each stands one behind the furthest of those before it. A circle, which no checked plan
-        // has, ends with the number of stations.
-        let roles: Vec<RoleName> = plan.roles().collect();
-        let mut depth: BTreeMap<RoleName, usize> = roles.iter().map(|role| (*role, 0)).collect();
-        for _ in &roles {
-            for (from, to) in &ways {
-                let behind = depth.get(from).copied().unwrap_or(0) + 1;
-                depth
-                    .entry(*to)
-                    .and_modify(|known| *known = behind.max(*known));
-            }
-        }
-        let mut stations = roles;
-        let last = usize::MAX;
-        stations.sort_by_key(|role| match role {
-            // Also where nothing leads to it.
-            RoleName::Sink => last,
-            role => depth.get(role).copied().unwrap_or(0),
-        });
-        Self { stations, ways }
-    }
-
-    /// Those that send to a station.
-    fn before(&self, station: RoleName) -> Vec<RoleName> {
-        let ways = self.ways.iter().filter(|(_, to)| *to == station);
-        ways.map(|(from, _)| *from).collect()
-    }
-
-    /// Those to which it sends.
-    fn behind(&self, station: RoleName) -> Vec<RoleName> {
-        let ways = self.ways.iter().filter(|(from, _)| *from == station);
-        ways.map(|(_, to)| *to).collect()
-    }
-
-    /// Whether the client sends into it.
-    fn is_first(&self, station: RoleName) -> bool {
-        self.ways.contains(&(RoleName::Client, station))
-    }
+    Ok(all)
 }
 
 fn station(facts: &Facts<'_>, line: &Line, role: RoleName) -> Station {
@@ -312,31 +330,97 @@ fn blurred(facts: &Facts<'_>) -> Vec<String> {
             ));
         }
     }
+    blurred.extend(altered(facts));
+    let unsure = unsure_copies(facts).into_iter();
+    blurred.extend(unsure.map(|why| format!("{why}: their second copies are put down to it")));
     blurred
 }
 
+/// Whether a fault ended it without a warning.
+fn was_killed(facts: &Facts<'_>, target: RoleName) -> bool {
+    let begun = facts
+        .evidence
+        .faults
+        .iter()
+        .filter(|f| f.started_ns.is_some());
+    begun
+        .filter_map(|fault| facts.planned(fault))
+        .any(|fault| match fault.kind {
+            FaultKind::Process { role, fault } => {
+                let kills = matches!(
+                    fault,
+                    ProcessFault::Kill | ProcessFault::Restart | ProcessFault::CrashLoop { .. }
+                );
+                role == target && kills
+            }
+            _ => false,
+        })
+}
+
+/// Where points were seen that nobody sent: a target behind which they are no longer known has
+/// altered them.
+fn altered(facts: &Facts<'_>) -> Option<String> {
+    let taps = facts.evidence.taps.iter();
+    let altered: Vec<(RoleName, u64)> = taps
+        .filter(|tap| tap.side == Side::Entry)
+        .map(|tap| {
+            let strangers = tap.producers.iter().map(|tapped| tapped.strangers).sum();
+            // There are no more links than a number has room for.
+            (RoleName::Link(tap.link as u8), strangers)
+        })
+        .filter(|(_, strangers)| *strangers > 0)
+        .collect();
+    let line = &facts.walk().line;
+    let (link, points) = altered
+        .into_iter()
+        .min_by_key(|(link, _)| line.position(*link))?;
+    let before = line.before(link);
+    let before = before.first().map_or("", |role| facts.plan.name_of(*role));
+    Some(format!(
+        "{} data points that left `{before}` are none that the client sent as they are (their attributes, start or value were altered): \
+         which points came to the stations behind it is not known, and a loss at `{before}` was left at it or behind it",
+        units::count(points)
+    ))
+}
+
+/// What the targets say of their losses. That something came to a target behind another one says not
+/// that it answered for it; so those that stand behind each other are looked at together.
 fn owned_up(facts: &Facts<'_>, line: &Line, held: &BTreeMap<usize, u64>) -> Vec<OwnedUp> {
-    let stations = line.stations.iter().enumerate();
-    stations
-        .filter_map(|(at, role)| {
+    let of_chain = |chain: Vec<RoleName>| {
+        let lost = chain
+            .iter()
+            .filter_map(|role| held.get(&line.position(*role)));
+        let lost = lost.sum();
+        let names: Vec<&str> = chain.iter().map(|role| facts.plan.name_of(*role)).collect();
+        let mut asked = chain.iter().filter_map(|role| {
             let RoleName::Target(index) = role else {
                 return None;
             };
             let target = facts.plan.targets.get(usize::from(*index))?;
             let names = &target.metrics.as_ref()?.lost;
-            if names.is_empty() {
-                return None;
-            }
-            let lost = held.get(&at).copied().unwrap_or(0);
-            let said = said_lost(&facts.evidence.series.said, &target.name, names);
-            let finding = LossFinding::of(&target.name, lost, said);
-            Some(OwnedUp {
-                agrees: finding.agrees(),
-                target: target.name.clone(),
-                lost,
-                said,
-                text: finding.text,
-            })
+            (!names.is_empty()).then_some((&target.name, names))
+        });
+        asked.clone().next()?;
+        // What one of several does not tell, nobody can add up.
+        let said = asked.try_fold(0, |sum, (target, names)| {
+            Some(sum + said_lost(&facts.evidence.series.said, target, names)?)
+        });
+        let name = names.join(" and ");
+        let mut finding = LossFinding::of(&name, lost, said);
+        let killed = chain.iter().any(|role| was_killed(facts, *role));
+        if killed && !finding.agrees() {
+            finding
+                .text
+                .push_str("; it was killed, and what it had counted went with it");
+        }
+        Some(OwnedUp {
+            agrees: finding.agrees(),
+            killed,
+            target: name,
+            lost,
+            said,
+            text: finding.text,
         })
-        .collect()
+    };
+    line.chains().into_iter().filter_map(of_chain).collect()
 }

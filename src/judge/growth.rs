@@ -29,6 +29,7 @@ pub(super) fn of_metric(
     let intervals = facts.intervals(window);
     let mut sampled = false;
     let mut steepest: Option<Slope> = None;
+    let mut unknown = None;
     for evidence in &facts.evidence.roles {
         if !is_of(role, &evidence.role) {
             continue;
@@ -43,9 +44,23 @@ pub(super) fn of_metric(
                 .collect::<Vec<_>>()
         };
         let stretches: Vec<_> = intervals.iter().map(stretch).collect();
-        let steeper = slope(&stretches)
-            .filter(|found| steepest.is_none_or(|known| found.per_second > known.per_second));
-        steepest = steeper.or(steepest);
+        match (slope(&stretches), steepest) {
+            (None, _) => unknown = Some(&evidence.role),
+            (Some(found), None) => steepest = Some(found),
+            // Each end of the interval is that of the one of which least is known.
+            (Some(found), Some(known)) => {
+                steepest = Some(Slope {
+                    per_second: known.per_second.max(found.per_second),
+                    low: known.low.max(found.low),
+                    high: known.high.max(found.high),
+                });
+            }
+        }
+    }
+    if let (Some(unknown), Some(_)) = (unknown, steepest) {
+        return Some(Err(format!(
+            "there are too few samples of the {unknown} to see growth"
+        )));
     }
     Some(
         steepest.ok_or_else(|| match (sampled, intervals.is_empty()) {

@@ -8,13 +8,15 @@ use crate::evidence::FaultEvidence;
 use crate::metric;
 use crate::plan::expectation::Window;
 use crate::plan::windows::segment_at;
-use crate::plan::{InstrumentKind, Plan};
+use crate::plan::{InstrumentKind, Plan, RoleName};
 use crate::record::{CheckGroup, CheckResult, Verdict};
 use crate::signal::Signal;
 use crate::units;
 
 /// Share of the machine's cores that the sink may use before it counts as saturated.
 const SINK_CPU_LIMIT: f64 = 0.8;
+/// Cores that a link that reads what passes may use: it has one thread.
+const TAP_CPU_LIMIT: f64 = 0.9;
 /// Cores that the controller may use.
 const CONTROLLER_CPU_LIMIT: f64 = 0.25;
 
@@ -30,6 +32,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
     checks.extend(super::content::harness(facts));
     checks.push(drained(facts));
     checks.push(sink_saturation(facts));
+    checks.extend(tap_saturation(facts));
     checks.push(controller_cpu(facts));
     checks.extend(packets::checks(facts));
     checks.extend(super::targets::checks(facts));
@@ -298,6 +301,24 @@ fn sink_saturation(facts: &Facts<'_>) -> CheckResult {
     )
 }
 
+/// Whether reading along held up what passes.
+fn tap_saturation(facts: &Facts<'_>) -> Option<CheckResult> {
+    let links = (0_u8..).map(RoleName::Link).zip(&facts.plan.links);
+    let tapped = links.filter(|(_, link)| link.tap);
+    let (busiest, name) = tapped
+        .filter_map(|(role, link)| Some((busiest_second(facts, role.as_str())?, &link.name)))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(check(
+        "no link was saturated by its tap",
+        busiest <= TAP_CPU_LIMIT,
+        format!("{name}: {busiest:.2} cores in its busiest second"),
+        format!("<= {TAP_CPU_LIMIT} cores"),
+        format!(
+            "`{name}`, which reads what passes, may have been the bottleneck; without a tap it has less to do (`tap: false`)"
+        ),
+    ))
+}
+
 fn controller_cpu(facts: &Facts<'_>) -> CheckResult {
     let cpu = metric::find("controller.cpu")
         .map(|metric| facts.measure(metric, None, &Window::Whole))
@@ -361,7 +382,10 @@ fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
         checks.push(check(
             format!("{name}: the fault took effect"),
             fault.proof.is_some() || never_due,
-            fault.proof.clone().unwrap_or_else(|| "no proof".to_owned()),
+            fault.proof.clone().unwrap_or_else(|| match never_due {
+                true => "not reached".to_owned(),
+                false => "no proof".to_owned(),
+            }),
             "counted at the injector",
             format!(
                 "{} was not seen to do anything{}",

@@ -159,9 +159,9 @@ impl Facts<'_> {
                 Err("the run has no target".to_owned())
             }
             "target.lost" => Ok(flow::lost_in_targets(self) as f64),
-            "target.duplicated" => Ok(flow::duplicated_in_targets(self) as f64),
+            "target.duplicated" => flow::duplicated_in_targets(self),
             "target.latency.p50" | "target.latency.p99" | "target.latency.max" => {
-                let latencies = flow::target_latency(self, window);
+                let latencies = flow::target_latency(self, window)?;
                 let ns = match name {
                     "target.latency.p50" => latencies.quantile_ns(0.5),
                     "target.latency.p99" => latencies.quantile_ns(0.99),

@@ -4,8 +4,8 @@ use super::facts::Facts;
 use super::growth;
 use super::measure::{Measured, ratio, series_at, within};
 use crate::evidence::{LinkSample, MachineSample, ProcessSample};
-use crate::plan::RoleName;
 use crate::plan::expectation::Window;
+use crate::plan::{RoleName, TargetKind, TargetPlan};
 
 /// Measures `client.cpu`, `link.up.rate`, `machine.steal.max` and the like; `None` for other names.
 pub(super) fn measure(facts: &Facts<'_>, name: &str, window: &Window) -> Option<Measured> {
@@ -38,6 +38,12 @@ fn role(facts: &Facts<'_>, role: &str, what: &str, intervals: &[(u64, u64)]) -> 
             | "context_switches.rate"
     ) {
         return None;
+    }
+    let counted = !matches!(what, "fds.max" | "context_switches.rate");
+    let mut targets = facts.plan.targets.iter();
+    let in_container = |target: &TargetPlan| matches!(target.kind, TargetKind::Container(_));
+    if role == "target" && !counted && targets.any(in_container) {
+        return Some(Err("the engine does not count it of a container".to_owned()));
     }
     // There may be several links, and several targets.
     let roles = facts.evidence.roles.iter();
@@ -181,12 +187,15 @@ fn no_samples() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::facts::Facts;
     use super::super::fixture::healthy;
     use super::*;
     use crate::evidence::Evidence;
     use crate::metric;
-    use crate::plan::fixture::{SECOND_NS, cut, plan};
+    use crate::plan::fixture::{SECOND_NS, cut, plan, plan_with_target};
+    use crate::plan::{ContainerNetwork, ContainerTarget, ImagePlan, Plan, StopPlan};
 
     fn measured(evidence: &Evidence, name: &str, window: Window) -> Measured {
         let mut plan = plan();
@@ -227,6 +236,37 @@ mod tests {
         near("sink.cpu.per_item", Window::Whole, 22.5 * 0.02 / 2000.0);
         near("link.up.rate", during(), 10_000.0);
         near("link.cpu.per_byte", Window::Whole, 22.5 * 0.02 / 202_000.0);
+    }
+
+    #[test]
+    fn what_the_engine_does_not_count_is_not_zero() {
+        let mut plan = plan_with_target();
+        let mut evidence = healthy(&plan);
+        evidence.roles[0].role = "target".to_owned();
+        let value = |plan: &Plan, name| {
+            let facts = Facts::of(plan, &evidence);
+            facts.measure(metric::find(name).unwrap(), None, &Window::Whole)
+        };
+        assert_eq!(value(&plan, "target.fds.max"), Ok(7.0));
+        plan.targets[0].kind = TargetKind::Container(ContainerTarget {
+            image: ImagePlan::Name("relay".to_owned()),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            secret_env: BTreeMap::new(),
+            files: BTreeMap::new(),
+            stop: StopPlan {
+                signal: 15,
+                grace_ns: SECOND_NS,
+            },
+            log_limit_bytes: 1,
+            cpu_millicores: None,
+            memory_bytes: None,
+            network: ContainerNetwork::default(),
+            user: None,
+        });
+        assert!(value(&plan, "target.fds.max").is_err());
+        assert!(value(&plan, "target.context_switches.rate").is_err());
+        assert!(value(&plan, "target.rss.max").is_ok());
     }
 
     #[test]

@@ -25,7 +25,16 @@ pub(super) fn measure(
         let of_target = of_target.entry(&sample.target).or_default();
         of_target.push((sample.at_ns, value));
     }
-    of_target.retain(|_, samples| samples.iter().any(|(_, value)| value.is_some()));
+    // A counter that has not counted yet need not be there; anything else has no value.
+    let may_be_absent = |target: &str| {
+        let mut targets = facts.plan.targets.iter().filter(|t| t.name == target);
+        let metrics = targets.next().and_then(|target| target.metrics.as_ref());
+        let asked = metrics.is_some_and(|metrics| metrics.series.contains_key(series));
+        asked && statistic == Statistic::Increase
+    };
+    of_target.retain(|target, samples| {
+        samples.iter().any(|(_, value)| value.is_some()) || may_be_absent(target)
+    });
     if of_target.is_empty() {
         return Err(format!("no target ever told its `{series}`"));
     }
@@ -79,7 +88,7 @@ fn over(
 }
 
 /// Growth of a counter from the last sample before the interval, or the first in it. A counter that
-/// is not told yet stands at zero, and so does one that is smaller than it was: it began anew.
+/// is not told stands at zero, and so does one that is smaller than it was: it began anew.
 fn increase(samples: &[(u64, Option<f64>)], (start_ns, end_ns): (u64, u64)) -> Option<f64> {
     let after = samples.partition_point(|(at_ns, _)| *at_ns <= start_ns);
     let until = samples.partition_point(|(at_ns, _)| *at_ns <= end_ns);
@@ -89,7 +98,7 @@ fn increase(samples: &[(u64, Option<f64>)], (start_ns, end_ns): (u64, u64)) -> O
     }
     let mut grown = 0.0;
     let mut before = told[0].1.unwrap_or(0.0);
-    for value in told.iter().skip(1).filter_map(|(_, value)| *value) {
+    for value in told.iter().skip(1).map(|(_, value)| value.unwrap_or(0.0)) {
         grown += if value >= before {
             value - before
         } else {
@@ -101,15 +110,14 @@ fn increase(samples: &[(u64, Option<f64>)], (start_ns, end_ns): (u64, u64)) -> O
 }
 
 /// What a target says that it lost over the run: the growth of all series in `names` together.
-/// `None` for a target that told none of them.
+/// `None` for a target that was not scraped twice; a counter that it never told stands at zero.
 pub fn said_lost(samples: &[SaidSample], target: &str, names: &[String]) -> Option<u64> {
     let of_target = || samples.iter().filter(|sample| sample.target == target);
     let grown = names.iter().filter_map(|name| {
         let told: Vec<(u64, Option<f64>)> = of_target()
             .map(|sample| (sample.at_ns, sample.values.get(name).copied()))
             .collect();
-        let known = told.iter().any(|(_, value)| value.is_some());
-        increase(&told, (0, u64::MAX)).filter(|_| known)
+        increase(&told, (0, u64::MAX))
     });
     let sum = grown.reduce(|a, b| a + b)?;
     Some(sum.round() as u64)

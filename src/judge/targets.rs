@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use crate::evidence::Evidence;
-use crate::plan::{Plan, TargetKind};
+use crate::plan::{Plan, TargetKind, TargetPlan};
 use crate::record::{CheckGroup, CheckResult, Verdict};
 use crate::units;
 
@@ -117,14 +117,43 @@ pub(super) fn note(plan: &Plan) -> Option<String> {
     ))
 }
 
+/// Counters that did not appear in what their targets told: they stand at zero, and a name that is
+/// not written as the target writes it would stand there as well.
+pub(super) fn unheard(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+    let of_target = |target: &TargetPlan| {
+        let name = target.name.clone();
+        let told: Vec<_> = evidence
+            .series
+            .said
+            .iter()
+            .filter(|s| s.target == name)
+            .collect();
+        let any = told.iter().any(|sample| !sample.values.is_empty());
+        let never = |series: &&String| !told.iter().any(|s| s.values.contains_key(*series));
+        let series = target
+            .metrics
+            .iter()
+            .flat_map(|metrics| metrics.series.keys());
+        let unheard: Vec<String> = series.filter(|_| any).filter(never).cloned().collect();
+        (!unheard.is_empty()).then(|| {
+            format!(
+                "`{name}` never told its {}; a counter that does not appear stands at 0",
+                unheard.join(", ")
+            )
+        })
+    };
+    plan.targets.iter().filter_map(of_target).collect()
+}
+
 /// Targets that were to be asked what they say of themselves, and did not always answer.
 pub(super) fn silent(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let asked = plan.targets.iter().filter(|t| t.metrics.is_some());
     asked
         .filter_map(|target| {
             let name = &target.name;
-            let told = &evidence.series.said;
-            let told = told.iter().filter(|sample| sample.target == *name).count();
+            let of_target = evidence.series.said.iter().filter(|s| s.target == *name);
+            let scraped = of_target.clone().count();
+            let told = of_target.filter(|sample| !sample.values.is_empty()).count();
             let mut silences = evidence.silences.iter();
             match (told, silences.find(|silence| silence.target == *name)) {
                 (0, Some(silence)) => Some(format!(
@@ -137,7 +166,7 @@ pub(super) fn silent(plan: &Plan, evidence: &Evidence) -> Vec<String> {
                 (_, Some(silence)) => Some(format!(
                     "`{name}` did not say how it is in {} of {} scrapes: {}",
                     units::count(silence.failed),
-                    units::count(silence.failed + told as u64),
+                    units::count(silence.failed + scraped as u64),
                     silence.why
                 )),
                 (_, None) => None,
@@ -182,6 +211,7 @@ mod tests {
         );
         evidence.series.said.push(SaidSample {
             target: "relay".to_owned(),
+            values: [("queue".to_owned(), 1.0)].into(),
             ..SaidSample::default()
         });
         assert_eq!(

@@ -45,6 +45,7 @@ fn harness(result: &RunResult) -> Vec<&CheckResult> {
 fn full() -> (Plan, Evidence) {
     let mut plan = plan();
     plan.faults.push(cut("cut", 8, 10));
+    plan.links[0].tap = true;
     let mut evidence = healthy(&plan);
     plan.load.metrics = Some(metrics());
     let mut points = evidence.producers[0].clone();
@@ -76,7 +77,7 @@ fn full() -> (Plan, Evidence) {
 type Spoil = fn(&mut Evidence);
 
 /// What makes each check of the harness fail.
-const SPOILT: [(&str, Spoil); 18] = [
+const SPOILT: [(&str, Spoil); 19] = [
     ("every role did its work", |e| {
         e.incidents.push("the sink died".to_owned())
     }),
@@ -131,6 +132,11 @@ const SPOILT: [(&str, Spoil); 18] = [
     ("the sink was not saturated", |e| {
         for sample in &mut e.roles[2].samples {
             sample.cpu_user_ns = sample.at_ns * 2;
+        }
+    }),
+    ("no link was saturated by its tap", |e| {
+        for sample in &mut e.roles[1].samples {
+            sample.cpu_user_ns = sample.at_ns;
         }
     }),
     ("the controller stayed out of the way", |e| {
@@ -194,6 +200,23 @@ fn a_fault_that_no_request_met_says_so() {
         why(&evidence).contains("sent nothing"),
         "{}",
         why(&evidence)
+    );
+}
+
+#[test]
+fn a_fault_that_an_early_end_kept_from_beginning_is_said_to_be_that() {
+    let (plan, mut evidence) = full();
+    evidence.stopped = Some(Stopped::Signal(2));
+    evidence.faults[0].started_ns = None;
+    evidence.faults[0].proof = None;
+    let result = judged(&plan, &evidence);
+    let effect = harness(&result)
+        .into_iter()
+        .find(|check| check.name == "cut: the fault took effect")
+        .unwrap();
+    assert_eq!(
+        (effect.verdict, effect.observed.as_str()),
+        (Verdict::Pass, "not reached")
     );
 }
 

@@ -63,7 +63,12 @@ pub(super) fn conclude(checks: &[CheckResult], evidence: &Evidence) -> (Verdict,
 }
 
 fn reason(check: &CheckResult) -> String {
-    format!("{}: {}", check.name, check.why)
+    let claims = matches!(check.group, CheckGroup::Content | CheckGroup::Target);
+    match check.verdict {
+        // The name says what should be: alone it would read as what is.
+        Verdict::Fail if claims => format!("It is not so that {}: {}", check.name, check.why),
+        _ => format!("{}: {}", check.name, check.why),
+    }
 }
 
 fn more(others: usize) -> String {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Announce, Limit};
+use super::{Announce, Family, Limit};
 
 fn unsupported() -> io::Result<Box<dyn Limit>> {
     Err(io::Error::other("processes can be limited on Linux only"))
@@ -10,13 +10,21 @@ fn unsupported() -> io::Result<Box<dyn Limit>> {
 
 /// # Errors
 /// Always, on this system.
-pub fn cpu(_pid: u32, _millicores: u32, _announce: Announce<'_>) -> io::Result<Box<dyn Limit>> {
+pub fn cpu(
+    _family: Family<'_>,
+    _millicores: u32,
+    _announce: Announce<'_>,
+) -> io::Result<Box<dyn Limit>> {
     unsupported()
 }
 
 /// # Errors
 /// Always, on this system.
-pub fn memory(_pid: u32, _bytes: u64, _announce: Announce<'_>) -> io::Result<Box<dyn Limit>> {
+pub fn memory(
+    _family: Family<'_>,
+    _bytes: u64,
+    _announce: Announce<'_>,
+) -> io::Result<Box<dyn Limit>> {
     unsupported()
 }
 
@@ -24,4 +32,10 @@ pub fn memory(_pid: u32, _bytes: u64, _announce: Announce<'_>) -> io::Result<Box
 /// Always, on this system.
 pub fn descriptors(_pid: u32, _left: u64) -> io::Result<Box<dyn Limit>> {
     unsupported()
+}
+
+/// # Errors
+/// Always, on this system.
+pub fn probe(_controller: &str) -> io::Result<()> {
+    unsupported().map(drop)
 }

@@ -1,4 +1,4 @@
-//! A control group for one process, made beside or below the one in which it is.
+//! A control group for a family of processes, made beside or below the one in which its first is.
 
 use std::fs;
 use std::io;
@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use procfs::process::Process;
 
-use super::{Announce, GROUP_PREFIX};
+use super::{Announce, Family, GROUP_PREFIX};
 
+/// How often a family is looked through for members that were born meanwhile.
+const ROUNDS: usize = 20;
 /// How often a group is tried in which a dying process still is, and how long between.
-const TRIES: usize = 50;
+const TRIES: usize = 100;
 const BETWEEN: Duration = Duration::from_millis(10);
+/// Lists who is in a group; who is written to it is moved there.
+const MEMBERS: &str = "cgroup.procs";
 
 /// The two interfaces of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,34 +33,35 @@ struct Place {
     origin: PathBuf,
 }
 
-/// A group with one process in it. Dropped, the process is back where it was and the group is gone.
+/// A group with a family in it, and with what that bears. Dropped, whoever is in it is back where the
+/// family was and the group is gone.
 #[derive(Debug)]
 pub struct Cgroup {
     pub version: Version,
     folder: PathBuf,
     origin: PathBuf,
-    pid: u32,
     removed: bool,
 }
 
 impl Cgroup {
-    /// Makes a group that `controller` (`cpu`, `memory`) governs, prepares it, and moves the process
+    /// Makes a group that `controller` (`cpu`, `memory`) governs, prepares it, and moves the family
     /// there. Tried wherever it may be possible; the last failure is told.
     ///
     /// # Errors
     /// When there is no place where this user may do it.
     pub fn around(
-        pid: u32,
+        family: Family<'_>,
         controller: &str,
         announce: Announce<'_>,
         prepare: impl Fn(&Self) -> io::Result<()>,
     ) -> io::Result<Self> {
+        let pid = first(family)?;
         let mut last = io::Error::new(
             io::ErrorKind::Unsupported,
             format!("no control group governs {controller} here"),
         );
         for place in places(pid, controller)? {
-            match Self::make(pid, controller, place, announce, &prepare) {
+            match Self::make(family, controller, place, announce, &prepare) {
                 Ok(group) => return Ok(group),
                 Err(error) => last = error,
             }
@@ -65,7 +70,7 @@ impl Cgroup {
     }
 
     fn make(
-        pid: u32,
+        family: Family<'_>,
         controller: &str,
         place: Place,
         announce: Announce<'_>,
@@ -84,13 +89,39 @@ impl Cgroup {
             version: place.version,
             folder,
             origin: place.origin,
-            pid,
             removed: false,
         };
         // From here on the group is removed whatever fails.
         prepare(&group)?;
-        group.write("cgroup.procs", &pid.to_string())?;
+        group.write(MEMBERS, &first(family)?.to_string())?;
+        group.gather(family);
         Ok(group)
+    }
+
+    /// Moves the rest of the family there; who is born of a member is one.
+    fn gather(&self, family: Family<'_>) {
+        for _ in 0..ROUNDS {
+            let inside = members(&self.folder);
+            let mut outside = family();
+            outside.retain(|pid| !inside.contains(pid));
+            if outside.is_empty() {
+                return;
+            }
+            for pid in outside {
+                // It may have ended meanwhile.
+                let _ = self.write(MEMBERS, &pid.to_string());
+            }
+        }
+    }
+
+    /// CPU time that has been used in it, where the kernel counts that.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        match self.version {
+            Version::Two => self
+                .number("cpu.stat", Some("usage_usec "))
+                .map(Duration::from_micros),
+            Version::One => self.number("cpuacct.usage", None).map(Duration::from_nanos),
+        }
     }
 
     /// Sets one of the group's files.
@@ -104,29 +135,85 @@ impl Cgroup {
         number_in(&text, key)
     }
 
-    /// Puts the process back and removes the group.
+    /// Puts everybody who is in it back and removes the group. Does not wait: a group in which a dying
+    /// process still is, and which holds nobody down, is removed a little later.
+    ///
+    /// # Errors
+    /// When somebody who lives cannot be moved.
     pub fn remove(&mut self) -> io::Result<()> {
-        if self.removed {
+        if std::mem::replace(&mut self.removed, true) {
             return Ok(());
         }
-        // A process that has ended cannot be moved, and need not be.
-        let _ = fs::write(self.origin.join("cgroup.procs"), self.pid.to_string());
-        let mut result = Ok(());
-        for _ in 0..TRIES {
-            result = fs::remove_dir(&self.folder);
-            if result.is_ok() {
-                self.removed = true;
-                break;
-            }
-            std::thread::sleep(BETWEEN);
+        let left = empty(&self.folder, &self.origin);
+        if fs::remove_dir(&self.folder).is_err() {
+            let (folder, origin) = (self.folder.clone(), self.origin.clone());
+            let later = move || {
+                for _ in 0..TRIES {
+                    std::thread::sleep(BETWEEN);
+                    empty(&folder, &origin);
+                    if fs::remove_dir(&folder).is_ok() {
+                        break;
+                    }
+                }
+            };
+            // What cannot be removed now is the guard's to remove.
+            let _ = std::thread::Builder::new()
+                .name("control group".to_owned())
+                .spawn(later);
         }
-        result
+        match left {
+            0 => Ok(()),
+            left => Err(io::Error::other(format!(
+                "{left} processes cannot leave {}",
+                self.folder.display()
+            ))),
+        }
     }
+}
+
+/// Moves everybody from one group to another; how many that live are left.
+fn empty(from: &Path, to: &Path) -> usize {
+    for _ in 0..ROUNDS {
+        let members = members(from);
+        if members.is_empty() {
+            break;
+        }
+        for pid in members {
+            // One that has ended cannot be moved, and need not be.
+            let _ = fs::write(to.join(MEMBERS), pid.to_string());
+        }
+    }
+    let lives = |pid: &u32| {
+        let process = Process::new(pid.cast_signed()).and_then(|process| process.stat());
+        process.is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+    };
+    members(from).iter().filter(|pid| lives(pid)).count()
+}
+
+fn members(group: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(group.join(MEMBERS)).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// The process that was named.
+pub(super) fn first(family: Family<'_>) -> io::Result<u32> {
+    let first = family().first().copied();
+    first.ok_or_else(|| io::Error::other("it has ended"))
+}
+
+/// Whether this user can make control groups that `controller` (`cpu`, `memory`) governs: tried with
+/// this process, which is moved back at once.
+///
+/// # Errors
+/// When there is no place for one.
+pub fn probe(controller: &str) -> io::Result<()> {
+    let own = || vec![std::process::id()];
+    Cgroup::around(&own, controller, &mut |_| Ok(()), |_| Ok(()))?.remove()
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // What cannot be removed now is the guard's to remove.
+        // Who cannot be moved now can be by nobody.
         let _ = self.remove();
     }
 }
@@ -235,5 +322,50 @@ mod tests {
         assert_eq!(number_in(text, Some("nr_throttled ")), Some(3));
         assert_eq!(number_in(text, Some("nr_none ")), None);
         assert_eq!(number_in("12\n", None), Some(12));
+    }
+
+    #[test]
+    fn a_family_enters_and_leaves_together() {
+        use std::io::{BufRead as _, Write as _};
+        use std::process::{Command, Stdio};
+        if let Err(error) = probe("cpu") {
+            eprintln!("SKIPPED: no control group can be made here: {error}");
+            return;
+        }
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "sleep 30 & echo up; read more; sleep 30 & echo up; wait",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        let mut said = io::BufReader::new(child.stdout.take().unwrap()).lines();
+        said.next().unwrap().unwrap();
+        let family = || {
+            let process = Process::new(pid.cast_signed()).unwrap();
+            let children = process.task_main_thread().unwrap().children().unwrap();
+            std::iter::once(pid).chain(children).collect::<Vec<u32>>()
+        };
+        let in_group = |folder: &Path| {
+            let inside = members(folder);
+            family().iter().filter(|pid| inside.contains(pid)).count()
+        };
+        let announce = &mut |_: &Path| Ok(());
+        let mut group = Cgroup::around(&family, "cpu", announce, |_| Ok(())).unwrap();
+        assert_eq!(in_group(&group.folder), 2);
+        child.stdin.take().unwrap().write_all(b"more\n").unwrap();
+        said.next().unwrap().unwrap();
+        assert_eq!(in_group(&group.folder), 3, "who is born of a member is one");
+        group.remove().unwrap();
+        assert_eq!(in_group(&group.origin), 3);
+        assert!(!group.folder.exists());
+        for pid in family().into_iter().rev() {
+            let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        child.wait().unwrap();
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use procfs::process::Process;
 
-use super::cgroup::{Cgroup, Version};
+use super::cgroup::{Cgroup, Version, first};
 use super::duty_cycle::DutyCycle;
-use super::{Announce, Limit};
+use super::{Announce, Family, Limit};
 
 /// The kernel's default period of bandwidth control.
 const PERIOD_US: u64 = 100_000;
@@ -16,12 +16,17 @@ const PERIOD_US: u64 = 100_000;
 const TOLERANCE: f64 = 1.1;
 const TICKS: Duration = Duration::from_millis(20);
 
-/// Holds a process to `millicores` thousandths of a core.
+/// Holds a family of processes together to `millicores` thousandths of a core.
 ///
 /// # Errors
-/// When the process has ended, or neither way is possible.
-pub fn limit(pid: u32, millicores: u32, announce: Announce<'_>) -> io::Result<Box<dyn Limit>> {
-    let by_group = Cgroup::around(pid, "cpu", announce, |group| {
+/// When the first of them has ended, or neither way is possible.
+pub fn limit(
+    family: Family<'_>,
+    millicores: u32,
+    announce: Announce<'_>,
+) -> io::Result<Box<dyn Limit>> {
+    let pid = first(family)?;
+    let by_group = Cgroup::around(family, "cpu", announce, |group| {
         let quota_us = PERIOD_US * u64::from(millicores) / 1000;
         match group.version {
             Version::Two => group.write("cpu.max", &format!("{quota_us} {PERIOD_US}")),
@@ -35,14 +40,16 @@ pub fn limit(pid: u32, millicores: u32, announce: Announce<'_>) -> io::Result<Bo
         Ok(group) => Holder::Group(group),
         Err(_) => Holder::DutyCycle(DutyCycle::start(pid, millicores)?),
     };
-    Ok(Box::new(CpuLimit {
+    let mut limit = CpuLimit {
         pid,
         cores: f64::from(millicores) / 1000.0,
         begun: Instant::now(),
-        used_before: used(pid).unwrap_or_default(),
+        used_before: Duration::ZERO,
         latest: None,
         holder,
-    }))
+    };
+    limit.used_before = limit.used().unwrap_or_default();
+    Ok(Box::new(limit))
 }
 
 /// CPU time that a process has used.
@@ -69,6 +76,17 @@ struct CpuLimit {
     holder: Holder,
 }
 
+impl CpuLimit {
+    /// By those who are held down: the whole group where the kernel counts that.
+    fn used(&self) -> Option<Duration> {
+        let of_group = match &self.holder {
+            Holder::Group(group) => group.cpu_time(),
+            Holder::DutyCycle(_) => None,
+        };
+        of_group.or_else(|| used(self.pid))
+    }
+}
+
 impl Limit for CpuLimit {
     fn backend(&self) -> &'static str {
         match &self.holder {
@@ -78,7 +96,7 @@ impl Limit for CpuLimit {
     }
 
     fn observe(&mut self) {
-        if let Some(used) = used(self.pid) {
+        if let Some(used) = self.used() {
             let used = used.saturating_sub(self.used_before);
             self.latest = Some((self.begun.elapsed(), used));
         }

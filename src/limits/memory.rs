@@ -7,9 +7,9 @@ use std::io;
 use procfs::process::Process;
 use rustix::process::Resource;
 
-use super::cgroup::{Cgroup, Version};
+use super::cgroup::{Cgroup, Version, first};
 use super::rlimit::Lowered;
-use super::{Announce, Limit};
+use super::{Announce, Family, Limit};
 use crate::units;
 
 /// Least that a process may still take: below it the kernel could not even run it to its end.
@@ -17,15 +17,18 @@ const ROOM_MIN: u64 = 1 << 20;
 /// Share of the allowed address space from which the limit counts as reached.
 const REACHED: f64 = 0.95;
 
-/// Holds a process to `bytes` of resident memory in all. Who takes more is killed by the kernel
+/// Holds a family of processes to `bytes` of resident memory in all. Who takes more is killed by the kernel
 /// (control group), or its allocation fails (address space).
 ///
 /// # Errors
-/// When the process has ended, or neither way is possible.
-pub fn limit(pid: u32, bytes: u64, announce: Announce<'_>) -> io::Result<Box<dyn Limit>> {
+/// When the first of them has ended, or neither way is possible.
+pub fn limit(family: Family<'_>, bytes: u64, announce: Announce<'_>) -> io::Result<Box<dyn Limit>> {
+    let pid = first(family)?;
     let before = Sizes::of(pid)?;
-    let room = bytes.saturating_sub(before.resident).max(ROOM_MIN);
-    let by_group = Cgroup::around(pid, "memory", announce, |group| {
+    let sizes = family().into_iter().map(Sizes::of);
+    let resident: u64 = sizes.flatten().map(|sizes| sizes.resident).sum();
+    let room = bytes.saturating_sub(resident).max(ROOM_MIN);
+    let by_group = Cgroup::around(family, "memory", announce, |group| {
         let (file, text) = match group.version {
             Version::Two => ("memory.max", room.to_string()),
             Version::One => ("memory.limit_in_bytes", room.to_string()),

@@ -204,11 +204,15 @@ impl Lane {
 
     /// `bytes` were read from the source, into the room.
     pub fn received(&mut self, bytes: usize) {
-        if let Some(watch) = &mut self.watch {
-            watch.up_read(self.ring.peek(bytes));
-        }
         self.turns.came(self.direction);
         self.counters.received(self.direction, bytes);
+    }
+
+    /// Shows the `bytes` that were read into the room at `at_ns` to whoever looks.
+    pub fn show(&mut self, bytes: usize, at_ns: u64) {
+        if let Some(watch) = &mut self.watch {
+            watch.up_read(self.ring.peek(bytes), at_ns);
+        }
     }
 
     /// Where the source is read into; never empty.
@@ -340,7 +344,7 @@ impl Lane {
     /// The first `bytes` of [`Self::writable`] were written, in a call that began at `began_ns`.
     pub fn written(&mut self, bytes: usize, began_ns: u64) {
         if let Some(watch) = &mut self.watch {
-            watch.up_written(&self.ring.front()[..bytes]);
+            watch.up_written(&self.ring.front()[..bytes], monotonic_ns());
         }
         self.ring.drop_front(bytes);
         self.released -= bytes;
@@ -352,10 +356,10 @@ impl Lane {
     }
 
     /// The first `bytes` that were read into the room were written at once, in a call that began at
-    /// `began_ns`.
-    pub fn passed_straight(&mut self, bytes: usize, began_ns: u64) {
+    /// `began_ns` and ended at `ended_ns`.
+    pub fn passed_straight(&mut self, bytes: usize, began_ns: u64, ended_ns: u64) {
         if let Some(watch) = &mut self.watch {
-            watch.up_written(self.ring.peek(bytes));
+            watch.up_written(self.ring.peek(bytes), ended_ns);
         }
         self.passed(bytes, began_ns);
     }

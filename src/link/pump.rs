@@ -143,19 +143,24 @@ impl<'a> Pump<'a> {
         Step::Moved
     }
 
-    /// Takes the `bytes` that were read.
+    /// Takes the `bytes` that were read. Whoever looks at them does so once they have gone on.
     fn take(&mut self, cx: &mut Context<'_>, bytes: usize, now_ns: u64) -> Step {
         let mut passed = 0;
         if self.lane.is_straight() && !self.lane.is_stale(&self.rules) {
-            match Pin::new(&mut self.sink).poll_write(cx, self.lane.read(bytes)) {
+            let wrote = Pin::new(&mut self.sink).poll_write(cx, self.lane.read(bytes));
+            let ended_ns = monotonic_ns();
+            self.lane.show(bytes, now_ns);
+            match wrote {
                 Poll::Ready(Ok(written)) => {
                     passed = written;
                     self.refresh();
-                    self.lane.passed_straight(written, now_ns);
+                    self.lane.passed_straight(written, now_ns, ended_ns);
                 }
                 Poll::Ready(Err(_)) => return Step::Refused,
                 Poll::Pending => {}
             }
+        } else {
+            self.lane.show(bytes, now_ns);
         }
         if passed < bytes {
             self.lane.keep(passed, bytes, now_ns);
@@ -208,4 +213,60 @@ enum Step {
     Moved,
     /// The sink takes no more.
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::link::observer::Watch;
+    use crate::plan::Direction;
+
+    /// Looks how much has arrived at the far end by the time that it is asked to read.
+    struct Late {
+        far: std::net::TcpStream,
+        arrived: Arc<AtomicUsize>,
+    }
+
+    impl Watch for Late {
+        fn up_read(&mut self, _: &[u8], _: u64) {
+            let arrived = self.far.peek(&mut [0; 16]).unwrap_or(0);
+            self.arrived.store(arrived, Ordering::Relaxed);
+        }
+
+        fn up_written(&mut self, _: &[u8], _: u64) {}
+    }
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap());
+        let (near, far) = tokio::join!(near, listener.accept());
+        (near.unwrap(), far.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn whoever_looks_does_not_hold_up_what_passes() {
+        let ((mut client, mut source), (mut sink, far)) = (pair().await, pair().await);
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let watch = Late {
+            // Stays non-blocking.
+            far: far.into_std().unwrap(),
+            arrived: Arc::clone(&arrived),
+        };
+        let lane = Lane::new(0, Direction::Up, 1 << 16, Arc::default(), Arc::default())
+            .watched(Some(Box::new(watch)));
+        let rules = Arc::new(Rules::new(1));
+        client.write_all(b"request").await.unwrap();
+        drop(client);
+        let mut pump = Pump::new(source.split().0, sink.split().1, rules, lane);
+        let over = std::future::poll_fn(|cx| pump.poll(cx));
+        let over = tokio::time::timeout(Duration::from_secs(20), over).await;
+        assert_eq!(over, Ok(Over::Finished));
+        assert_eq!(arrived.load(Ordering::Relaxed), 7);
+    }
 }

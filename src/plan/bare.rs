@@ -27,12 +27,23 @@ impl Plan {
         link.to = Place::Sink;
         // Without a target the client's settings are the sink's as well.
         plan.sink.tls = TlsPlan::Off;
+        // What the client does not send itself, a target was to add.
+        let mut missing = Vec::new();
+        plan.sink.require.retain(|name, value| {
+            let mut sent = self.client.headers.iter();
+            let is_sent = sent.any(|(n, v)| n.eq_ignore_ascii_case(name) && v == value);
+            if !is_sent {
+                missing.push(format!("sink.require ({name})"));
+            }
+            is_sent
+        });
         let gone: Vec<&FaultPlan> = self.faults.iter().filter(|f| !self.stays(f)).collect();
         let mut left_out: Vec<String> = gone
             .iter()
-            .map(|fault| format!("fault {} ({})", fault.name, fault.kind.name()))
+            .map(|fault| format!("fault {} ({})", fault.name, self.kind_of(&fault.kind)))
             .collect();
         left_out.dedup();
+        left_out.extend(missing);
         let gone: Vec<&str> = gone.iter().map(|fault| fault.name.as_str()).collect();
         plan.faults.retain(|fault| !gone.contains(&&*fault.name));
         for lines in [&mut plan.expect, &mut plan.steady_state, &mut plan.abort_if] {
@@ -79,6 +90,7 @@ mod tests {
     use super::super::ProcessFault;
     use super::super::expectation::{Limit, MetricRef, Op};
     use super::super::fixture::{cut, plan, plan_with_target};
+    use super::super::secret::Secret;
     use super::*;
     use crate::metric::Unit;
 
@@ -146,9 +158,23 @@ mod tests {
         let told = bare.left_out.join("; ");
         assert_eq!(
             told,
-            "fault far (partition.silence); fault crash (target.restart); \
+            "fault far (partition.silence); fault crash (relay.restart); \
              fault waiting (partition.silence); recovery.time; target.rss.max; said.queue"
         );
+    }
+
+    #[test]
+    fn headers_that_a_target_adds_are_not_asked_for() {
+        let mut with = with_target();
+        let header = |name: &str, value: &str| (name.to_owned(), Secret::new(value));
+        with.sink.require = [header("authorization", "a"), header("x-tenant", "b")].into();
+        with.client.headers = [header("Authorization", "a")].into();
+        let bare = with.without_targets().unwrap();
+        assert_eq!(
+            bare.plan.sink.require,
+            [header("authorization", "a")].into()
+        );
+        assert_eq!(bare.left_out, ["sink.require (x-tenant)"]);
     }
 
     #[test]

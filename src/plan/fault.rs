@@ -197,22 +197,26 @@ impl FaultKind {
             FaultKind::Link { fault, .. } => fault.kinds(),
             FaultKind::Answer { fault, .. } => format!("answer.{}", fault.kind()),
             FaultKind::Tls(fault) => format!("tls.{}", fault.kind()),
-            FaultKind::Process { role, fault } => {
-                let what = match fault {
-                    ProcessFault::Kill => "kill",
-                    ProcessFault::Stop => "stop",
-                    ProcessFault::DiskFull => "disk_full",
-                    ProcessFault::Pause => "pause",
-                    ProcessFault::Restart => "restart",
-                    ProcessFault::CrashLoop { .. } => "crash_loop",
-                    ProcessFault::CpuLimit { .. } => "cpu_limit",
-                    ProcessFault::MemoryLimit { .. } => "memory_limit",
-                    ProcessFault::Descriptors { .. } => "descriptors",
-                };
-                format!("{}.{what}", role.as_str())
-            }
+            FaultKind::Process { role, fault } => format!("{}.{}", role.as_str(), fault.kind()),
             FaultKind::Stress { .. } => "machine.stress".to_owned(),
             FaultKind::Dns(fault) => format!("dns.{}", fault.as_str()),
+        }
+    }
+}
+
+impl ProcessFault {
+    /// The name of its kind, as scenarios have it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            ProcessFault::Kill => "kill",
+            ProcessFault::Stop => "stop",
+            ProcessFault::DiskFull => "disk_full",
+            ProcessFault::Pause => "pause",
+            ProcessFault::Restart => "restart",
+            ProcessFault::CrashLoop { .. } => "crash_loop",
+            ProcessFault::CpuLimit { .. } => "cpu_limit",
+            ProcessFault::MemoryLimit { .. } => "memory_limit",
+            ProcessFault::Descriptors { .. } => "descriptors",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::file_text::FileText;
 use super::role::Place;
 use super::secret::Secret;
 
@@ -36,6 +37,16 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
+    /// The texts of its files.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut FileText> {
+        let files = match self {
+            TargetKind::Process(process) => Some(&mut process.files),
+            TargetKind::Container(container) => Some(&mut container.files),
+            TargetKind::External(_) => None,
+        };
+        files.into_iter().flat_map(BTreeMap::values_mut)
+    }
+
     /// The name under which scenarios and results know it.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -63,9 +74,9 @@ pub struct ProcessTarget {
     /// Values that are never shown.
     pub secret_env: BTreeMap<String, Secret>,
     /// Files of its working folder, by their path there.
-    pub files: BTreeMap<String, String>,
+    pub files: BTreeMap<String, FileText>,
     pub stop: StopPlan,
-    /// Bytes of its output that are kept: the first half and the last.
+    /// Bytes of its output that are kept, of all its starts together: the first ones.
     pub log_limit_bytes: u64,
     /// Its data folder is a disk of its own, of that size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +91,7 @@ pub struct ContainerTarget {
     pub env: BTreeMap<String, String>,
     pub secret_env: BTreeMap<String, Secret>,
     /// Files that are mounted, by their path inside.
-    pub files: BTreeMap<String, String>,
+    pub files: BTreeMap<String, FileText>,
     pub stop: StopPlan,
     pub log_limit_bytes: u64,
     /// At most that many thousandths of a core.

@@ -51,6 +51,7 @@ pub const TAXONOMY: &[Trouble] = &[
     row("rejected in part", "partial_success: reject", "partial", "as many items `refused` as the answers say, though the requests succeeded"),
     row("wrong configuration", "client.sdk", "small-queue", "items `dropped_by_client`: the queue was full before it was emptied"),
     row("resources exhausted", "descriptors", "no-descriptors", "connections that open and are never served, until there are descriptors again"),
+    row("full disk", "disk_full, disk: 8MiB", "full-disk", "a target with its queue on disk pushes back until there is room; what it cannot write is not lost unless it says that it has it"),
     row("full queue", "when: client.queue", "conditional", "a queue that fills, and what comes on top of it"),
     row("crash of the client", "kill: client", "crash", "items `unresolved`: the process died while it held them"),
     row("crash of the receiver", "restart: sink", "restart-sink", "a gap until it is back, and `given_up` where the client takes a reset for final"),

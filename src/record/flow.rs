@@ -81,4 +81,7 @@ pub struct OwnedUp {
     /// `relay lost 120 items and owned up to 100`.
     pub text: String,
     pub agrees: bool,
+    /// A fault killed it: what it had counted and not told went with it.
+    #[serde(default)]
+    pub killed: bool,
 }

@@ -7,9 +7,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::signal::Signal;
 
-use super::text::{Align, table};
+use super::text::{Align, columns, table};
 use crate::units;
 
+/// Columns of the bar and of what stands between it and its text.
+const BAR: usize = 30 + 1;
+/// Columns of a terminal that does not tell, and the fewest that are made use of.
+const USUAL_WIDTH: usize = 80;
+const LEAST_WIDTH: usize = 40;
+/// Between two figures of a line.
+const GAP: &str = "   ";
 /// Refreshes per second on a terminal.
 const REFRESH_HZ: u8 = 5;
 /// Time between two plain lines.
@@ -135,8 +142,10 @@ impl Block {
     fn show(&mut self, state: &LiveState) {
         self.timeline.set_position(state.at_ns / 1_000_000);
         let total = Duration::from_millis(self.timeline.length().unwrap_or(0));
-        self.timeline.set_message(headline(state, total));
-        let lines = block_lines(state);
+        let width = width();
+        let (head, mut lines) = headlines(state, total, width);
+        self.timeline.set_message(head);
+        lines.extend(block_lines(state, width));
         while self.texts.len() < lines.len() {
             let text = self.all.add(ProgressBar::no_length());
             text.set_style(style("{wide_msg}"));
@@ -254,39 +263,99 @@ fn plain_line(state: &LiveState, total: Duration) -> String {
     parts.join(" | ")
 }
 
-/// The lines under the timeline.
-fn block_lines(state: &LiveState) -> Vec<String> {
-    let mut rows = vec![
-        ["", "offered", "generated", "acknowledged", "received"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    let cell = |items: u64, rate: f64| match rate {
+/// Columns of the terminal on standard error.
+fn width() -> usize {
+    let told = rustix::termios::tcgetwinsize(std::io::stderr())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|width| *width > 0);
+    told.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH)
+}
+
+/// The text beside the bar, and lines for the faults that have no room there.
+fn headlines(state: &LiveState, total: Duration, width: usize) -> (String, Vec<String>) {
+    let whole = headline(state, total);
+    if BAR + columns(&whole) <= width {
+        return (whole, Vec::new());
+    }
+    let calm = LiveState {
+        at_ns: state.at_ns,
+        phase: state.phase.clone(),
+        ..LiveState::default()
+    };
+    let faults = state.active_faults.iter();
+    let faults: Vec<String> = faults.map(|name| format!("⚡ {name}")).collect();
+    (headline(&calm, total), flowed(&faults, width))
+}
+
+/// As many of the parts on each line as have room there.
+fn flowed(parts: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if columns(line) + GAP.len() + columns(part) <= width => {
+                line.push_str(GAP);
+                line.push_str(part);
+            }
+            _ => lines.push(part.clone()),
+        }
+    }
+    lines
+}
+
+/// What each signal has come to: all of it where that has room, else without what was generated, then
+/// without rates.
+fn signals(state: &LiveState, width: usize) -> Vec<String> {
+    let rated = |items: u64, rate: f64| match rate {
         rate if rate < 9_999.5 => format!("{} ({rate:.0}/s)", units::count(items)),
         rate => format!("{} ({}k/s)", units::count(items), units::number(rate / 1e3)),
     };
-    for signal in &state.signals {
-        rows.push(vec![
-            signal.signal.to_string(),
-            cell(signal.offered, signal.offered_per_second),
-            cell(signal.generated, signal.generated_per_second),
-            cell(signal.acknowledged, signal.acknowledged_per_second),
-            cell(signal.received, signal.received_per_second),
-        ]);
-    }
-    let aligns = [
-        Align::Left,
-        Align::Right,
-        Align::Right,
-        Align::Right,
-        Align::Right,
-    ];
-    let mut lines = table(&rows, &aligns);
-    lines.push(format!(
-        "delivery p99 {}   queue {}   in flight {}",
-        p99(state),
-        units::count(state.queue),
-        units::count(state.in_flight)
+    let made = |generated: bool, rates: bool| {
+        let cell = |items: u64, rate: f64| match rates {
+            true => rated(items, rate),
+            false => units::count(items),
+        };
+        let head = ["", "offered", "generated", "acknowledged", "received"].map(str::to_owned);
+        let signals = state.signals.iter().map(|signal| {
+            [
+                signal.signal.to_string(),
+                cell(signal.offered, signal.offered_per_second),
+                cell(signal.generated, signal.generated_per_second),
+                cell(signal.acknowledged, signal.acknowledged_per_second),
+                cell(signal.received, signal.received_per_second),
+            ]
+        });
+        let rows: Vec<Vec<String>> = std::iter::once(head)
+            .chain(signals)
+            .map(|row| {
+                let cells = row.into_iter().enumerate();
+                cells
+                    .filter(|(column, _)| generated || *column != 2)
+                    .map(|(_, cell)| cell)
+                    .collect()
+            })
+            .collect();
+        let mut aligns = vec![Align::Right; rows[0].len()];
+        aligns[0] = Align::Left;
+        table(&rows, &aligns)
+    };
+    let fits = |lines: &Vec<String>| lines.iter().all(|line| columns(line) <= width);
+    let mut candidates = [(true, true), (false, true), (true, false)]
+        .into_iter()
+        .map(|(generated, rates)| made(generated, rates));
+    candidates.find(fits).unwrap_or_else(|| made(false, false))
+}
+
+/// The lines under the timeline.
+fn block_lines(state: &LiveState, width: usize) -> Vec<String> {
+    let mut lines = signals(state, width);
+    lines.extend(flowed(
+        &[
+            format!("delivery p99 {}", p99(state)),
+            format!("queue {}", units::count(state.queue)),
+            format!("in flight {}", units::count(state.in_flight)),
+        ],
+        width,
     ));
     let roles: Vec<String> = state
         .roles
@@ -300,17 +369,15 @@ fn block_lines(state: &LiveState) -> Vec<String> {
             )
         })
         .collect();
-    lines.push(roles.join("   "));
+    lines.extend(flowed(&roles, width));
     let said: Vec<String> = said(state).collect();
-    if !said.is_empty() {
-        lines.push(said.join("   "));
-    }
+    lines.extend(flowed(&said, width));
     lines
 }
 
-/// `relay says queue 120`
+/// `relay says queue 120`; nothing of what is nothing.
 fn said(state: &LiveState) -> impl Iterator<Item = String> + '_ {
-    let said = state.said.iter();
+    let said = state.said.iter().filter(|said| said.value != 0.0);
     said.map(|said| {
         let value = units::number(said.value);
         format!("{} says {} {value}", said.target, said.series)
@@ -373,7 +440,31 @@ mod tests {
 
     #[test]
     fn the_block_is_a_small_table() {
-        insta::assert_snapshot!(block_lines(&state(1000, "steady", &[])).join("\n"));
+        insta::assert_snapshot!(block_lines(&state(1000, "steady", &[]), 120).join("\n"));
+    }
+
+    #[test]
+    fn nothing_is_cut_off_where_there_is_little_room() {
+        let mut state = state(1000, "fault", &["collector-killed-for-good", "slow-link"]);
+        let role = state.roles[0].clone();
+        state.roles = vec![role; 5];
+        let zero = LiveSaid {
+            series: "dropped".to_owned(),
+            value: 0.0,
+            ..state.said[0].clone()
+        };
+        state.said.push(zero);
+        for width in [40, 80, 120, 300] {
+            let (head, mut lines) = headlines(&state, Duration::from_secs(20), width);
+            assert!(BAR + columns(&head) <= width.max(60), "{head}");
+            lines.extend(block_lines(&state, width));
+            let wide: Vec<_> = lines.iter().filter(|line| columns(line) > width).collect();
+            assert!(wide.is_empty(), "{width}: {wide:?}");
+            let all = format!("{head} {}", lines.join("\n"));
+            assert_eq!(all.matches("client 0.25 cores").count(), 5);
+            assert!(all.contains("slow-link") && all.contains("says queue"));
+            assert!(!all.contains("dropped"));
+        }
     }
 
     #[test]

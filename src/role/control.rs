@@ -295,9 +295,10 @@ pub enum Report {
         pid: u32,
         at_ns: u64,
     },
-    /// From the target role: its program has ended, because it was `asked` to or of itself.
+    /// From the target role: its program has ended, because it was `asked` to or of itself. No `exit`:
+    /// it did not run when it was to end, or could not be started when it was to start.
     ProgramEnded {
-        exit: String,
+        exit: Option<String>,
         asked: bool,
         at_ns: u64,
     },

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command as Process;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub mod setup;
 pub mod subject;
 pub mod way;
 
+/// Of a disk that is only tried.
+const TRIED_DISK_BYTES: u64 = 64 << 10;
 /// Commands that may wait until a program has started.
 const WAITING_MAX: usize = 64;
 
@@ -84,6 +87,12 @@ fn give_disk(setup: &TargetSetup) -> Result<(), Trouble> {
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
         .map_err(|error| Trouble::Failed(error.to_string()))?;
     Ok(())
+}
+
+/// Tries a small disk on an empty folder, for this process alone; what is in the way, if anything is.
+pub fn try_disk(folder: &Path) -> Option<String> {
+    let error = disk::mount(folder, TRIED_DISK_BYTES).err()?;
+    Some(format!("{error}\n{}", error.help()).trim_end().to_owned())
 }
 
 /// Becomes `command`, tied to this role: the kernel kills it when the role ends.
@@ -231,7 +240,9 @@ impl Care {
                 },
                 Next::Command(Command::Finish) => {
                     let exit = self.subject.finish().await?;
-                    self.tell_ended(exit, true);
+                    if exit.is_some() {
+                        self.tell_ended(exit, true);
+                    }
                     return Ok(());
                 }
                 Next::Command(_) => {
@@ -255,20 +266,23 @@ impl Care {
 
     async fn obey(&mut self, command: ProgramCommand) -> Result<Up, Trouble> {
         match command {
+            // Whoever asks for an end or a start waits for the answer, whatever it is.
             ProgramCommand::Kill => {
-                let exit = self.subject.kill().await?;
-                self.tell_ended(exit, true);
+                let exit = self.subject.kill().await;
+                return self.answer_ended(exit);
             }
             ProgramCommand::Stop => {
-                let exit = self.subject.stop().await?;
-                self.tell_ended(exit, true);
+                let exit = self.subject.stop().await;
+                return self.answer_ended(exit);
             }
             ProgramCommand::Start => {
-                let up = self.start().await?;
-                if let Up::Ready(pid) = up {
-                    self.tell_started(pid);
+                let up = self.start().await;
+                match &up {
+                    Ok(Up::Ready(pid)) => self.tell_started(*pid),
+                    Ok(Up::BrokenOff | Up::Gone) => {}
+                    Err(_) => self.tell_ended(None, true),
                 }
-                return Ok(up);
+                return up;
             }
             ProgramCommand::Pause => self.subject.pause().await?,
             ProgramCommand::Resume => self.subject.resume().await?,
@@ -311,12 +325,19 @@ impl Care {
         }
     }
 
-    /// It has ended, if it ran; `asked` says whether it was told to.
+    /// It does not run: it has ended, or there was nothing to end. `asked` says whether it was told to.
     fn tell_ended(&self, exit: Option<String>, asked: bool) {
-        if let Some(exit) = exit {
-            let at_ns = self.now_ns();
-            stdio::report(&Report::ProgramEnded { exit, asked, at_ns });
-        }
+        let at_ns = self.now_ns();
+        stdio::report(&Report::ProgramEnded { exit, asked, at_ns });
+    }
+
+    fn answer_ended(&self, exit: Result<Option<String>, Trouble>) -> Result<Up, Trouble> {
+        let (exit, trouble) = match exit {
+            Ok(exit) => (exit, None),
+            Err(trouble) => (None, Some(trouble)),
+        };
+        self.tell_ended(exit, true);
+        trouble.map_or(Ok(Up::Ready(None)), Err)
     }
 }
 

@@ -139,12 +139,21 @@ impl Document {
 
     /// The node at a dotted path, reported ones included.
     fn node(&self, path: &str) -> Option<&Node> {
-        path.split('.')
-            .try_fold(&self.root, |node, step| match &node.kind {
-                Kind::Mapping(_) => node.entry(step).map(|entry| &entry.value),
-                Kind::Sequence(items) => items.get(step.parse::<usize>().ok()?),
-                _ => None,
-            })
+        let (mut node, mut rest) = (&self.root, path);
+        while !rest.is_empty() {
+            (node, rest) = match &node.kind {
+                Kind::Mapping(_) => {
+                    let (entry, rest) = entry_on(node, rest)?;
+                    (&entry.value, rest)
+                }
+                Kind::Sequence(items) => {
+                    let (step, rest) = rest.split_once('.').unwrap_or((rest, ""));
+                    (items.get(step.parse::<usize>().ok()?)?, rest)
+                }
+                _ => return None,
+            };
+        }
+        Some(node)
     }
 
     /// Whether something stands at that path, right or wrong.
@@ -170,18 +179,22 @@ impl Document {
     pub fn span_of(&self, path: &str) -> Span {
         let mut node = &self.root;
         let mut span = first_key(node);
-        for step in path.split('.') {
+        let mut rest = path;
+        while !rest.is_empty() {
             match &node.kind {
                 Kind::Mapping(_) => {
-                    let Some(entry) = node.entry(step) else { break };
-                    node = &entry.value;
+                    let Some((entry, after)) = entry_on(node, rest) else {
+                        break;
+                    };
+                    (node, rest) = (&entry.value, after);
                     span = entry.key_span;
                 }
                 Kind::Sequence(items) => {
+                    let (step, after) = rest.split_once('.').unwrap_or((rest, ""));
                     let Some(item) = step.parse::<usize>().ok().and_then(|i| items.get(i)) else {
                         break;
                     };
-                    node = item;
+                    (node, rest) = (item, after);
                     span = first_key(node);
                 }
                 _ => break,
@@ -195,15 +208,25 @@ impl Document {
 
     /// Where the key at that path stands.
     pub fn key_span(&self, path: &str) -> Span {
-        let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
-        let parent = if above.is_empty() {
-            Some(&self.root)
-        } else {
-            self.node(above)
-        };
-        match parent.and_then(|node| node.entry(key)) {
+        // A key may have dots in it: what is above it is the longest path to a mapping that has it.
+        let above = path.rmatch_indices('.').map(|(at, _)| at);
+        let entry = above.fold(None, |found, at| {
+            let (above, key) = (&path[..at], &path[at + 1..]);
+            found.or_else(|| self.node(above)?.entry(key))
+        });
+        match entry.or_else(|| self.root.entry(path)) {
             Some(entry) => entry.key_span,
             None => self.span_of(path),
+        }
+    }
+
+    /// Keys of the mapping at that path.
+    pub fn keys(&self, path: &str) -> Vec<&str> {
+        match self.node(path).map(|node| &node.kind) {
+            Some(Kind::Mapping(entries)) => {
+                entries.iter().map(|entry| entry.key.as_str()).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -219,6 +242,19 @@ impl Document {
             _ => Vec::new(),
         }
     }
+}
+
+/// The entry of a mapping that a path begins with, and the rest of the path. Keys may have dots in them.
+fn entry_on<'n, 'p>(node: &'n Node, path: &'p str) -> Option<(&'n Entry, &'p str)> {
+    let Kind::Mapping(entries) = &node.kind else {
+        return None;
+    };
+    let begins = |entry: &'n Entry| match path.strip_prefix(entry.key.as_str())? {
+        "" => Some((entry, "")),
+        rest => Some((entry, rest.strip_prefix('.')?)),
+    };
+    let found = entries.iter().filter_map(begins);
+    found.max_by_key(|(entry, _)| entry.key.len())
 }
 
 /// A mapping is best pointed at by its first key.

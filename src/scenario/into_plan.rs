@@ -337,7 +337,13 @@ impl Planner<'_> {
             .filter(|name| self.document.has(&format!("{path}.{name}")))
             .collect();
         let list = super::problem::quoted(names);
+        // A slip of the pen has been said already, with the name that was meant.
+        let slip = |key: &&str| {
+            let near = super::problem::nearest(key, names.iter().copied());
+            !near.is_empty() && self.document.is_damaged(&format!("{path}.{key}"))
+        };
         match written.as_slice() {
+            [] if self.document.keys(path).iter().any(slip) => None,
             [] => {
                 self.problem(
                     path,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::problem::{Finding, Span};
 use crate::plan::secret::REDACTED;
-use crate::plan::{PLAN_FORMAT, Plan, TlsPlan};
+use crate::plan::{FileText, PLAN_FORMAT, Plan, TlsPlan};
 
 /// Whether the text is a stored plan and not a scenario.
 pub fn is_plan(text: &str) -> bool {
@@ -55,9 +55,10 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    let plan: Result<Plan, _> = serde_json::from_value(value);
-    if let Ok(plan) = &plan {
-        let missing = missing_files(text, plan);
+    let mut plan: Result<Plan, _> = serde_json::from_value(value);
+    if let Ok(plan) = &mut plan {
+        let mut missing = missing_files(text, plan);
+        missing.extend(read_again(text, plan));
         if !missing.is_empty() {
             return Err(missing);
         }
@@ -97,6 +98,23 @@ fn missing_files(text: &str, plan: &Plan) -> Vec<Finding> {
         ))
     };
     missing.map(finding).collect()
+}
+
+/// Reads the texts that were not stored from where they stood.
+fn read_again(text: &str, plan: &mut Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let targets = plan.targets.iter_mut();
+    for file in targets.flat_map(|target| target.kind.files_mut()) {
+        let FileText::Read(file) = file else { continue };
+        let message = match std::fs::read_to_string(&file.from) {
+            Ok(text) if file.take_again(&text) => continue,
+            Ok(_) => format!("{} is not what it was when the plan was made", file.from),
+            Err(error) => format!("{} cannot be read: {error}", file.from),
+        };
+        let help = "a plan holds no text of files that were read: put that text back, or run the scenario itself";
+        findings.push(Finding::new(key_span(text, "sha256"), message).help(help));
+    }
+    findings
 }
 
 /// Paths of all secrets that are not there.

@@ -137,6 +137,8 @@ impl Comparison {
     }
 
     fn compare_items<'a>(&self, signal: Signal, items: impl Iterator<Item = Item<'a>>) {
+        // What an item says is hashed as it is taken: not while others wait.
+        let items: Vec<Item<'_>> = items.collect();
         let mut found = lock(&self.found[signal.index()]);
         if found.frozen {
             return;

@@ -8,6 +8,8 @@ pub enum Body {
     Unwanted,
     /// It has more bytes than may be kept.
     TooLarge,
+    /// Too many others came before its end.
+    Forgotten,
 }
 
 impl Body {
@@ -35,7 +37,7 @@ impl Body {
     pub const fn len(&self) -> u64 {
         match self {
             Self::Kept(kept) => kept.len() as u64,
-            Self::Unwanted | Self::TooLarge => 0,
+            Self::Unwanted | Self::TooLarge | Self::Forgotten => 0,
         }
     }
 }

@@ -277,7 +277,7 @@ impl Http2 {
         // What a stream has after its first headers are trailers, which say nothing here.
         if !self.streams.contains_key(&block.stream) {
             let wanted = heading.wanted();
-            self.make_room();
+            self.make_room(finished);
             let body = Body::new(wanted.is_some());
             self.streams.insert(block.stream, Stream { wanted, body });
         }
@@ -288,11 +288,16 @@ impl Http2 {
     }
 
     /// Forgets the oldest stream where there are too many.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, finished: &mut dyn FnMut(Finished)) {
         if self.streams.len() >= STREAMS_MAX
             && let Some(oldest) = self.streams.keys().next().copied()
+            && let Some(Stream {
+                wanted: Some(wanted),
+                ..
+            }) = self.forget(oldest)
         {
-            self.forget(oldest);
+            let body = Body::Forgotten;
+            finished(Finished { wanted, body });
         }
     }
 

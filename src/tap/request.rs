@@ -114,6 +114,7 @@ impl Finished {
     fn unpack(self, max_bytes: u64) -> Result<(Encoding, Bytes), String> {
         let body = match self.body {
             Body::Kept(body) => Bytes::from(body),
+            Body::Forgotten => return Err("too many requests at once on a connection".to_owned()),
             Body::Unwanted | Body::TooLarge => {
                 return Err(format!(
                     "more than {max_bytes} bytes of requests would have to be kept"

@@ -379,6 +379,27 @@ fn streams_that_never_end_make_room_for_those_that_do() {
     assert_eq!(told(&bytes, &[], whole.len() as u64 + 10), requests(&[20]));
 }
 
+#[test]
+fn a_request_for_which_there_was_no_room_was_not_read() {
+    let mut hpack = loona_hpack::Encoder::new();
+    let mut bytes = PREFACE.to_vec();
+    let headers: [(&[u8], &[u8]); 3] = [
+        (b":method", b"POST"),
+        (b":path", b"/v1/traces"),
+        (b"content-type", b"application/x-protobuf"),
+    ];
+    for stream in 0..4098_u32 {
+        let block = hpack.encode(headers);
+        bytes.extend_from_slice(&(block.len() as u32).to_be_bytes()[1..]);
+        bytes.extend_from_slice(&[1, 4]);
+        bytes.extend_from_slice(&(stream * 2 + 1).to_be_bytes());
+        bytes.extend_from_slice(&block);
+    }
+    let told = told(&bytes, &[], MAX);
+    assert_eq!(told.unread.len(), 2, "{:?}", told.unread);
+    assert!(told.unread[0].contains("too many requests"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -1,6 +1,8 @@
 //! What a program says: kept in a file within bounds, and looked through for a line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -22,23 +24,96 @@ pub struct Heard {
     pub found: bool,
 }
 
-/// Copies everything from `source` to the end of the file at `path`, `limit_bytes` of it at most, and
-/// reads on beyond that, so that a program that floods its output is neither stopped nor kept. Tells
-/// `heard` when `wanted` has been said.
+/// Where a program's output goes: one file for its streams together, over all its starts.
+#[derive(Debug, Clone)]
+pub struct Log(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    limit_bytes: u64,
+    /// Bytes of the file, those of earlier starts among them.
+    bytes: AtomicU64,
+    /// The end of what this start has said, kept or not.
+    tail: Mutex<Vec<u8>>,
+}
+
+impl Log {
+    /// The file at `path`, of `limit_bytes` at most; what it holds already counts.
+    pub fn at(path: &Path, limit_bytes: u64) -> Self {
+        let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        Self(Arc::new(Kept {
+            path: path.to_owned(),
+            limit_bytes,
+            bytes: AtomicU64::new(bytes),
+            tail: Mutex::default(),
+        }))
+    }
+
+    /// Said in the file once it is full, and counted to its limit.
+    fn full(&self) -> String {
+        let limit = self.0.limit_bytes;
+        format!("\n[squall keeps {limit} bytes of this output]\n")
+    }
+
+    /// Takes room for up to `wanted` bytes of output: how many fit, and whether the file is full with
+    /// them.
+    fn room(&self, wanted: usize) -> (usize, bool) {
+        let of_words = self.full().len() as u64;
+        let output_bytes = self.0.limit_bytes.saturating_sub(of_words);
+        let fitting = |before: u64| output_bytes.saturating_sub(before).min(wanted as u64);
+        let relaxed = Ordering::Relaxed;
+        let before = self.0.bytes.fetch_update(relaxed, relaxed, |before| {
+            (fitting(before) > 0).then(|| before + fitting(before))
+        });
+        match before {
+            Ok(before) => {
+                let fits = fitting(before);
+                let fits_here = usize::try_from(fits).unwrap_or(wanted);
+                (fits_here, before + fits == output_bytes)
+            }
+            Err(_) => (0, false),
+        }
+    }
+
+    fn remember(&self, fresh: &[u8]) {
+        if let Ok(mut tail) = self.0.tail.lock() {
+            tail.extend_from_slice(&fresh[fresh.len().saturating_sub(TAIL_BYTES)..]);
+            let keep_from = tail.len().saturating_sub(TAIL_BYTES);
+            tail.drain(..keep_from);
+        }
+    }
+
+    /// The last lines that were said, as the end of an error message; nothing where there are none.
+    pub fn last_words(&self) -> String {
+        let tail = self.0.tail.lock().map(|tail| tail.clone());
+        let end = tail.unwrap_or_default();
+        let end = String::from_utf8_lossy(&end);
+        let lines: Vec<&str> = end.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        match last {
+            [] => String::new(),
+            last => format!("; its last words:\n{}", last.join("\n")),
+        }
+    }
+}
+
+/// Copies everything from `source` to the end of `log`, as much as fits, and reads on beyond that, so
+/// that a program that floods its output is neither stopped nor kept. Tells `heard` when `wanted` has
+/// been said.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub async fn keep(
     mut source: impl AsyncRead + Unpin,
-    path: &Path,
-    limit_bytes: u64,
+    log: &Log,
     wanted: Option<&str>,
     heard: &watch::Sender<Heard>,
 ) -> std::io::Result<()> {
-    let mut file = File::options().append(true).create(true).open(path).await?;
+    let mut options = File::options();
+    let mut file = options.append(true).create(true).open(&log.0.path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut tail: Vec<u8> = Vec::new();
-    let mut kept_bytes: u64 = 0;
     let mut wanted = wanted;
     loop {
         let bytes = source.read(&mut chunk).await?;
@@ -50,34 +125,19 @@ pub async fn keep(
         if found {
             wanted = None;
         }
+        log.remember(fresh);
         heard.send_modify(|heard| {
             heard.bytes += bytes as u64;
             heard.found |= found;
         });
-        let room = usize::try_from(limit_bytes.saturating_sub(kept_bytes)).unwrap_or(usize::MAX);
+        let (room, full) = log.room(bytes);
         if room > 0 {
-            let kept = &fresh[..bytes.min(room)];
-            file.write_all(kept).await?;
-            kept_bytes += kept.len() as u64;
-            if kept_bytes == limit_bytes {
-                let words = format!("\n[squall keeps {limit_bytes} bytes of this output]\n");
-                file.write_all(words.as_bytes()).await?;
+            file.write_all(&fresh[..room]).await?;
+            if full {
+                file.write_all(log.full().as_bytes()).await?;
             }
             file.flush().await?;
         }
-    }
-}
-
-/// The last lines of a log, as the end of an error message; nothing where there are none.
-pub fn last_words(path: &Path) -> String {
-    let text = std::fs::read(path).unwrap_or_default();
-    let end = &text[text.len().saturating_sub(TAIL_BYTES)..];
-    let end = String::from_utf8_lossy(end);
-    let lines: Vec<&str> = end.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    match last {
-        [] => String::new(),
-        last => format!("; its last words:\n{}", last.join("\n")),
     }
 }
 
@@ -94,15 +154,17 @@ fn says(tail: &mut Vec<u8>, fresh: &[u8], wanted: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    async fn say(said: &[u8], log: &Log, wanted: &str) -> Heard {
+        let (sender, receiver) = watch::channel(Heard::default());
+        keep(said, log, Some(wanted), &sender).await.unwrap();
+        *receiver.borrow()
+    }
+
     async fn kept(said: &[u8], limit_bytes: u64, wanted: &str) -> (String, Heard) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let (sender, receiver) = watch::channel(Heard::default());
-        keep(said, &path, limit_bytes, Some(wanted), &sender)
-            .await
-            .unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
-        (text, *receiver.borrow())
+        let heard = say(said, &Log::at(&path, limit_bytes), wanted).await;
+        (std::fs::read_to_string(path).unwrap(), heard)
     }
 
     #[tokio::test]
@@ -117,9 +179,29 @@ mod tests {
     async fn a_flood_is_cut_and_read_to_its_end() {
         let mut flood = vec![b'x'; 200_000];
         flood.extend_from_slice(b"ready");
-        let (text, heard) = kept(&flood, 10, "ready").await;
-        assert_eq!(text, "xxxxxxxxxx\n[squall keeps 10 bytes of this output]\n");
+        let (text, heard) = kept(&flood, 100, "ready").await;
+        let words = "\n[squall keeps 100 bytes of this output]\n";
+        assert_eq!(text, "x".repeat(100 - words.len()) + words);
         assert_eq!((heard.bytes, heard.found), (200_005, true));
+    }
+
+    #[tokio::test]
+    async fn all_streams_and_starts_share_one_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut last = String::new();
+        for start in 0..3 {
+            let log = Log::at(&path, 4096);
+            // Two streams of one start.
+            for _ in 0..2 {
+                say(&vec![b'x'; 3000], &log, "ready").await;
+                say(format!("\nword {start}\n").as_bytes(), &log, "ready").await;
+            }
+            last = log.last_words();
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 4096);
+        // They are known although the file was full long before.
+        assert!(last.ends_with("word 2"), "{last}");
     }
 
     #[test]

@@ -4,59 +4,18 @@
 //! `otelcol_exporter_send_failed_spans{exporter="otlp"}`. What matches is summed.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-use winnow::ascii::{multispace0, space0};
-use winnow::combinator::{
-    alt, delimited, eof, opt, preceded, repeat, separated, separated_pair, terminated,
-};
+use winnow::ascii::space0;
+use winnow::combinator::{opt, preceded};
 use winnow::prelude::*;
-use winnow::token::{take, take_while};
+use winnow::token::take_while;
+
+pub use crate::plan::selector::Selector;
+use crate::plan::selector::{Labels, labels, name};
 
 /// What counters end with in OpenMetrics, and by custom elsewhere.
 const TOTAL: &str = "_total";
 /// What the parts of histograms and summaries that only grow end with.
 const GROWING_PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
-
-/// Which series of a metric are meant: those that have these labels, whatever others they have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selector {
-    /// With or without `_total`.
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
-}
-
-/// A text is not a selector.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a metric's name, such as `queue_size` or `send_failed{{exporter=\"otlp\"}}`")]
-pub struct SelectorError {
-    /// The byte at which it stops being one.
-    pub at: usize,
-}
-
-impl FromStr for Selector {
-    type Err = SelectorError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut rest = text;
-        let parsed = delimited(
-            multispace0,
-            (name, opt(preceded(space0, labels))),
-            (multispace0, eof),
-        )
-        .parse_next(&mut rest);
-        match parsed {
-            Ok((name, labels)) => Ok(Self {
-                name: name.to_owned(),
-                labels: labels.unwrap_or_default().into_iter().collect(),
-            }),
-            Err(_) => Err(SelectorError {
-                at: text.len() - rest.len(),
-            }),
-        }
-    }
-}
 
 /// What a selector has found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -158,45 +117,12 @@ fn is_of(series: &str, metric: &str) -> bool {
             .any(|part| series.strip_suffix(part) == Some(metric))
 }
 
-type Labels = Vec<(String, String)>;
-
 fn labels_and_value(input: &mut &str) -> ModalResult<(Labels, f64)> {
     let labels = opt(preceded(space0, labels)).parse_next(input)?;
     let value = preceded(space0, take_while(1.., |c: char| !c.is_whitespace()))
         .parse_to()
         .parse_next(input)?;
     Ok((labels.unwrap_or_default(), value))
-}
-
-fn name<'t>(input: &mut &'t str) -> ModalResult<&'t str> {
-    take_while(1.., |c: char| {
-        c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.')
-    })
-    .parse_next(input)
-}
-
-fn labels(input: &mut &str) -> ModalResult<Labels> {
-    let pair = separated_pair(
-        preceded(space0, name).map(str::to_owned),
-        (space0, '=', space0),
-        terminated(quoted, space0),
-    );
-    delimited(
-        '{',
-        separated(0.., pair, ','),
-        (space0, opt((',', space0)), '}'),
-    )
-    .parse_next(input)
-}
-
-fn quoted(input: &mut &str) -> ModalResult<String> {
-    let escaped = preceded('\\', take(1_usize)).map(|c: &str| if c == "n" { "\n" } else { c });
-    let plain = take_while(1.., |c: char| c != '"' && c != '\\');
-    let text = repeat(0.., alt((plain, escaped))).fold(String::new, |mut text, part: &str| {
-        text.push_str(part);
-        text
-    });
-    delimited('"', text, '"').parse_next(input)
 }
 
 /// Keeps counters from falling when a program is started again: its own begin at nothing.

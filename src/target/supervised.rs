@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::family::{self, descendants};
-use super::output::{self, Heard};
+use super::output::{self, Heard, Log};
 use super::probe::{self, Probe};
 use crate::plan::secret::REDACTED;
 
@@ -96,6 +96,7 @@ pub struct Supervised {
     pub pid: u32,
     child: Child,
     copying: JoinSet<()>,
+    log: Log,
 }
 
 impl Supervised {
@@ -170,7 +171,7 @@ impl Supervised {
         if let StartError::Ended { last_words, .. } | StartError::NotReady { last_words, .. } =
             &mut failure
         {
-            *last_words = output::last_words(&program.log);
+            *last_words = self.log.last_words();
         }
         Err(failure)
     }
@@ -198,17 +199,19 @@ impl Supervised {
             Ready::Says(text) => Some(text.clone()),
             Ready::Probe(_) => None,
         };
+        let log = Log::at(&program.log, program.log_limit_bytes);
         let mut copying = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            copying.spawn(copy(stdout, program, wanted.clone(), heard.clone()));
+            copying.spawn(copy(stdout, log.clone(), wanted.clone(), heard.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            copying.spawn(copy(stderr, program, wanted, heard));
+            copying.spawn(copy(stderr, log.clone(), wanted, heard));
         }
         Ok(Self {
             pid,
             child,
             copying,
+            log,
         })
     }
 
@@ -347,18 +350,14 @@ fn signal_each(pids: &[u32], signal: Signal) {
     }
 }
 
-fn copy(
+async fn copy(
     source: impl tokio::io::AsyncRead + Unpin + Send + 'static,
-    program: &Program,
+    log: Log,
     wanted: Option<String>,
     heard: watch::Sender<Heard>,
-) -> impl Future<Output = ()> + Send + 'static {
-    let path = program.log.clone();
-    let limit_bytes = program.log_limit_bytes;
-    async move {
-        // A log that cannot be written must not stop what is being measured.
-        let _ = output::keep(source, &path, limit_bytes, wanted.as_deref(), &heard).await;
-    }
+) {
+    // A log that cannot be written must not stop what is being measured.
+    let _ = output::keep(source, &log, wanted.as_deref(), &heard).await;
 }
 
 fn exit_text(exit: Option<ExitStatus>) -> String {

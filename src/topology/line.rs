@@ -21,6 +21,10 @@ use crate::role::control::{
 use crate::role::target::subject::Trouble;
 use crate::role::target::way;
 
+/// Larger requests a tap does not read: what the sink takes is the sink's affair, and this much is
+/// kept in memory for each connection at most.
+const TAP_REQUEST_BYTES: u64 = 64 << 20;
+
 /// The line while it comes up.
 pub(super) struct Line<'a> {
     plan: &'a Plan,
@@ -185,7 +189,7 @@ impl<'a> Line<'a> {
             tap: link.tap.then(|| TapSetup {
                 link: usize::from(index),
                 expected: self.expected.clone(),
-                max_request_bytes: self.plan.sink.max_request_bytes,
+                max_request_bytes: TAP_REQUEST_BYTES,
                 evidence: self.evidence.clone(),
             }),
             listen: self.listens_for(link),
@@ -298,6 +302,7 @@ impl<'a> Line<'a> {
         let leads_to_sink = target.to == Some(Place::Sink);
         let surroundings = Surroundings {
             run_folder: self.stage.run_folder,
+            index,
             address: self.address(place),
             behind_door: self.sides.is_some(),
             bridged: target.is_bridged(),

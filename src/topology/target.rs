@@ -11,7 +11,7 @@ use super::certificates::Certificates;
 use super::ports;
 use crate::plan::secret::Secret;
 use crate::plan::template::render;
-use crate::plan::{ReadySign, SelfMetricsPlan, TargetKind, TargetPlan};
+use crate::plan::{FileText, ReadySign, SelfMetricsPlan, TargetKind, TargetPlan};
 use crate::role::control::{
     self, ContainerPort as Port, DiskSetup, ProcessSetup, ProgramProbe, ProgramReady, Ready,
     ScrapeSetup, Selector, TargetSetup,
@@ -27,17 +27,33 @@ const TARGETS: &str = "targets";
 const ROLE_SLACK: Duration = Duration::from_secs(10);
 /// The ports that a target is given, by their names in templates.
 const PORTS: [&str; 4] = ["listen.grpc", "listen.http", "status", "metrics"];
-/// Ports in a network of its own, in which all are free.
+/// Ports in a network of squall's own, in which all are free, and by how much those of the next
+/// target are higher.
 const PORTS_IN_OWN_NETWORK: [u16; 4] = [4317, 4318, 13133, 8888];
+const PORTS_APART: u16 = 10;
+
+/// Modes of files: what may hold a key is for this user; a container that runs as another user has to
+/// read its files as well.
+const OURS_ALONE: u32 = 0o600;
+const FOR_ALL: u32 = 0o644;
 
 /// What is kept for as long as a target may be started again.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// Keys of certificates beside the targets' files. They are removed once nobody needs them: a
-    /// run's folder is for others to read.
+    /// Keys of certificates beside the targets' files, and those files whose text is not stored. They
+    /// are removed once nobody needs them: a run's folder is for others to read.
     keys: Vec<PathBuf>,
     /// What keeps the targets' ports from other squalls.
     claims: Vec<TcpListener>,
+}
+
+impl Kept {
+    /// A file was written at `path`; it is removed with the keys if it may hold a secret.
+    fn keep(&mut self, text: &FileText, path: PathBuf) {
+        if text.from().is_some() {
+            self.keys.push(path);
+        }
+    }
 }
 
 impl Drop for Kept {
@@ -52,6 +68,8 @@ impl Drop for Kept {
 /// Where a target stands.
 pub(super) struct Surroundings<'a> {
     pub run_folder: &'a Path,
+    /// Of the target, from 0.
+    pub index: u8,
     /// On which it listens.
     pub address: IpAddr,
     /// In a network of its own.
@@ -91,7 +109,7 @@ pub(super) fn setup(
     // What squall itself asks, it asks from outside.
     let fill_outside =
         |text: &String| render(text, &prepared.outside).map_err(|error| error.to_string());
-    let fill = |text: &String| render(text, &prepared.values).map_err(|error| error.to_string());
+    let fill = |text: &str| render(text, &prepared.values).map_err(|error| error.to_string());
     let fill_all = |texts: &BTreeMap<String, String>| -> Result<BTreeMap<String, String>, String> {
         let filled = texts.iter();
         filled
@@ -128,13 +146,18 @@ pub(super) fn setup(
         TargetKind::Process(process) => {
             for (name, text) in &process.files {
                 prepared
-                    .write(name, &fill(text)?)
+                    .write(name, &fill(text.reveal())?, OURS_ALONE)
                     .map_err(|error| format!("{name} cannot be written: {error}"))?;
+                kept.keep(text, prepared.folder.join(name));
             }
             let (env, secrets) = environment(fill_all(&process.env)?, &process.secret_env);
             control::TargetKind::Process(ProcessSetup {
                 command: fill(&process.command)?,
-                args: process.args.iter().map(fill).collect::<Result<_, _>>()?,
+                args: process
+                    .args
+                    .iter()
+                    .map(|arg| fill(arg))
+                    .collect::<Result<_, _>>()?,
                 env,
                 secrets,
                 folder: prepared.folder.clone(),
@@ -150,7 +173,7 @@ pub(super) fn setup(
         }
         TargetKind::External(_) => control::TargetKind::External,
         TargetKind::Container(container) => {
-            control::TargetKind::Container(container::spec(container, &prepared, log)?)
+            control::TargetKind::Container(container::spec(container, &prepared, log, kept)?)
         }
     };
     let setup = TargetSetup {
@@ -255,7 +278,9 @@ impl Prepared {
 
     fn addresses(&mut self, around: &Surroundings<'_>, kept: &mut Kept) -> io::Result<()> {
         let ports = match around.behind_door {
-            true => PORTS_IN_OWN_NETWORK.to_vec(),
+            true => PORTS_IN_OWN_NETWORK
+                .map(|port| port + PORTS_APART * u16::from(around.index))
+                .to_vec(),
             false => {
                 let ports = ports::choose(around.address, PORTS.len())?;
                 kept.claims.push(ports.claim);
@@ -308,14 +333,14 @@ impl Prepared {
     /// Writes a PEM text beside the target's files, and has `PREFIX.NAME` stand for it.
     fn pem(&mut self, prefix: &str, name: &str, text: &str) -> io::Result<()> {
         let file = format!("{}-{name}.pem", prefix.replace('.', "-"));
-        self.write(&file, text)?;
+        self.write(&file, text, OURS_ALONE)?;
         let path = self.root.join(file);
         self.set_path(&format!("{prefix}.{name}"), &path);
         Ok(())
     }
 
-    /// Writes a file of its working folder; only this user reads it, for it may hold a key.
-    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+    /// Writes a file of its working folder, for those whom `mode` lets read it.
+    fn write(&self, name: &str, text: &str, mode: u32) -> io::Result<()> {
         let path = self.folder.join(name);
         if let Some(above) = path.parent() {
             fs::create_dir_all(above)?;
@@ -323,7 +348,12 @@ impl Prepared {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, OURS_ALONE);
+        let mut file = options.open(path)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        // Whatever the mask of new files is.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        Ok(())
     }
 }

@@ -623,6 +623,7 @@ fn plan() -> Plan {
             resolve: Resolve::Address,
             temporality: Temporality::Cumulative,
             instances: 1,
+            raw: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

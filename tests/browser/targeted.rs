@@ -90,6 +90,7 @@ pub fn one() -> Record {
             said: Some(0),
             text: "relay lost 6 items and owned up to none".to_owned(),
             agrees: false,
+            killed: false,
         }],
     };
     over_time(&mut record);

@@ -92,7 +92,7 @@ impl Role {
     /// How its program ended, and whether it had been asked to.
     pub fn program_ended(&mut self) -> (String, bool) {
         self.wait_for(|report| match report {
-            Report::ProgramEnded { exit, asked, .. } => Some((exit, asked)),
+            Report::ProgramEnded { exit, asked, .. } => Some((exit.unwrap_or_default(), asked)),
             Report::Failed { why } => panic!("{why}"),
             _ => None,
         })

@@ -375,7 +375,8 @@ run: { warmup: 1s, duration: 5s, drain: 10s, miss_after: 5s, lateness_limit: 5s 
 client:
   sdk: { OTEL_BSP_SCHEDULE_DELAY: 100ms, OTEL_BSP_MAX_QUEUE_SIZE: 65536, OTEL_EXPORTER_OTLP_TIMEOUT: 20s }
 load: { traces: { rate: 400/s, spans_per_trace: 1 } }
-target: { name: relay, relay: [] }
+# In one network, where each has ports of its own.
+targets: [ { name: relay, relay: [] }, { name: second, relay: [] } ]
 links: { to-relay: { via: netns, congestion: reno } }
 faults:
   - { name: loss, at: 2s, for: 2s, loss: 10% }

@@ -10,9 +10,12 @@ use crate::evidence::{HopLatency, Producer, Side, TapEvidence, Tapped};
 use crate::ids::PointKey;
 use crate::journal::{self, PointsLine};
 use crate::mapped::{Bitmap, Words, names};
+use crate::plan::line::Line;
 use crate::plan::windows::{Segment, segment_at};
+use crate::plan::{Plan, RoleName};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
+use crate::topology::tapped;
 
 /// Where items are due, as the place before the first tap.
 const DUE: &str = "due";
@@ -27,13 +30,17 @@ pub struct Place {
     pub name: String,
 }
 
-/// Both sides of each link, in order; the links by number and name.
-pub fn places<'a>(links: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<Place> {
-    let both = |(link, name): (usize, &'a str)| {
+/// Both sides of each link with a tap, in the order in which items pass them. That is not the one in
+/// which a scenario lists its targets.
+pub fn places(plan: &Plan) -> Vec<Place> {
+    let line = Line::of(plan);
+    let mut links: Vec<(usize, RoleName)> = tapped(plan).collect();
+    links.sort_by_key(|(_, role)| line.position(*role));
+    let both = |(link, role): (usize, RoleName)| {
         Side::ALL.map(|side| Place {
             link,
             side,
-            name: format!("{name}.{side}"),
+            name: format!("{}.{side}", role.as_str()),
         })
     };
     links.into_iter().flat_map(both).collect()
@@ -71,7 +78,9 @@ pub fn read(
                     Signal::Metrics if known.by_key => points_seen(folder, place, known.points)?,
                     _ => items_seen(folder, place, producer)?,
                 };
-                tap_of(&mut taps, place).producers.push(tapped);
+                let tap = tap_of(&mut taps, place);
+                tap.unexpected += tapped.strangers;
+                tap.producers.push(tapped);
                 firsts.push(first);
             }
             latencies.record(producer, &firsts);
@@ -117,6 +126,7 @@ fn items_seen(folder: &Path, place: &Place, of: &Producer) -> io::Result<(Tapped
         seen: set(names::tapped(link, side, signal, producer))?,
         seen_again: set(names::tapped_again(link, side, signal, producer))?,
         extra_copies: words(names::tapped_extra_copies(link, side, signal, producer))?.get(0),
+        strangers: 0,
     };
     let first = words(names::tapped_first(link, side, signal, producer))?;
     Ok((tapped, First::Words(first)))
@@ -135,12 +145,15 @@ fn points_seen(
         seen: RoaringTreemap::new(),
         seen_again: RoaringTreemap::new(),
         extra_copies: 0,
+        strangers: 0,
     };
     let mut first = HashMap::new();
     for line in &lines {
-        // A point that the client did not hand over is the sink's to report.
-        let known = line.points.iter().filter_map(|p| sequences.get(&p.key));
-        for sequence in known.copied() {
+        for point in &line.points {
+            let Some(sequence) = sequences.get(&point.key).copied() else {
+                tapped.strangers += 1;
+                continue;
+            };
             if tapped.seen.insert(sequence) {
                 first.insert(sequence, line.at_ns);
             } else {

@@ -3,7 +3,10 @@
 use super::*;
 use crate::evidence::{ItemRange, OutcomeKind};
 use crate::journal::PointKind;
-use crate::plan::fixture::plan;
+use crate::mapped::names;
+use crate::plan::Place;
+use crate::plan::fixture::{plan, plan_with_target};
+use crate::plan::windows::segments;
 
 fn point(time_unix_ns: u64) -> Point {
     Point {
@@ -165,4 +168,56 @@ fn a_client_that_was_killed_before_it_was_back_was_never_back() {
         pairs(&[10, 12, 20], &[15, 25]),
         [(10, Some(12)), (12, Some(15)), (20, Some(25))]
     );
+}
+
+#[test]
+fn taps_stand_in_the_order_of_the_line_whatever_is_listed_first() {
+    let mut plan = plan_with_target();
+    // The second target of the line is listed first, and its link after the client's.
+    plan.targets.push(plan.targets[0].clone());
+    plan.links.push(plan.links[1].clone());
+    for (link, (from, to)) in plan.links.iter_mut().zip([
+        (Place::Client, Place::Target(1)),
+        (Place::Target(0), Place::Sink),
+        (Place::Target(1), Place::Target(0)),
+    ]) {
+        (link.from, link.to) = (from, to);
+    }
+    let names: Vec<String> = taps::places(&plan).into_iter().map(|p| p.name).collect();
+    let order = [
+        "link.entry",
+        "link.exit",
+        "link3.entry",
+        "link3.exit",
+        "link2.entry",
+        "link2.exit",
+    ];
+    assert_eq!(names, order);
+}
+
+#[test]
+fn points_that_a_tap_saw_and_nobody_sent_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan_with_target();
+    let places = taps::places(&plan);
+    for (place, points) in places.iter().zip([[1, 2], [1, 2], [1, 77], [1, 77]]) {
+        let name = names::tapped_points(place.link, place.side);
+        let journal = journal::Journal::open(&folder.path().join(name)).unwrap();
+        journal.append(&received(110, &points)).unwrap();
+    }
+    let lines = [handed(1, 100, &[1, 2])];
+    let (producer, _) = points_producer(&lines, &[], None);
+    let known = taps::Known {
+        by_key: true,
+        producers: &[producer],
+        points: &handed_points(&lines).1,
+        counts: Vec::new(),
+    };
+    let (taps, _) = taps::read(folder.path(), &places, known, &segments(&plan)).unwrap();
+    let counted: Vec<(u64, u64, u64)> = taps
+        .iter()
+        .map(|tap| (tap, &tap.producers[0]))
+        .map(|(tap, points)| (points.seen.len(), points.strangers, tap.unexpected))
+        .collect();
+    assert_eq!(counted, [(2, 0, 0), (2, 0, 0), (1, 1, 1), (1, 1, 1)]);
 }

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use crate::limits::{self, Limit};
 use crate::plan::{ProcessFault, RoleName};
 use crate::role::control::{Command, ProgramCommand};
+use crate::target::family;
 use crate::topology::Topology;
 
 /// Stops a role's process, or a target's program.
@@ -44,11 +45,29 @@ pub(super) fn limit(
         _ => Some(process.pid),
     };
     let pid = pid.ok_or_else(|| io::Error::other("its process has ended"))?;
+    let role_pid = process.pid;
+    // What a target's program has started is a part of it.
+    let family = || match role {
+        RoleName::Target(_) => family_of(role_pid, pid),
+        _ => vec![pid],
+    };
     let mut announce = |folder: &std::path::Path| topology.guard()?.watch(folder);
     match fault {
-        ProcessFault::CpuLimit { millicores } => limits::cpu(pid, millicores, &mut announce),
-        ProcessFault::MemoryLimit { bytes } => limits::memory(pid, bytes, &mut announce),
+        ProcessFault::CpuLimit { millicores } => limits::cpu(&family, millicores, &mut announce),
+        ProcessFault::MemoryLimit { bytes } => limits::memory(&family, bytes, &mut announce),
         ProcessFault::Descriptors { left } => limits::descriptors(pid, left),
         _ => Err(io::Error::other("it is not a limit")),
     }
+}
+
+/// A target's program and what it has started. Orphans among them are the role's, where the program
+/// is; a container's are elsewhere.
+fn family_of(role: u32, program: u32) -> Vec<u32> {
+    let of_role = family::descendants(role);
+    let rest = match of_role.contains(&program) {
+        true => of_role,
+        false => family::descendants(program),
+    };
+    let others = rest.into_iter().filter(|pid| *pid != program);
+    std::iter::once(program).chain(others).collect()
 }

@@ -43,6 +43,9 @@ pub struct Downtime {
     agenda: Vec<(u64, Move)>,
     /// How each of its processes ended.
     ends: Vec<String>,
+    /// A strike met nothing that ran: that strike proves nothing, and so the fault does not.
+    missed: bool,
+    /// Who runs since the last strike.
     successor: Option<u32>,
 }
 
@@ -77,6 +80,7 @@ impl Downtime {
                 .map(|after_ns| (now_ns.saturating_add(after_ns), Move::Strike))
                 .collect(),
             ends: Vec::new(),
+            missed: false,
             successor: None,
         }
     }
@@ -99,6 +103,7 @@ impl Downtime {
             (Move::Strike, State::Up | State::Rising) => {
                 self.state = State::Falling;
                 self.struck_ns = now_ns;
+                self.successor = None;
                 self.how
             }
             (Move::Revive, State::Down) => {
@@ -114,23 +119,37 @@ impl Downtime {
         Ok(true)
     }
 
-    /// Its program has ended; whether the fault is over with that.
-    pub fn program_ended(&mut self, pid: Option<u32>, exit: &str, now_ns: u64) -> bool {
-        if self.state != State::Falling {
+    /// Its program does not run: how it ended, or nothing where there was none to end or it could
+    /// not be started. Whether the fault is over with that.
+    pub fn program_ended(&mut self, pid: Option<u32>, exit: Option<&str>, now_ns: u64) -> bool {
+        let rose = self.state == State::Rising;
+        if !rose && self.state != State::Falling {
             return false;
         }
         self.state = State::Down;
         let process = pid.map_or("its process".to_owned(), |pid| format!("process {pid}"));
-        self.ends.push(format!("{process} {exit}"));
+        match exit {
+            Some(exit) => self.ends.push(format!("{process} {exit}")),
+            None => self.missed = true,
+        }
+        let more = self.agenda.iter().any(|(_, next)| *next == Move::Strike);
         match self.down_ns {
+            // It did not come up, and nobody will try again.
+            Some(_) if rose && (self.ending || !more) => return true,
             Some(_) if self.ending => self.agenda.push((now_ns, Move::Revive)),
             Some(down_ns) => {
-                let revive_ns = self.struck_ns.saturating_add(down_ns).max(now_ns);
+                let since_ns = if rose { now_ns } else { self.struck_ns };
+                let revive_ns = since_ns.saturating_add(down_ns).max(now_ns);
                 self.agenda.push((revive_ns, Move::Revive));
             }
             None => return true,
         }
         false
+    }
+
+    /// Whether its program is to run again.
+    pub const fn brings_back(&self) -> bool {
+        self.down_ns.is_some()
     }
 
     /// Its program is up again; whether the fault is over with that.
@@ -158,7 +177,7 @@ impl Downtime {
         let killed = |end: &String| end.contains("signal 9");
         let as_told = self.how == ProgramCommand::Stop || self.ends.iter().all(killed);
         let revived = self.down_ns.is_none() || self.successor.is_some();
-        if self.ends.is_empty() || !as_told || !revived {
+        if self.ends.is_empty() || self.missed || !as_told || !revived {
             return None;
         }
         let ends = self.ends.join(", ");
@@ -171,7 +190,13 @@ impl Downtime {
 
 impl FaultLog {
     /// A target's program has ended: what was to make it, if anything was, may be over with that.
-    pub fn program_ended(&mut self, role: RoleName, pid: Option<u32>, exit: &str, at_ns: u64) {
+    pub fn program_ended(
+        &mut self,
+        role: RoleName,
+        pid: Option<u32>,
+        exit: Option<&str>,
+        at_ns: u64,
+    ) {
         for entry in &mut self.entries {
             if let Work::Downtime(downtime) = &mut entry.work
                 && downtime.role == role
@@ -180,6 +205,12 @@ impl FaultLog {
                 entry.program_is_up_for_good(at_ns);
             }
         }
+    }
+
+    /// Whether a fault that keeps a target's program down will start it again.
+    pub fn brings_back(&self, role: RoleName) -> bool {
+        self.downtimes()
+            .any(|downtime| downtime.role == role && downtime.brings_back())
     }
 
     /// A target's program is up again.
@@ -207,11 +238,11 @@ impl FaultLog {
     }
 
     /// It has room again.
-    pub fn disk_freed(&mut self, role: RoleName, at_ns: u64) {
+    pub fn disk_freed(&mut self, role: RoleName, free_bytes: u64, at_ns: u64) {
         for entry in self.disk_faults(role) {
             entry.active = false;
             entry.evidence.ended_ns = Some(at_ns);
-            entry.evidence.healed = Some(true);
+            entry.evidence.healed = Some(free_bytes > 0);
         }
     }
 
@@ -251,7 +282,7 @@ mod tests {
         assert_eq!(kill.next_at_ns(), Some(5));
         kill.agenda.clear();
         kill.state = State::Falling;
-        assert!(kill.program_ended(Some(7), "was killed by signal 9", 6));
+        assert!(kill.program_ended(Some(7), Some("was killed by signal 9"), 6));
         assert_eq!(kill.proof().unwrap(), "process 7 was killed by signal 9");
     }
 
@@ -262,7 +293,7 @@ mod tests {
         stop.agenda.clear();
         stop.state = State::Falling;
         stop.struck_ns = 5 * SECOND_NS;
-        assert!(!stop.program_ended(Some(7), "exited with 0", 8 * SECOND_NS));
+        assert!(!stop.program_ended(Some(7), Some("exited with 0"), 8 * SECOND_NS));
         assert_eq!(stop.next_at_ns(), Some(8 * SECOND_NS));
         assert_eq!(stop.proof(), None);
         stop.agenda.clear();
@@ -276,7 +307,47 @@ mod tests {
     fn a_death_that_nobody_asked_for_proves_nothing() {
         let plan = client_fault("kill", 5, None, ProcessFault::Kill);
         let mut kill = Downtime::of(&plan, TARGET, ProcessFault::Kill, 5);
-        assert!(!kill.program_ended(Some(7), "was killed by signal 11", 4));
+        assert!(!kill.program_ended(Some(7), Some("was killed by signal 11"), 4));
         assert_eq!(kill.proof(), None);
+    }
+
+    fn crash_loop() -> Downtime {
+        let fault = ProcessFault::CrashLoop {
+            every_ns: 4 * SECOND_NS,
+            down_ns: SECOND_NS,
+        };
+        let plan = client_fault("loop", 4, Some(12), fault);
+        Downtime::of(&plan, TARGET, fault, 4 * SECOND_NS)
+    }
+
+    #[test]
+    fn a_program_that_has_ended_of_itself_is_started_again_after_the_strike() {
+        let mut restart = crash_loop();
+        restart.agenda.retain(|(at_ns, _)| *at_ns > 4 * SECOND_NS);
+        restart.state = State::Falling;
+        restart.struck_ns = 4 * SECOND_NS;
+        assert!(!restart.program_ended(None, None, 4 * SECOND_NS));
+        assert_eq!(restart.next_at_ns(), Some(5 * SECOND_NS));
+        assert_eq!(restart.agenda.len(), 2, "{:?}", restart.agenda);
+        restart.agenda.clear();
+        restart.state = State::Rising;
+        assert!(restart.program_started(8));
+        assert_eq!(restart.proof(), None);
+    }
+
+    #[test]
+    fn a_start_that_fails_is_tried_again_while_strikes_follow_and_never_proven() {
+        let mut restart = crash_loop();
+        restart
+            .ends
+            .push("process 7 was killed by signal 9".to_owned());
+        restart.agenda.retain(|(at_ns, _)| *at_ns > 4 * SECOND_NS);
+        restart.state = State::Rising;
+        assert!(!restart.program_ended(None, None, 6 * SECOND_NS));
+        assert_eq!(restart.next_at_ns(), Some(7 * SECOND_NS));
+        restart.agenda.clear();
+        restart.state = State::Rising;
+        assert!(restart.program_ended(None, None, 9 * SECOND_NS));
+        assert_eq!(restart.proof(), None);
     }
 }

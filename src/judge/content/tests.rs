@@ -56,6 +56,8 @@ fn an_altered_item_fails_the_run_and_is_shown() {
     let result = judged(&plan, &evidence);
     assert_eq!((result.verdict, result.exit_code), (Verdict::Fail, 1));
     assert!(result.summary.contains("such as 0/7"), "{}", result.summary);
+    let headline = "It is not so that what arrived is what was sent: ";
+    assert!(result.summary.starts_with(headline), "{}", result.summary);
     let findings = &result.content.as_ref().unwrap().findings;
     assert_eq!((findings.len(), findings[0].items), (1, 1));
     let of_content = result

@@ -5,7 +5,8 @@ use roaring::RoaringTreemap;
 use super::*;
 use crate::evidence::{Evidence, OutcomeKind, SaidSample, Side, TapEvidence, Tapped};
 use crate::judge::fixture::healthy;
-use crate::plan::fixture::{plan, plan_with_target};
+use crate::plan::fixture::{cut, metrics, plan, plan_with_target};
+use crate::plan::{FaultPlan, Place};
 
 /// What each of the four taps saw of the only producer: the first link's sides, then the second's.
 fn tap(evidence: &mut Evidence, seen: [&RoaringTreemap; 4], again: [&[u64]; 4]) {
@@ -23,6 +24,7 @@ fn tap(evidence: &mut Evidence, seen: [&RoaringTreemap; 4], again: [&[u64]; 4]) 
             seen: seen.clone(),
             seen_again: again.iter().copied().collect(),
             extra_copies: again.len() as u64,
+            strangers: 0,
         });
         evidence.taps.push(tap);
     }
@@ -140,7 +142,7 @@ fn a_copy_is_of_whoever_sent_it_first() {
             ("duplicated", "sink", 1),
         ]
     );
-    assert_eq!(duplicated_in_targets(&facts), 2);
+    assert_eq!(duplicated_in_targets(&facts), Ok(2.0));
 }
 
 #[test]
@@ -169,6 +171,19 @@ fn a_target_owns_up_to_what_it_acknowledged_and_lost() {
         (owned.lost, owned.said, owned.agrees),
         (25, Some(20), false)
     );
+    let mut crash = plan.clone();
+    crash.faults.push(FaultPlan {
+        kind: FaultKind::Process {
+            role: RoleName::Target(0),
+            fault: ProcessFault::Restart,
+        },
+        ..cut("crash", 8, 10)
+    });
+    let mut killed = evidence.clone();
+    killed.faults = healthy(&crash).faults;
+    let owned = &flow(&Facts::of(&crash, &killed)).owned_up[0];
+    assert!(owned.killed && !owned.agrees, "{owned:?}");
+    assert!(owned.text.contains("it was killed"), "{owned:?}");
     say(&mut evidence, 3, 25.0);
     assert!(flow(&Facts::of(&plan, &evidence)).owned_up[0].agrees);
 }
@@ -195,4 +210,150 @@ fn a_line_without_targets_has_three_stations() {
     let names: Vec<&str> = flow.stations.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["client", "link", "sink"]);
     assert!(flow.lost_at.is_empty() && flow.duplicated_at.is_empty() && flow.blurred.is_empty());
+}
+
+fn duplicate(evidence: &mut Evidence, items: std::ops::RangeInclusive<u64>) {
+    let producer = &mut evidence.producers[0];
+    producer.received_again = items.collect();
+    producer.extra_copies = producer.received_again.len();
+}
+
+#[test]
+fn where_nobody_looked_behind_a_target_its_copies_are_not_denied() {
+    let mut plan = plan_with_target();
+    plan.links[1].tap = false;
+    let mut evidence = healthy(&plan);
+    let all = evidence.producers[0].entered.clone();
+    tap(&mut evidence, [&all; 4], [&[]; 4]);
+    evidence.taps.truncate(2);
+    assert_eq!(duplicated_in_targets(&Facts::of(&plan, &evidence)), Ok(0.0));
+    duplicate(&mut evidence, 1..=5);
+    let facts = Facts::of(&plan, &evidence);
+    let flow = flow(&facts);
+    assert_eq!(placed(&flow.duplicated_at), [("duplicated", "relay", 5)]);
+    let why = duplicated_in_targets(&facts).unwrap_err();
+    assert!(why.contains("5 items") && why.contains("`relay`"), "{why}");
+    let told = flow.blurred.join("\n");
+    assert!(told.contains("are put down to it"), "{told}");
+}
+
+#[test]
+fn an_attempt_that_never_came_through_made_no_copy() {
+    let plan = plan_with_target();
+    let mut evidence = healthy(&plan);
+    let all = evidence.producers[0].entered.clone();
+    // Sent twice, for the first was reset before anything passed; then the target sends it twice.
+    let attempt = evidence.batches[0].attempts[0].clone();
+    evidence.batches[0].attempts.push(attempt);
+    let target: Vec<u64> = (1..=10).collect();
+    tap(&mut evidence, [&all; 4], [&[], &[], &target, &target]);
+    duplicate(&mut evidence, 1..=10);
+    let facts = Facts::of(&plan, &evidence);
+    assert_eq!(
+        placed(&flow(&facts).duplicated_at),
+        [("duplicated", "relay", 10)]
+    );
+    assert_eq!(duplicated_in_targets(&facts), Ok(10.0));
+}
+
+#[test]
+fn what_was_answered_came_to_the_target_also_where_the_tap_could_not_read_it() {
+    let plan = plan_with_target();
+    let mut evidence = healthy(&plan);
+    let all = evidence.producers[0].entered.clone();
+    let read = without(&all, 1..=10);
+    tap(&mut evidence, [&read; 4], [&[]; 4]);
+    forget(&mut evidence, &read);
+    let facts = Facts::of(&plan, &evidence);
+    assert_eq!(lost_in_targets(&facts), 10);
+    assert_eq!(
+        placed(&flow(&facts).lost_at),
+        [("lost_silently", "relay", 10)]
+    );
+}
+
+#[test]
+fn behind_a_target_that_alters_points_nobody_knows_where_they_were() {
+    let mut plan = plan_with_target();
+    plan.load.metrics = Some(metrics());
+    let mut evidence = healthy(&plan);
+    let all = evidence.producers[0].entered.clone();
+    let altered = without(&all, 1..=10);
+    tap(&mut evidence, [&all, &all, &altered, &altered], [&[]; 4]);
+    evidence.producers[0].signal = Signal::Metrics;
+    for batch in &mut evidence.batches {
+        batch.signal = Signal::Metrics;
+    }
+    for tap in &mut evidence.taps {
+        tap.producers[0].signal = Signal::Metrics;
+        tap.producers[0].strangers = if tap.link == 1 { 10 } else { 0 };
+    }
+    // One of the altered ones is lost; the others arrive and are recognised.
+    forget(&mut evidence, &without(&all, 5..=5));
+    let flow = flow(&Facts::of(&plan, &evidence));
+    let seen: Vec<(Option<u64>, Option<u64>)> = flow.stations[2..4]
+        .iter()
+        .map(|station| station.seen[&Signal::Metrics])
+        .map(|seen| (seen.came, seen.went))
+        .collect();
+    assert_eq!(seen, [(Some(all.len()), None), (None, None)]);
+    assert_eq!(placed(&flow.lost_at), [("lost_silently", "relay", 1)]);
+    let told = flow.blurred.join("\n");
+    assert!(told.contains("10 data points that left `relay`"), "{told}");
+}
+
+#[test]
+fn of_targets_behind_each_other_none_is_accused_alone() {
+    let mut plan = plan_with_target();
+    let mut second = plan.targets[0].clone();
+    second.name = "gateway".to_owned();
+    plan.targets.push(second);
+    let mut between = plan.links[1].clone();
+    between.name = "between".to_owned();
+    between.to = Place::Target(1);
+    plan.links[1].from = Place::Target(1);
+    plan.links.push(between);
+    let mut evidence = healthy(&plan);
+    let all = evidence.producers[0].entered.clone();
+    let out = without(&all, 101..=120);
+    // What is given up by the first came to the second, which refused it.
+    tap(&mut evidence, [&all, &all, &out, &out], [&[]; 4]);
+    for side in Side::ALL {
+        let mut tap = TapEvidence::new(2, side);
+        tap.producers.clone_from(&evidence.taps[0].producers);
+        evidence.taps.push(tap);
+    }
+    forget(&mut evidence, &out);
+    let mut say = |at_ns: u64, target: &str, dropped: f64| {
+        evidence.series.said.push(SaidSample {
+            at_ns,
+            target: target.to_owned(),
+            values: [("dropped".to_owned(), dropped)].into(),
+        });
+    };
+    for (at_ns, by_first) in [(1, 0.0), (2, 20.0)] {
+        say(at_ns, "relay", by_first);
+        say(at_ns, "gateway", 0.0);
+    }
+    let facts = Facts::of(&plan, &evidence);
+    assert_eq!(lost_in_targets(&facts), 20);
+    let flow = flow(&facts);
+    assert_eq!(placed(&flow.lost_at), [("lost_silently", "gateway", 20)]);
+    let [owned] = flow.owned_up.as_slice() else {
+        panic!("{:?}", flow.owned_up);
+    };
+    assert_eq!(
+        owned.text,
+        "relay and gateway lost 20 items and owned up to all"
+    );
+}
+
+#[test]
+fn a_target_of_which_no_time_is_known_has_no_latency() {
+    let plan = plan_with_target();
+    let mut evidence = healthy(&plan);
+    let all = evidence.producers[0].entered.clone();
+    tap(&mut evidence, [&all; 4], [&[]; 4]);
+    let why = target_latency(&Facts::of(&plan, &evidence), &Window::Whole).unwrap_err();
+    assert!(why.contains("`relay`"), "{why}");
 }

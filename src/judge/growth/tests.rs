@@ -105,3 +105,21 @@ fn growth_can_be_asked_for() {
     let evidence = with_memory(&plan, "client", |s| 30.0 + 45.0 * s / 60.0 + wobble(s));
     assert_eq!(judged(&plan, &evidence).verdict, Verdict::Pass);
 }
+
+#[test]
+fn of_several_targets_none_may_be_in_doubt() {
+    let plan = run_of("target.rss.slope", Op::Less, 20.0);
+    let mut evidence = with_memory(&plan, "target", |s| 30.0 + wobble(s));
+    // Less steep as far as anybody can tell, and nobody can.
+    let step = |at_s: f64| if at_s < 11.0 { 30.0 } else { 36.0 };
+    let other = with_memory(&plan, "target2", step).roles.remove(0);
+    evidence.roles.push(other);
+    let check = judged(&plan, &evidence);
+    assert_eq!(check.verdict, Verdict::Inconclusive, "{check:?}");
+    // One of which there is next to nothing is not left aside.
+    let samples = &mut evidence.roles.last_mut().unwrap().samples;
+    samples.retain(|s| s.at_ns < 3 * SECOND_NS);
+    let check = judged(&plan, &evidence);
+    assert_eq!(check.verdict, Verdict::Inconclusive, "{check:?}");
+    assert!(check.why.contains("of the target2"), "{check:?}");
+}

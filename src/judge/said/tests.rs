@@ -4,7 +4,7 @@ use super::super::fixture::healthy;
 use super::*;
 use crate::evidence::Evidence;
 use crate::plan::expectation::Phase;
-use crate::plan::fixture::{SECOND_NS, cut, plan};
+use crate::plan::fixture::{SECOND_NS, cut, plan, plan_with_target};
 
 fn told(at_s: u64, target: &str, values: &[(&str, f64)]) -> SaidSample {
     SaidSample {
@@ -109,4 +109,36 @@ fn what_was_lost_and_what_was_said_are_compared() {
     );
     assert!(!LossFinding::of("x", 0, None).agrees());
     assert!(LossFinding::of("x", 7, Some(7)).agrees());
+}
+
+#[test]
+fn a_counter_that_is_gone_after_a_restart_began_anew() {
+    let dropped = |at_s, value| told(at_s, "relay", &[("dropped", value)]);
+    let (plan, evidence) = evidence(vec![
+        dropped(1, 0.0),
+        dropped(3, 5.0),
+        told(5, "relay", &[]),
+        dropped(7, 8.0),
+    ]);
+    let facts = Facts::of(&plan, &evidence);
+    let grown = measure(&facts, "dropped", Statistic::Increase, &Window::Whole);
+    assert_eq!(grown, Ok(13.0));
+    let names = ["dropped".to_owned()];
+    assert_eq!(said_lost(&evidence.series.said, "relay", &names), Some(13));
+}
+
+#[test]
+fn a_counter_that_never_appeared_counted_nothing() {
+    let (_, evidence) = evidence(vec![told(1, "relay", &[]), told(9, "relay", &[])]);
+    let plan = plan_with_target();
+    let facts = Facts::of(&plan, &evidence);
+    let value = |series, statistic| measure(&facts, series, statistic, &Window::Whole);
+    assert_eq!(value("dropped", Statistic::Increase), Ok(0.0));
+    assert!(value("dropped", Statistic::Last).is_err());
+    assert!(
+        value("droped", Statistic::Increase).is_err(),
+        "not asked for"
+    );
+    let names = ["dropped".to_owned()];
+    assert_eq!(said_lost(&evidence.series.said, "relay", &names), Some(0));
 }

@@ -17,7 +17,7 @@ pub fn section(view: &View) -> Markup {
             h2 { "Conformance of the client" }
             p.help { (HELP) }
             div.scroll {
-                table.checks {
+                table.checks.plain {
                     thead { tr { th { "Outcome" } th { "Rule" } th { "Observed" } th { "Section" } } }
                     tbody {
                         @for check in &conformance.checks {

@@ -18,9 +18,13 @@ pub fn tables(line: &Line) -> Markup {
     let placed: Vec<&Placed> = placed.into_iter().filter(|part| part.items > 0).collect();
     html! {
         @for finding in &flow.owned_up {
-            p.owned-up.disagrees[!finding.agrees] {
-                span.badge.(if finding.agrees { "pass" } else { "fail" }) {
-                    (if finding.agrees { "✓ owned up" } else { "✗ disagrees" })
+            p.owned-up.disagrees[!finding.agrees && !finding.killed] {
+                @if finding.agrees {
+                    span.badge.pass { "✓ owned up" }
+                } @else if finding.killed {
+                    span.badge { "– killed" }
+                } @else {
+                    span.badge.fail { "✗ disagrees" }
                 }
                 " " (finding.text)
             }

@@ -18,7 +18,8 @@ pub(super) fn section(out: &mut String, line: Option<&Line>) -> std::fmt::Result
         writeln!(out, "- {}", plain(&told))?;
     }
     for finding in line.flow.owned_up.iter().filter(|f| !f.agrees) {
-        writeln!(out, "- ✗ {}", plain(&finding.text))?;
+        let mark = if finding.killed { "" } else { "✗ " };
+        writeln!(out, "- {mark}{}", plain(&finding.text))?;
     }
     for note in &line.flow.blurred {
         writeln!(out, "- {}", plain(note))?;

@@ -25,7 +25,11 @@ impl Page<'_> {
         }
         for finding in line.flow.owned_up.iter().filter(|f| !f.agrees) {
             let text = wrap(&finding.text, self.width - 4, "      ");
-            lines.push(format!("  {} {text}", self.paint.bad("✗")));
+            let mark = match finding.killed {
+                true => self.paint.faint("–"),
+                false => self.paint.bad("✗"),
+            };
+            lines.push(format!("  {mark} {text}"));
         }
         for note in &line.flow.blurred {
             let text = wrap(note, self.width - 4, "      ");

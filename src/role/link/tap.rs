@@ -92,16 +92,17 @@ impl Tap {
         &self.sides[side as usize]
     }
 
-    /// Reads on in what passes one side of a connection.
-    fn read(&self, side: Side, decoder: &mut Decoder, bytes: &[u8]) {
+    /// Reads on in what passed one side of a connection at `at_ns` of the monotonic clock.
+    fn read(&self, side: Side, decoder: &mut Decoder, bytes: &[u8], at_ns: u64) {
+        // Nothing passes before the start.
+        let Some(clock) = self.clock.get() else {
+            return;
+        };
+        let at_ns = at_ns.saturating_sub(clock.start_monotonic_ns);
         let side = self.side(side);
         let fed = decoder.feed(bytes, &mut |sight| match sight {
             Sight::Request { signal, body } => {
-                // Nothing passes before the start.
-                let Some(clock) = self.clock.get() else {
-                    return;
-                };
-                if let Err(error) = side.note(signal, body, clock) {
+                if let Err(error) = side.note(signal, body, at_ns, clock) {
                     let why = format!("the tap's evidence cannot be written: {error}");
                     // The first reason is the one that is told.
                     let _ = self.failure.set(why);
@@ -154,8 +155,7 @@ impl SideTap {
     }
 
     /// Notes the items of one request.
-    fn note(&self, signal: Signal, body: &[u8], clock: &RunClock) -> io::Result<()> {
-        let at_ns = clock.now_ns();
+    fn note(&self, signal: Signal, body: &[u8], at_ns: u64, clock: &RunClock) -> io::Result<()> {
         let mut book = self.book();
         let Book {
             counts,
@@ -243,11 +243,11 @@ struct Tapped {
 }
 
 impl Watch for Tapped {
-    fn up_read(&mut self, bytes: &[u8]) {
-        self.tap.read(Side::Entry, &mut self.entry, bytes);
+    fn up_read(&mut self, bytes: &[u8], at_ns: u64) {
+        self.tap.read(Side::Entry, &mut self.entry, bytes, at_ns);
     }
 
-    fn up_written(&mut self, bytes: &[u8]) {
-        self.tap.read(Side::Exit, &mut self.exit, bytes);
+    fn up_written(&mut self, bytes: &[u8], at_ns: u64) {
+        self.tap.read(Side::Exit, &mut self.exit, bytes, at_ns);
     }
 }

@@ -150,7 +150,7 @@ impl Subject for Container {
             Ok((running, heard)) => {
                 let running = self.running.insert(running);
                 let pid = running.pid;
-                let ready = running.get_ready(&spec, &ready, deadline, heard).await;
+                let ready = running.get_ready(&ready, deadline, heard).await;
                 ready.map(|()| pid)
             }
             Err(error) => Err(error),

@@ -123,8 +123,8 @@ impl Sampler for Family {
 impl Subject for Process {
     async fn start(&mut self) -> Result<Option<u32>, Trouble> {
         // One that runs is not started twice.
-        if self.running.is_some() {
-            return Ok(None);
+        if let Some(running) = &self.running {
+            return Ok(Some(running.pid));
         }
         match self.start_once().await {
             Ok(pid) => Ok(Some(pid)),

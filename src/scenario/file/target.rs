@@ -50,7 +50,7 @@ pub struct ProcessFile {
     /// Files of its working folder, by their path there.
     pub files: Option<BTreeMap<String, TemplateFile>>,
     pub stop: Option<StopFile>,
-    /// Bytes of its output that are kept: the beginning and the end. Default 16MiB.
+    /// Bytes of its output that are kept, the first ones of all its starts together. Default 16MiB.
     pub log_limit: Option<Bytes>,
     /// Makes `{{ data }}` a disk of its own of that size, so that it can be full. Linux.
     pub disk: Option<Bytes>,

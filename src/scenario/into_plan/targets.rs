@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::super::file::{ContainerFile, ReadyFile, ScenarioFile, SelfMetricsFile, TargetFile};
+use super::super::file::{ContainerFile, ScenarioFile, TargetFile};
 use super::super::problem::{Finding, did_you_mean};
-use super::{HOUR, MS, Planner, SECOND, is_name};
-use crate::plan::{
-    ClientPlan, Place, Protocol, ReadyPlan, ReadySign, RoleName, SelfMetricsPlan, TARGETS_MAX,
-    TargetKind, TargetPlan, Transport,
-};
+use super::{Planner, is_name};
+use crate::plan::{ClientPlan, Place, RoleName, TARGETS_MAX, TargetKind, TargetPlan, Transport};
 
 mod entry;
 mod graph;
 mod kinds;
 mod relay;
+mod signs;
 mod templates;
 
 pub(super) use entry::external_entry;
@@ -21,6 +19,7 @@ pub(super) use graph::Encrypted;
 pub(super) use relay::secure as secure_relays;
 
 use relay::{relay, relay_metrics};
+use signs::default_signs;
 
 /// Name of the only target where it has none.
 const DEFAULT_NAME: &str = "target";
@@ -29,6 +28,11 @@ const NAME_HELP: &str = "a name of lower-case letters, digits and hyphens, such 
 const LOG_LIMIT: u64 = 16 << 20;
 const METRICS_URL: &str = "http://{{ metrics }}/metrics";
 const KINDS: [&str; 4] = ["process", "container", "external", "relay"];
+
+/// Whether a target can be called so; what cannot be has been said.
+fn place_name(name: &str) -> bool {
+    is_name(name, "-") && (name == DEFAULT_NAME || RoleName::from_name(name).is_none())
+}
 
 impl Planner<'_> {
     /// The targets of the scenario, and what follows each.
@@ -52,19 +56,13 @@ impl Planner<'_> {
         }
         let entries = self.entry(file);
         let mut targets: Vec<TargetPlan> = Vec::new();
-        for (index, (path, file)) in (0_u8..).zip(files.iter().take(TARGETS_MAX)) {
-            let of_client = match client.protocol {
-                Protocol::Grpc => Transport::Grpc,
-                Protocol::HttpProtobuf | Protocol::HttpJson => Transport::Http,
-            };
-            // What stands before it in a chain decides how it is spoken to.
-            let before = targets.last().filter(|_| !entries.contains(&index));
-            let receives = before.map_or(of_client, |before| before.exports);
+        for (path, file) in files.iter().take(TARGETS_MAX) {
             let name = self.target_name(path, file, &targets);
-            let target = self.target(path, file, name, receives);
+            let target = self.target(path, file, name);
             targets.push(target);
         }
         self.followers(&files, &mut targets, &entries);
+        default_signs(&files, &mut targets, client, &entries);
         self.fill_templates(&files, &targets, client, &entries);
         targets
     }
@@ -81,8 +79,11 @@ impl Planner<'_> {
         if !self.document.has(&key) {
             return name;
         }
-        let of_role = RoleName::from_name(&name).is_some() && name != DEFAULT_NAME;
-        if of_role || !is_name(&name, "-") {
+        if RoleName::from_name(&name).is_some() && name != DEFAULT_NAME {
+            let message = format!("`{name}` is a name that squall itself uses");
+            let help = "`client`, `sink`, and `link` or `target` with a number are taken: give it another, such as `collector`";
+            self.problem(&key, message, help);
+        } else if !is_name(&name, "-") {
             self.problem(
                 &key,
                 format!("`{name}` cannot be a target's name"),
@@ -95,13 +96,7 @@ impl Planner<'_> {
         name
     }
 
-    fn target(
-        &mut self,
-        path: &str,
-        file: &TargetFile,
-        name: String,
-        receives: Transport,
-    ) -> TargetPlan {
+    fn target(&mut self, path: &str, file: &TargetFile, name: String) -> TargetPlan {
         let mut kinds = Vec::new();
         if let Some(process) = &file.process {
             let made = self.process(&format!("{path}.process"), process);
@@ -141,89 +136,9 @@ impl Planner<'_> {
             name,
             exports,
             to: None,
-            ready: self.ready(&format!("{path}.ready"), file, &kind, receives),
+            ready: self.ready(&format!("{path}.ready"), file, &kind),
             kind,
             metrics,
-        }
-    }
-
-    fn ready(
-        &mut self,
-        path: &str,
-        file: &TargetFile,
-        kind: &TargetKind,
-        receives: Transport,
-    ) -> ReadyPlan {
-        let default = ReadyFile::default();
-        let within = file.ready.as_ref().and_then(|ready| ready.within);
-        let file = file.ready.as_ref().unwrap_or(&default);
-        let signs = [
-            ("tcp", file.tcp.clone().map(ReadySign::Tcp)),
-            ("http", file.http.clone().map(ReadySign::Http)),
-            (
-                "grpc_health",
-                file.grpc_health.clone().map(ReadySign::GrpcHealth),
-            ),
-            ("says", file.says.clone().map(ReadySign::Says)),
-        ];
-        let given: Vec<_> = signs
-            .into_iter()
-            .filter(|(_, sign)| sign.is_some())
-            .collect();
-        let names = ["tcp", "http", "grpc_health", "says"];
-        let sign = match given.is_empty() {
-            true => None,
-            false => self.only_one(path, &names, given),
-        };
-        if let (Some(ReadySign::Says(_)), TargetKind::External(_)) = (&sign, kind) {
-            let help = "`tcp`, `http` or `grpc_health`";
-            self.problem(&format!("{path}.says"), "its output is not heard", help);
-        }
-        let default = match (kind, receives) {
-            (TargetKind::External(external), _) => external.endpoint.clone(),
-            (_, Transport::Grpc) => "{{ listen.grpc }}".to_owned(),
-            (_, Transport::Http) => "{{ listen.http }}".to_owned(),
-        };
-        ReadyPlan {
-            sign: sign.unwrap_or(ReadySign::Tcp(default)),
-            within_ns: self.time(
-                &format!("{path}.within"),
-                within,
-                30 * SECOND,
-                10 * MS..=HOUR,
-            ),
-        }
-    }
-
-    fn self_metrics(&mut self, path: &str, file: &SelfMetricsFile) -> SelfMetricsPlan {
-        let series = file.series.clone().unwrap_or_default();
-        for name in series.keys() {
-            if !is_name(name, "_-") {
-                let span = self.document.key_span(&format!("{path}.series.{name}"));
-                let finding = Finding::new(span, format!("`{name}` cannot be a name"))
-                    .help("lower-case letters, digits, hyphens and underscores");
-                self.findings.push(finding);
-            }
-        }
-        let lost = file.lost.clone().unwrap_or_default();
-        let known: Vec<&str> = series.keys().map(String::as_str).collect();
-        let paths = self.document.elements(&format!("{path}.lost"));
-        for (path, name) in paths.iter().zip(&lost) {
-            if !series.contains_key(name) {
-                let help = format!("a name of `series`; {}", did_you_mean(name, &known));
-                self.problem(path, format!("there is no series `{name}`"), help);
-            }
-        }
-        SelfMetricsPlan {
-            url: file.url.clone().unwrap_or_else(|| METRICS_URL.to_owned()),
-            every_ns: self.time(
-                &format!("{path}.every"),
-                file.every,
-                SECOND,
-                100 * MS..=HOUR,
-            ),
-            series,
-            lost,
         }
     }
 
@@ -269,6 +184,7 @@ impl Planner<'_> {
                     let found = place(name);
                     if found.is_none() {
                         let mut known: Vec<&str> = names.iter().map(String::as_str).collect();
+                        known.retain(|name| place_name(name));
                         known.push(SINK);
                         let message = format!("there is no target `{name}`");
                         self.problem(&key, message, did_you_mean(name, &known));
@@ -309,3 +225,6 @@ impl Planner<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,17 @@ pub struct Points {
 struct Known {
     parts: Parts,
     marks: u64,
+    altered: Altered,
+}
+
+/// Whether a point arrived with other attributes than it was sent with, minded or not: then so may a
+/// second copy of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Altered {
+    No,
+    /// It came to the sink before this one, which noted only which point it was.
+    Perhaps,
+    Yes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +69,7 @@ impl Points {
         for point in before.iter().flat_map(|line| &line.points) {
             if let Some(known) = points.known.get_mut(&point.key) {
                 known.marks |= ARRIVED;
+                known.altered = Altered::Perhaps;
             }
             let this = Newest {
                 time_unix_ns: point.key.time_unix_ns,
@@ -112,6 +124,7 @@ impl Points {
             let known = Known {
                 parts: point.parts,
                 marks: 0,
+                altered: Altered::No,
             };
             self.known.insert(point.key, known);
             let keys = self.by_place.entry(point.place).or_default();
@@ -123,7 +136,6 @@ impl Points {
     /// value that has not arrived, else one that arrived altered, of which this is a copy.
     fn original(&self, item: &Item<'_>) -> Option<PointKey> {
         let payload = ContentPart::Payload.index();
-        let attributes = 1 << ContentPart::Attributes.index();
         let candidates = || {
             let keys = self.by_place.get(&item.place).into_iter().flatten();
             keys.filter_map(|key| Some((key, self.known.get(key)?)))
@@ -131,7 +143,8 @@ impl Points {
         };
         candidates()
             .find(|(_, known)| known.marks & ARRIVED == 0)
-            .or_else(|| candidates().find(|(_, known)| known.marks & attributes != 0))
+            .or_else(|| candidates().find(|(_, known)| known.altered == Altered::Yes))
+            .or_else(|| candidates().find(|(_, known)| known.altered == Altered::Perhaps))
             .map(|(key, _)| *key)
     }
 
@@ -146,6 +159,10 @@ impl Points {
             return;
         };
         let before = known.marks;
+        let attributes = ContentPart::Attributes.index();
+        if known.parts[attributes] != item.parts[attributes] {
+            known.altered = Altered::Yes;
+        }
         let mut marks = differing(plan, &known.parts, &item.parts) | ARRIVED;
         let newest = self.newest.get(&point.key.series).copied();
         let name = || format!("{}@{}", point.key.series, point.key.time_unix_ns);

@@ -1,7 +1,7 @@
 //! Reads a journal while another process appends to it.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
@@ -11,17 +11,11 @@ use serde::de::DeserializeOwned;
 pub struct Tail {
     path: PathBuf,
     reader: Option<BufReader<File>>,
-    /// A line of which the end has not been written yet.
-    begun: Vec<u8>,
 }
 
 impl Tail {
     pub fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            reader: None,
-            begun: Vec::new(),
-        }
+        Self { path, reader: None }
     }
 
     /// The whole lines since the last call. A file that is not there yet has none.
@@ -37,13 +31,17 @@ impl Tail {
                 Err(error) => return Err(error),
             },
         };
-        let mut lines = Vec::new();
+        let (mut lines, mut line) = (Vec::new(), Vec::new());
         loop {
-            if reader.read_until(b'\n', &mut self.begun)? == 0 || !self.begun.ends_with(b"\n") {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line)?;
+            if !line.ends_with(b"\n") {
+                // Its rest may follow, or whoever is started after the writer's end cuts it off and
+                // writes another in its place.
+                reader.seek(SeekFrom::Current(-(read as i64)))?;
                 return Ok(lines);
             }
-            lines.push(serde_json::from_slice(&self.begun)?);
-            self.begun.clear();
+            lines.push(serde_json::from_slice(&line)?);
         }
     }
 }
@@ -66,6 +64,13 @@ mod tests {
         assert!(tail.read::<u64>().unwrap().is_empty());
         file.write_all(b"3\n4\n").unwrap();
         assert_eq!(tail.read::<u64>().unwrap(), [23, 4]);
+        // What was torn off is not there any more.
+        file.write_all(b"99").unwrap();
+        assert!(tail.read::<u64>().unwrap().is_empty());
+        file.set_len(7).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(b"5\n").unwrap();
+        assert_eq!(tail.read::<u64>().unwrap(), [5]);
         file.write_all(b"x\n").unwrap();
         assert!(tail.read::<u64>().is_err());
     }

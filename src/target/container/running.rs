@@ -23,7 +23,7 @@ use super::engine::{EngineError, is_unknown, start_error, words};
 use super::image::name_and_tag;
 use super::leftovers::LABEL;
 use super::{ContainerSpec, Network};
-use crate::target::output::{self, Heard};
+use crate::target::output::{self, Heard, Log};
 use crate::target::probe;
 use crate::target::supervised::Ready;
 
@@ -49,6 +49,7 @@ pub struct Running {
     /// How it ended, once it has.
     exit: watch::Receiver<Option<String>>,
     tasks: JoinSet<()>,
+    log: Log,
     paused: bool,
 }
 
@@ -71,8 +72,10 @@ impl Running {
             .map_err(|error| start_error(image, &error))?;
         let mut tasks = JoinSet::new();
         let (heard_in, heard) = watch::channel(Heard::default());
-        tasks.spawn(copy(container.stdout(true), spec, ready, heard_in.clone()));
-        tasks.spawn(copy(container.stderr(true), spec, ready, heard_in));
+        let log = Log::at(&spec.log, spec.log_limit_bytes);
+        let (stdout, stderr) = (container.stdout(true), container.stderr(true));
+        tasks.spawn(copy(stdout, log.clone(), ready, heard_in.clone()));
+        tasks.spawn(copy(stderr, log.clone(), ready, heard_in));
         let (exit_in, exit) = watch::channel(None);
         let id = container.id().to_owned();
         let memory_bytes = spec.memory_bytes;
@@ -89,6 +92,7 @@ impl Running {
             pid,
             exit,
             tasks,
+            log,
             paused: false,
         };
         Ok((started, heard))
@@ -105,7 +109,6 @@ impl Running {
     /// When it ends at once, or is not ready in time.
     pub async fn get_ready(
         &mut self,
-        spec: &ContainerSpec,
         ready: &Ready,
         deadline: Duration,
         mut heard: watch::Receiver<Heard>,
@@ -145,7 +148,7 @@ impl Running {
         if exit.is_some() {
             self.hear_the_last_words().await;
         }
-        let last_words = output::last_words(&spec.log);
+        let last_words = self.log.last_words();
         Err(match exit {
             Some(exit) => EngineError::Ended { exit, last_words },
             None => EngineError::NotReady {
@@ -331,19 +334,17 @@ fn confine(host: &mut HostConfig, spec: &ContainerSpec) {
 
 fn copy(
     source: impl AsyncRead + Unpin + Send + 'static,
-    spec: &ContainerSpec,
+    log: Log,
     ready: &Ready,
     heard: watch::Sender<Heard>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let path = spec.log.clone();
-    let limit_bytes = spec.log_limit_bytes;
     let wanted = match ready {
         Ready::Says(text) => Some(text.clone()),
         Ready::Probe(_) => None,
     };
     async move {
         // A log that cannot be written must not stop what is being measured.
-        let _ = output::keep(source, &path, limit_bytes, wanted.as_deref(), &heard).await;
+        let _ = output::keep(source, &log, wanted.as_deref(), &heard).await;
     }
 }
 

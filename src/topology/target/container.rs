@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Prepared, environment};
+use super::{FOR_ALL, Kept, OURS_ALONE, Prepared, environment};
 use crate::plan::template::render;
 use crate::plan::{ContainerTarget, ImagePlan};
 use crate::role::control::{ContainerMount as Mount, ContainerSpec, ImageSource};
@@ -17,17 +17,23 @@ pub(super) fn spec(
     target: &ContainerTarget,
     prepared: &Prepared,
     log: PathBuf,
+    kept: &mut Kept,
 ) -> Result<ContainerSpec, String> {
-    let fill = |text: &String| render(text, &prepared.values).map_err(|error| error.to_string());
+    let fill = |text: &str| render(text, &prepared.values).map_err(|error| error.to_string());
     let mut mounts = vec![Mount {
         host: prepared.folder.clone(),
         container: FOLDER.to_owned(),
         read_only: false,
     }];
+    let mode = match target.user {
+        Some(_) => FOR_ALL,
+        None => OURS_ALONE,
+    };
     for (path, text) in &target.files {
         let beside = format!("{FILES}{path}");
+        kept.keep(text, prepared.folder.join(&beside));
         prepared
-            .write(&beside, &fill(text)?)
+            .write(&beside, &fill(text.reveal())?, mode)
             .map_err(|error| format!("{path} cannot be written: {error}"))?;
         mounts.push(Mount {
             host: prepared.folder.join(beside),
@@ -43,7 +49,11 @@ pub(super) fn spec(
             ImagePlan::Name(name) => ImageSource::Name(name.clone()),
             ImagePlan::Build(folder) => ImageSource::Folder(PathBuf::from(folder)),
         },
-        args: target.args.iter().map(fill).collect::<Result<_, _>>()?,
+        args: target
+            .args
+            .iter()
+            .map(|arg| fill(arg))
+            .collect::<Result<_, _>>()?,
         env,
         secrets,
         network: target.network,
@@ -66,15 +76,20 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::path::Path;
 
-    use super::super::{Kept, Surroundings, setup};
+    use super::super::{Surroundings, setup};
     use super::*;
     use crate::plan::secret::Secret;
     use crate::plan::{
-        ContainerNetwork, Place, ReadyPlan, ReadySign, StopPlan, TargetKind, TargetPlan, Transport,
+        ContainerNetwork, FileText, Place, ReadyPlan, ReadySign, StopPlan, TargetKind, TargetPlan,
+        Transport,
     };
     use crate::role::control::{self, ProgramProbe, ProgramReady, TargetSetup};
 
     fn told(network: ContainerNetwork, run_folder: &Path) -> TargetSetup {
+        told_as(network, None, run_folder)
+    }
+
+    fn told_as(network: ContainerNetwork, user: Option<&str>, run_folder: &Path) -> TargetSetup {
         let map = |name: &str, text: &str| BTreeMap::from([(name.to_owned(), text.to_owned())]);
         let secret = Secret::new("hush".to_owned());
         let kind = TargetKind::Container(ContainerTarget {
@@ -85,7 +100,10 @@ mod tests {
             ],
             env: map("NEXT", "{{ export.url }}"),
             secret_env: BTreeMap::from([("TOKEN".to_owned(), secret)]),
-            files: map("/etc/collector.yaml", "port: {{ listen.grpc.port }}"),
+            files: BTreeMap::from([(
+                "/etc/collector.yaml".to_owned(),
+                FileText::Written("port: {{ listen.grpc.port }}".to_owned()),
+            )]),
             stop: StopPlan {
                 signal: 15,
                 grace_ns: 1,
@@ -94,7 +112,7 @@ mod tests {
             cpu_millicores: Some(1500),
             memory_bytes: None,
             network,
-            user: None,
+            user: user.map(str::to_owned),
         });
         let target = TargetPlan {
             name: "collector".to_owned(),
@@ -109,6 +127,7 @@ mod tests {
         };
         let around = Surroundings {
             run_folder,
+            index: 0,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             behind_door: false,
             bridged: target.is_bridged(),
@@ -179,5 +198,17 @@ mod tests {
         }
         let text = fs::read_to_string(&spec.mounts[1].host).unwrap();
         assert_eq!(text, "port: 4317");
+    }
+
+    #[test]
+    fn another_user_can_read_its_files() {
+        use std::os::unix::fs::PermissionsExt as _;
+        for (user, mode) in [(None, 0o600), (Some("10001"), 0o644)] {
+            let folder = tempfile::tempdir().unwrap();
+            let setup = told_as(ContainerNetwork::Host, user, folder.path());
+            let file = &spec_of(&setup).mounts[1].host;
+            let found = fs::metadata(file).unwrap().permissions().mode() & 0o777;
+            assert_eq!(found, mode, "as {user:?}");
+        }
     }
 }

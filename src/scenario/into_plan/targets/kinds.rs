@@ -14,9 +14,11 @@ use super::LOG_LIMIT;
 use crate::plan::images::known_image;
 use crate::plan::secret::Secret;
 use crate::plan::{
-    ContainerNetwork, ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, StopPlan,
+    ContainerNetwork, ContainerTarget, ExternalTarget, FileText, ImagePlan, ProcessTarget, StopPlan,
 };
 
+/// The folder in a working folder that is the program's own.
+const DATA: &str = "data";
 /// Whether this executable can run containers.
 const CONTAINERS_BUILT_IN: bool = cfg!(feature = "containers");
 
@@ -94,7 +96,7 @@ impl Planner<'_> {
         let mut files = self.template_files(&format!("{path}.files"), file.files.as_ref(), true);
         if let Some(known) = file.image.as_deref().and_then(known_image) {
             let config = files.entry(known.config.to_owned());
-            config.or_insert_with(|| known.text.to_owned());
+            config.or_insert_with(|| FileText::Written(known.text.to_owned()));
         }
         let default_network = match cfg!(target_os = "linux") {
             true => ContainerNetwork::Host,
@@ -177,7 +179,7 @@ impl Planner<'_> {
         path: &str,
         given: Option<&BTreeMap<String, TemplateFile>>,
         absolute: bool,
-    ) -> BTreeMap<String, String> {
+    ) -> BTreeMap<String, FileText> {
         let mut files = BTreeMap::new();
         for (name, file) in given.into_iter().flatten() {
             let path = format!("{path}.{name}");
@@ -185,7 +187,18 @@ impl Planner<'_> {
             let plain = |part: Component<'_>| {
                 matches!(part, Component::Normal(_)) || (absolute && part == Component::RootDir)
             };
-            if inside.is_absolute() != absolute || !inside.components().all(plain) {
+            let first = inside.components().find(|part| *part != Component::RootDir);
+            let of_program = !absolute && first == Some(Component::Normal(DATA.as_ref()));
+            if of_program {
+                let span = self.document.key_span(&path);
+                let message =
+                    format!("`{name}` is the program's own: squall leaves `{DATA}` to it");
+                let help = "another name; `{{ data }}` stands for that folder";
+                self.findings.push(Finding::new(span, message).help(help));
+            } else if inside.is_absolute() != absolute
+                || first.is_none()
+                || !inside.components().all(plain)
+            {
                 let help = match absolute {
                     true => "the whole path in the container, such as `/etc/otelcol/config.yaml`",
                     false => "a path within the working folder, such as `config.yaml`",
@@ -195,7 +208,7 @@ impl Planner<'_> {
                 self.findings.push(Finding::new(span, message).help(help));
             }
             let text = match file {
-                TemplateFile::Text(text) => Some(text.clone()),
+                TemplateFile::Text(text) => Some(FileText::Written(text.clone())),
                 TemplateFile::From(file) => {
                     let key = format!("{path}.from");
                     let help = "a file; the path starts at the scenario's folder";
@@ -207,11 +220,14 @@ impl Planner<'_> {
                             let message = format!("{} cannot be read: {error}", from.display());
                             self.problem(&key, message, help);
                         }
-                        read.ok()
+                        let from = std::path::absolute(&from).unwrap_or(from);
+                        let from = from.display().to_string();
+                        read.ok().map(|text| FileText::read(from, text))
                     })
                 }
             };
-            files.insert(name.clone(), text.unwrap_or_default());
+            let text = text.unwrap_or_else(|| FileText::Written(String::new()));
+            files.insert(name.clone(), text);
         }
         files
     }

@@ -1,12 +1,15 @@
 //! The templates of targets: every name that they use is known, and means something there.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::super::super::file::TargetFile;
 use super::super::super::problem::{Finding, did_you_mean};
 use super::super::Planner;
-use crate::plan::template::{TemplateError, names};
-use crate::plan::{ClientPlan, Place, ReadySign, TEMPLATE_NAMES, TargetKind, TargetPlan, TlsPlan};
+use crate::plan::template::names;
+use crate::plan::{
+    ClientPlan, FileText, Place, ReadySign, TEMPLATE_NAMES, TargetKind, TargetPlan, TlsPlan,
+};
 
 impl Planner<'_> {
     /// Looks through every text of the targets that is a template.
@@ -19,39 +22,69 @@ impl Planner<'_> {
     ) {
         for (index, ((path, _), target)) in (0_u8..).zip(files.iter().zip(targets)) {
             let known = known(target, entries.contains(&index), client);
-            for (place, text) in texts(path, target) {
-                self.template(&place, &text, &known);
+            for text in texts(path, target) {
+                self.template(&text, &known);
             }
         }
     }
 
-    fn template(&mut self, path: &str, text: &str, known: &[&str]) {
+    /// Says of every name that it cannot be.
+    fn template(&mut self, template: &Template<'_>, known: &[&str]) {
         let all: Vec<&str> = TEMPLATE_NAMES.iter().map(|(name, _)| *name).collect();
-        let (message, help) = match names(text) {
-            Err(error @ TemplateError::Open { .. }) => {
-                (error.to_string(), "close it with `}}`".to_owned())
-            }
-            Err(error) => (error.to_string(), String::new()),
-            Ok(used) => {
-                let wrong = used
-                    .into_iter()
-                    .find(|(name, _)| !known.contains(&name.as_str()));
-                let Some((name, _)) = wrong else { return };
-                match all.contains(&name.as_str()) {
-                    true => (
-                        format!("`{{{{ {name} }}}}` means nothing here"),
-                        why_not(&name).to_owned(),
-                    ),
-                    false => (
-                        format!("`{{{{ {name} }}}}` is not known"),
-                        did_you_mean(&name, &all),
-                    ),
-                }
+        let used = match names(template.text) {
+            Ok(used) => used,
+            Err(error) => {
+                let help = "close it with `}}`".to_owned();
+                return self.wrong(template, error.at(), &error.to_string(), help);
             }
         };
-        let span = self.document.span_of(path);
-        self.findings.push(Finding::new(span, message).help(help));
+        for (name, at) in used {
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let (message, help) = match all.contains(&name.as_str()) {
+                true => (
+                    format!("`{{{{ {name} }}}}` means nothing here"),
+                    why_not(&name).to_owned(),
+                ),
+                false => (
+                    format!("`{{{{ {name} }}}}` is not known"),
+                    did_you_mean(&name, &all),
+                ),
+            };
+            self.wrong(template, at, &message, help);
+        }
     }
+
+    /// Points at a part of a template: in the scenario itself, or in words in the file that it is from.
+    fn wrong(&mut self, template: &Template<'_>, at: Range<usize>, message: &str, help: String) {
+        let before = &template.text[..at.start];
+        let part = &template.text[at];
+        let whole = self.document.span_of(&template.place);
+        let finding = match template.file {
+            Some(file) => {
+                let line = 1 + before.matches('\n').count();
+                Finding::new(whole, format!("{file}:{line}: {message}"))
+            }
+            None => {
+                // The same part of what is written, whose indents differ.
+                let written = self.document.texts.slice(whole);
+                let place = written
+                    .match_indices(part)
+                    .nth(before.matches(part).count());
+                let span = place.map_or(whole, |(at, _)| whole.part(at, part.len()));
+                Finding::new(span, message)
+            }
+        };
+        self.findings.push(finding.help(help));
+    }
+}
+
+/// A text of a target's, where it stands in the scenario, and in which file if it was read from one.
+struct Template<'t> {
+    place: String,
+    text: &'t str,
+    file: Option<&'t str>,
 }
 
 /// Why a name that exists cannot be used.
@@ -90,31 +123,48 @@ fn known(target: &TargetPlan, is_first: bool, client: &ClientPlan) -> Vec<&'stat
         .collect()
 }
 
-/// Every template of a target, and where it stands.
-fn texts(path: &str, target: &TargetPlan) -> Vec<(String, String)> {
-    let mut texts = Vec::new();
-    let mut map = |path: &str, entries: &BTreeMap<String, String>, from: &str| {
-        for (name, text) in entries {
-            texts.push((format!("{path}.{name}{from}"), text.clone()));
-        }
+/// Every template of a target.
+fn texts<'t>(path: &str, target: &'t TargetPlan) -> Vec<Template<'t>> {
+    let written = |place: String, text: &'t str| Template {
+        place,
+        text,
+        file: None,
     };
-    let list = |path: &str, entries: &[String]| -> Vec<(String, String)> {
-        let numbered = entries.iter().enumerate();
-        numbered
-            .map(|(index, text)| (format!("{path}.{index}"), text.clone()))
+    let env = |path: &str, env: &'t BTreeMap<String, String>| -> Vec<Template<'t>> {
+        let env = env.iter();
+        env.map(|(name, text)| written(format!("{path}.env.{name}"), text))
             .collect()
     };
+    let args = |path: &str, args: &'t [String]| -> Vec<Template<'t>> {
+        let numbered = args.iter().enumerate();
+        numbered
+            .map(|(index, text)| written(format!("{path}.args.{index}"), text))
+            .collect()
+    };
+    let files = |path: &str, files: &'t BTreeMap<String, FileText>| -> Vec<Template<'t>> {
+        let files = files.iter();
+        files
+            .map(|(name, text)| Template {
+                place: format!("{path}.files.{name}"),
+                text: text.reveal(),
+                file: text.from(),
+            })
+            .collect()
+    };
+    let mut texts = Vec::new();
     match &target.kind {
         TargetKind::Process(process) => {
-            map(&format!("{path}.process.env"), &process.env, "");
-            map(&format!("{path}.process.files"), &process.files, "");
-            texts.push((format!("{path}.process.command"), process.command.clone()));
-            texts.extend(list(&format!("{path}.process.args"), &process.args));
+            let path = format!("{path}.process");
+            texts.extend(env(&path, &process.env));
+            texts.extend(files(&path, &process.files));
+            texts.push(written(format!("{path}.command"), &process.command));
+            texts.extend(args(&path, &process.args));
         }
         TargetKind::Container(container) => {
-            map(&format!("{path}.container.env"), &container.env, "");
-            map(&format!("{path}.container.files"), &container.files, "");
-            texts.extend(list(&format!("{path}.container.args"), &container.args));
+            let path = format!("{path}.container");
+            texts.extend(env(&path, &container.env));
+            texts.extend(files(&path, &container.files));
+            texts.extend(args(&path, &container.args));
         }
         TargetKind::External(_) => {}
     }
@@ -124,9 +174,9 @@ fn texts(path: &str, target: &TargetPlan) -> Vec<(String, String)> {
         ReadySign::GrpcHealth(text) => Some(("grpc_health", text)),
         ReadySign::Says(_) => None,
     };
-    texts.extend(sign.map(|(key, text)| (format!("{path}.ready.{key}"), text.clone())));
+    texts.extend(sign.map(|(key, text)| written(format!("{path}.ready.{key}"), text)));
     if let Some(metrics) = &target.metrics {
-        texts.push((format!("{path}.metrics.url"), metrics.url.clone()));
+        texts.push(written(format!("{path}.metrics.url"), &metrics.url));
     }
     texts
 }

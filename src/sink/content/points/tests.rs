@@ -11,6 +11,7 @@ use super::*;
 use crate::journal::{Journal, PointContent};
 use crate::otlp::content::of_metrics;
 use crate::otlp::points::of_metric;
+use crate::plan::ContentIgnore;
 use crate::signal::Signal;
 
 /// A collection of one cumulative sum: series, start, time and value of each point.
@@ -82,11 +83,14 @@ impl Bench {
 
     /// The identities that the points get.
     fn arrive(&mut self, metrics: &[ResourceMetrics]) -> Vec<PointKey> {
+        self.arrive_by(&ContentPlan::default(), metrics)
+    }
+
+    fn arrive_by(&mut self, plan: &ContentPlan, metrics: &[ResourceMetrics]) -> Vec<PointKey> {
         let mut points = keyed(metrics);
         let items = of_metrics(metrics);
-        let plan = ContentPlan::default();
         self.points
-            .compare(&plan, &items, &mut points, &mut self.found)
+            .compare(plan, &items, &mut points, &mut self.found)
             .unwrap();
         points.iter().map(|point| point.key).collect()
     }
@@ -142,6 +146,32 @@ fn points_with_altered_attributes_are_recognised_and_counted_once() {
     // Nobody ever sent this one.
     bench.arrive(&collection(&[("a", 0, 9, 5)]));
     assert_eq!(bench.found.unknown, 1);
+}
+
+#[test]
+fn a_second_copy_is_recognised_although_attributes_are_ignored() {
+    let plan = ContentPlan {
+        ignore: [ContentIgnore::Attributes].into(),
+    };
+    let mut bench = Bench::new();
+    let sent = collection(&[("a", 0, 1, 5), ("b", 0, 1, 6)]);
+    bench.send(&sent);
+    let altered = collection(&[("x", 0, 1, 5), ("b", 0, 1, 6)]);
+    let first = bench.arrive_by(&plan, &altered);
+    let key = keyed(&sent)[0].key;
+    assert_eq!(first[0], key);
+    assert_eq!(bench.arrive_by(&plan, &altered)[0], key);
+    // The sink before this one noted which point it was, and not what it looked like.
+    let line = PointsLine {
+        at_ns: 0,
+        points: keyed(&sent),
+    };
+    let journal = Journal::open(&bench.folder.path().join(POINTS_FILE)).unwrap();
+    journal.append(&line).unwrap();
+    bench.points = Points::new(bench.folder.path()).unwrap();
+    assert_eq!(bench.arrive_by(&plan, &altered)[0], key);
+    assert_eq!((bench.found.compared, bench.found.unknown), (2, 0));
+    assert_eq!(bench.count(ContentFlaw::Altered), 0);
 }
 
 #[test]
