@@ -470,6 +470,9 @@ pub struct SinkSample {
     pub wire_bytes: u64,
     /// Requests being answered at this moment.
     pub in_flight: u64,
+    /// Time from reading a request to its answer, of all that were answered; side by side each counts.
+    #[serde(default)]
+    pub worked_ns: u64,
     /// 99th percentile of delivery latency over the last second, all signals.
     pub delivery_p99_ns: u64,
 }

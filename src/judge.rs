@@ -21,6 +21,7 @@ mod growth;
 mod harness;
 pub mod live;
 mod measure;
+pub mod names;
 mod packets;
 mod recovery;
 mod resources;

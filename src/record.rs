@@ -12,11 +12,16 @@ use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 use crate::units;
 
+mod capacity;
 mod conformance;
 mod content;
 mod cost;
 mod flow;
 
+pub use capacity::{
+    CAPACITY_FORMAT, CapacityAnswer, CapacityEnd, CapacityResult, CapacitySettings, GaveOut,
+    Headroom, Part, Trial,
+};
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};
 pub use cost::{COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Spread};

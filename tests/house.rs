@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("roles", &["role"]),
     ("conductor", &["topology", "drive"]),
-    ("judgment", &["ledger", "judge"]),
+    ("judgment", &["ledger", "judge", "capacity"]),
     ("output", &["store", "report"]),
     ("shell", &["cli", "error", "main", "lib"]),
 ];

@@ -64,6 +64,7 @@ impl Run {
                 require: std::collections::BTreeMap::new(),
                 tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 1 << 20,
+                throttle: None,
                 plant: plant.into_iter().collect(),
                 oracle: Some(evidence.path().join("oracle").display().to_string()),
             },

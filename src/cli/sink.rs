@@ -95,6 +95,7 @@ async fn receive(args: Args) -> Outcome {
         limits: Limits::with_max_request(args.max_request),
         weather: Weather::default(),
         required: Required::default(),
+        throttle: None,
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));

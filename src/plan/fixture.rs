@@ -68,6 +68,7 @@ pub fn plan() -> Plan {
             require: std::collections::BTreeMap::new(),
             max_request_bytes: 1 << 20,
             tls: TlsPlan::Off,
+            throttle: None,
             plant: Vec::new(),
             oracle: None,
         },

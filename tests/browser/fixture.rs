@@ -639,6 +639,7 @@ fn plan() -> Plan {
             require: std::collections::BTreeMap::new(),
             tls: TlsPlan::Off,
             max_request_bytes: 64 << 20,
+            throttle: None,
             plant: Vec::new(),
             oracle: None,
         },

@@ -45,6 +45,7 @@ impl Run {
                 require: std::collections::BTreeMap::new(),
                 tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 64 << 20,
+                throttle: None,
                 plant: Vec::new(),
                 oracle: Some(evidence.path().join("oracle").display().to_string()),
             },

@@ -9,6 +9,7 @@ fn accounting(folder: &Path, plant: Option<PlantKind>) -> Accounting {
         require: std::collections::BTreeMap::new(),
         max_request_bytes: 1 << 20,
         tls: crate::plan::TlsPlan::Off,
+        throttle: None,
         plant: plant
             .map(|kind| PlantPlan {
                 signal: Signal::Metrics,
@@ -119,6 +120,7 @@ fn evidence_that_is_missing_is_an_error() {
         require: std::collections::BTreeMap::new(),
         max_request_bytes: 1,
         tls: crate::plan::TlsPlan::Off,
+        throttle: None,
         plant: Vec::new(),
         oracle: None,
     };
