@@ -4,12 +4,14 @@
 //! written. Readers are tolerant: fields that they do not know are ignored.
 
 mod atomic;
+mod capacity;
 mod cost;
 mod error;
 mod find;
 mod folder;
 mod read;
 
+pub use capacity::CapacityFolder;
 pub use cost::save_cost;
 pub use error::StoreError;
 pub use folder::RunFolder;
@@ -22,6 +24,11 @@ pub const RUNS: &str = "results/runs";
 pub const COSTS: &str = "results/costs";
 /// What the targets of a scenario cost.
 pub const COST_FILE: &str = "cost.json";
+
+/// How much a line carries.
+pub const CAPACITY_FILE: &str = "capacity.json";
+/// The runs of the search for it, below its folder.
+pub const TRIALS_FOLDER: &str = "trials";
 
 /// Save 0: the plan, before anything is started.
 pub const PLAN_FILE: &str = "plan.json";

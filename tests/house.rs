@@ -127,7 +127,7 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     (
         "SystemTime::now",
         "clock",
-        &["clock", "cli/cost", "cli/run", "store"],
+        &["clock", "cli/capacity", "cli/cost", "cli/session", "store"],
     ),
 ];
 

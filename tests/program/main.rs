@@ -1,6 +1,7 @@
 //! Tests of the whole program: real runs of the built executable, judged by something else.
 
 mod answers;
+mod capacity;
 mod conformance;
 mod content;
 mod cost;
