@@ -26,6 +26,7 @@ mod report;
 mod role;
 mod run;
 mod schema;
+mod selfcheck;
 mod session;
 mod sink;
 mod storms;
@@ -51,6 +52,8 @@ enum Command {
     Cost(cost::Args),
     /// Find the highest rate that a scenario's line carries, and what gives out first
     Capacity(capacity::Args),
+    /// Measure what this machine can measure: clock, timers, client, link and sink, noise
+    Selfcheck(selfcheck::Args),
     /// Find every problem of scenario files
     Check(check::Args),
     /// Print the plan: the scenario with every default and seed explicit
@@ -108,6 +111,7 @@ fn run(command: Command) -> Outcome {
         Command::Run(args) => run::run(args),
         Command::Cost(args) => cost::run(args),
         Command::Capacity(args) => capacity::run(args),
+        Command::Selfcheck(args) => selfcheck::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Init(args) => init::run(args),

@@ -127,7 +127,7 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     (
         "SystemTime::now",
         "clock",
-        &["clock", "cli/capacity", "cli/cost", "cli/session", "store"],
+        &["clock", "cli/capacity", "cli/cost", "cli/selfcheck", "cli/session", "store"],
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! Runs, one or many after each other: from a plan to a record that is stored and reported.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,20 +13,23 @@ use super::{Outcome, live_state, report};
 use crate::drive::{Orders, drive};
 use crate::error::{CliError, Exit};
 use crate::evidence::{Evidence, Stopped};
-use crate::judge::{Circumstances, judge, live, stored_series};
+use crate::judge::{Circumstances, calibration, judge, live, stored_series};
 use crate::load::payload;
 use crate::plan::Plan;
 use crate::record::Record;
 use crate::report::live::LiveView;
 use crate::store::{RunFolder, StoreError};
 use crate::topology::{Topology, TopologyError};
-use crate::{fingerprint, observe};
+use crate::{fingerprint, observe, store};
 
 /// Signals that may wait to be obeyed: the first ends the load, the second ends the run.
 const SIGNALS_WAITING: usize = 4;
 
 /// How long after a failed start a signal may come that explains it.
 const SIGNAL_GRACE: Duration = Duration::from_millis(50);
+
+/// How long a self-check tells of its machine.
+const FRESH_DAYS: i64 = 30;
 
 /// How the live part of a run ended.
 enum Ended {
@@ -117,13 +121,17 @@ impl Session {
             }
         }
 
+        let environment: BTreeMap<String, String> = observe::environment()
+            .into_iter()
+            .chain(evidence.versions.clone())
+            .collect();
+        let selfcheck = store::selfcheck_for(about.results, &fingerprint::machine(&environment));
+        let selfcheck = selfcheck.filter(|known| is_fresh(&known.made, started));
         let circumstances = Circumstances {
+            calibration: selfcheck.map(|known| calibration(&known, plan.client.kind)),
             started: chrono::DateTime::<chrono::Utc>::from(started)
                 .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-            environment: observe::environment()
-                .into_iter()
-                .chain(evidence.versions.clone())
-                .collect(),
+            environment,
             fingerprint: fingerprint::of(&plan, payload::fingerprint(&plan.load, plan.seed)),
             replay_of: about.replay_of,
             notes: about.notes,
@@ -169,6 +177,13 @@ pub(super) fn end(
         return Ok(exit);
     }
     Err(CliError { exit, reports })
+}
+
+/// Whether a self-check that was made then still tells of the machine.
+fn is_fresh(made: &str, now: SystemTime) -> bool {
+    let now = chrono::DateTime::<chrono::Utc>::from(now);
+    let made = chrono::DateTime::parse_from_rfc3339(made);
+    made.is_ok_and(|made| (now - made.to_utc()).num_days().abs() < FRESH_DAYS)
 }
 
 /// Brings the roles up, conducts the run, and takes them down, whatever happens.

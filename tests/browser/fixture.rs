@@ -254,6 +254,7 @@ fn result() -> RunResult {
         }),
         conformance: Default::default(),
         flow: targeted::without_target(),
+        calibration: None,
         sums: SumsResult {
             series: 40,
             equal: 40,

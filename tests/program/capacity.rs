@@ -125,9 +125,9 @@ fn without_a_rate_that_can_be_raised_there_is_no_search() {
     let load = |load: &str| scenario("[]", "").replace("logs: { rate: 2k/s }", load);
     let cases = [
         (load("logs: { closed_loop: { outstanding: 9 } }"), "a closed loop has no rate"),
-        (load("logs: { rate: 0/s }"), "the rate is 0"),
+        (load("logs: { rate: 0/s }"), "rate"),
         (
-            load("logs: { ramp: { from: 1/s, to: 9/s, over: 2s } }"),
+            load("logs: { shape: { ramp: { from: 1/s, to: 9/s, over: 2s } } }"),
             "the rate is a ramp",
         ),
         (
