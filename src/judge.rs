@@ -6,7 +6,9 @@ use crate::evidence::Evidence;
 use crate::metric::{METRICS, Windows};
 use crate::plan::Plan;
 use crate::plan::expectation::Window;
-use crate::record::{Calibration, FaultResult, Histograms, MACHINE, PhaseResult, RESULT_FORMAT, RunResult};
+use crate::record::{
+    Calibration, FaultResult, Histograms, MACHINE, PhaseResult, RESULT_FORMAT, RunResult,
+};
 
 mod calibration;
 mod causes;
@@ -16,7 +18,7 @@ mod cost;
 mod expectations;
 mod facts;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod flow;
 mod growth;
 mod harness;

@@ -127,7 +127,14 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     (
         "SystemTime::now",
         "clock",
-        &["clock", "cli/capacity", "cli/cost", "cli/selfcheck", "cli/session", "store"],
+        &[
+            "clock",
+            "cli/capacity",
+            "cli/cost",
+            "cli/selfcheck",
+            "cli/session",
+            "store",
+        ],
     ),
 ];
 

@@ -78,16 +78,20 @@ impl Case<'_> {
                 units::number(requests)
             ));
         }
-        evidence.extend(self.failed(names::SINK_NOT_SATURATED).map(|check| {
-            format!("it used {}", check.observed)
-        }));
+        evidence.extend(
+            self.failed(names::SINK_NOT_SATURATED)
+                .map(|check| format!("it used {}", check.observed)),
+        );
         evidence
     }
 
     fn against_link(&self, role: RoleName, station: &Station) -> Vec<String> {
         let mut evidence = Vec::new();
         if let Some(cores) = self.steady.cores(role.as_str()).filter(|c| *c >= CORE_FULL) {
-            evidence.push(format!("it used {} cores, and has one thread", units::number(cores)));
+            evidence.push(format!(
+                "it used {} cores, and has one thread",
+                units::number(cores)
+            ));
         }
         let plan = &self.steady.record.plan;
         let link = match role {
@@ -196,7 +200,9 @@ impl Case<'_> {
     fn target_was_starved(&self, found: &[GaveOut]) -> Vec<String> {
         let record = self.steady.record;
         let busy = self.steady.machine_busy().unwrap_or(0.0);
-        let is_target = found.first().is_some_and(|first| first.part == Part::Target);
+        let is_target = found
+            .first()
+            .is_some_and(|first| first.part == Part::Target);
         let machine = record.result.environment.get("cores");
         let machine: f64 = machine.and_then(|cores| cores.parse().ok()).unwrap_or(1.0);
         let (mut own, mut theirs) = (0.0, 0.0);
@@ -251,7 +257,11 @@ impl Case<'_> {
         own.find(|check| check.name.contains("latency"))?;
         let metrics = &self.steady.record.result.metrics;
         let whole_s = *metrics.get("delivery.latency.p99")?;
-        let here_s = station.latency.values().map(|hop| hop.p99_s).reduce(f64::max)?;
+        let here_s = station
+            .latency
+            .values()
+            .map(|hop| hop.p99_s)
+            .reduce(f64::max)?;
         (here_s >= whole_s * MOST).then(|| {
             format!(
                 "of the {} (p99) that delivery took, {} were spent in it",

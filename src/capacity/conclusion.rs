@@ -23,7 +23,12 @@ pub struct Ending {
 }
 
 /// What the trials of a search say about the line of `plan`.
-pub fn conclude(plan: &Plan, search: &Search, trials: Vec<Trial>, ending: Ending) -> CapacityResult {
+pub fn conclude(
+    plan: &Plan,
+    search: &Search,
+    trials: Vec<Trial>,
+    ending: Ending,
+) -> CapacityResult {
     let (holds, gives_way) = (search.holds(), search.gives_way());
     let gave_out = gives_way.and_then(|rate| gave_out_at(&trials, rate));
     let answer = answer(plan, holds, gives_way, gave_out.as_ref());
@@ -56,14 +61,21 @@ pub fn conclude(plan: &Plan, search: &Search, trials: Vec<Trial>, ending: Ending
 
 /// What most of the trials say that did not hold the rate at the edge; `None` where they do not agree.
 fn gave_out_at(trials: &[Trial], rate_per_s: f64) -> Option<GaveOut> {
-    let at_edge = trials.iter().filter(|t| t.rate_per_s == rate_per_s && !t.held);
+    let at_edge = trials
+        .iter()
+        .filter(|t| t.rate_per_s == rate_per_s && !t.held);
     let at_edge: Vec<&Trial> = at_edge.collect();
     let firsts = at_edge.iter().filter_map(|trial| trial.gave_out.first());
     let mut votes: BTreeMap<(Part, &str), Vec<&GaveOut>> = BTreeMap::new();
     for first in firsts {
-        votes.entry((first.part, &first.name)).or_default().push(first);
+        votes
+            .entry((first.part, &first.name))
+            .or_default()
+            .push(first);
     }
-    let mut most = votes.into_values().filter(|votes| 2 * votes.len() > at_edge.len());
+    let mut most = votes
+        .into_values()
+        .filter(|votes| 2 * votes.len() > at_edge.len());
     most.next().and_then(|votes| votes.last().copied().cloned())
 }
 
@@ -74,7 +86,11 @@ fn answer(
     gave_out: Option<&GaveOut>,
 ) -> CapacityAnswer {
     // Without a target it is the client that is measured.
-    let measured = if plan.targets.is_empty() { Part::Client } else { Part::Target };
+    let measured = if plan.targets.is_empty() {
+        Part::Client
+    } else {
+        Part::Target
+    };
     match (holds, gives_way, gave_out) {
         (None, None, _) => CapacityAnswer::Unknown,
         (None, Some(_), _) => CapacityAnswer::Nothing,
@@ -89,17 +105,26 @@ fn summary(result: &CapacityResult) -> String {
         Some(out) => match (out.part, result.targets.is_empty()) {
             (Part::Target | Part::Client, _) => format!("{} gave out", out.name),
             (_, true) => format!("{} gave out first", out.name),
-            (_, false) => format!("{} gave out first, so nothing is said about the target", out.name),
+            (_, false) => format!(
+                "{} gave out first, so nothing is said about the target",
+                out.name
+            ),
         },
         None => "what gave out cannot be told".to_owned(),
     };
     let who = match (&result.gave_out, result.targets.as_slice()) {
         (Some(out), [_, ..]) if out.part == Part::Client => {
-            format!("{} gave out first, so nothing is said about the target", out.name)
+            format!(
+                "{} gave out first, so nothing is said about the target",
+                out.name
+            )
         }
         _ => who,
     };
-    let why = result.gave_out.as_ref().and_then(|out| out.evidence.first());
+    let why = result
+        .gave_out
+        .as_ref()
+        .and_then(|out| out.evidence.first());
     let why = why.map_or_else(String::new, |why| format!(": {why}"));
     let text = match (result.answer, result.holds_per_s, result.gives_way_per_s) {
         (CapacityAnswer::Limit, Some(holds), Some(gives_way)) => format!(
@@ -126,3 +151,6 @@ fn summary(result: &CapacityResult) -> String {
     };
     format!("{text}.{cut_short}")
 }
+
+#[cfg(test)]
+mod tests;

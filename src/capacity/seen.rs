@@ -67,7 +67,8 @@ impl<'a> Steady<'a> {
         let lowest = |from_ns: u64, to_ns: u64| {
             let samples = client.iter();
             let samples = samples.filter(|s| (from_ns..=to_ns).contains(&s.at_ns));
-            let values = samples.filter_map(|s| Some(backlog(s, received_at(&live.sink, s.at_ns)?)));
+            let values =
+                samples.filter_map(|s| Some(backlog(s, received_at(&live.sink, s.at_ns)?)));
             values.reduce(f64::min)
         };
         let first = lowest(self.start_ns, self.start_ns + third_ns)?;
@@ -172,7 +173,11 @@ fn received_at(sink: &[SinkSample], at_ns: u64) -> Option<f64> {
     let (Some(before), Some(next)) = (sink.get(after.wrapping_sub(1)), sink.get(after)) else {
         let only = sink.get(after).or(sink.last())?;
         // Before its first sample it had received nothing that is known.
-        return Some(if after == 0 { 0.0 } else { total(&only.received) });
+        return Some(if after == 0 {
+            0.0
+        } else {
+            total(&only.received)
+        });
     };
     let share = (at_ns - before.at_ns) as f64 / (next.at_ns - before.at_ns) as f64;
     let (from, to) = (total(&before.received), total(&next.received));

@@ -48,7 +48,11 @@ pub fn trial(record: &Record, rate_per_s: f64) -> Trial {
 
 fn why_not(steady: &Steady<'_>) -> Vec<String> {
     let record = steady.record;
-    let failed = record.result.checks.iter().filter(|c| c.verdict != Verdict::Pass);
+    let failed = record
+        .result
+        .checks
+        .iter()
+        .filter(|c| c.verdict != Verdict::Pass);
     let mut why: Vec<String> = failed.map(in_words).collect();
     if let Some(growth) = steady.backlog().filter(|growth| growth.is_real()) {
         let share = units::metric("backlog.growth", Some(Unit::Ratio), growth.share);
@@ -106,3 +110,6 @@ fn figures(steady: &Steady<'_>) -> BTreeMap<String, f64> {
         .filter_map(|(name, value)| Some((name, value.filter(|v| v.is_finite())?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

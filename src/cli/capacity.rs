@@ -86,7 +86,9 @@ enum CapacityUsage {
     #[diagnostic(help("3% is usual; two runs at one rate differ by about half a percent"))]
     Within(f64),
     #[error("--from {from}/s is above --to {to}/s")]
-    #[diagnostic(help("the search goes up from the first rate: give it a lower one, or a higher end"))]
+    #[diagnostic(help(
+        "the search goes up from the first rate: give it a lower one, or a higher end"
+    ))]
     FromAboveTo { from: f64, to: f64 },
     #[error("--budget {}: there is no time for a single trial of {}", seconds(*.budget), seconds(*.trial))]
     #[diagnostic(help("a search takes about 15 trials, each some seconds longer than its load"))]
@@ -118,7 +120,8 @@ pub fn run(args: Args) -> Outcome {
     let settings = settings(&args, &plan)?;
     let mut session = Session::start()?;
     let now = SystemTime::now();
-    let folder = CapacityFolder::create(&args.results, &plan.scenario, now).map_err(CliError::usage)?;
+    let folder =
+        CapacityFolder::create(&args.results, &plan.scenario, now).map_err(CliError::usage)?;
     let mut made = search(&args, &plan, &settings, &mut session, &folder);
     if made.trials.is_empty() {
         folder.discard();
@@ -207,8 +210,8 @@ fn search(
         unsaved: Vec::new(),
         failed: None,
     };
-    let mut progress = (!args.quiet)
-        .then(|| Progress::new(std::io::stderr().is_terminal(), args.budget));
+    let mut progress =
+        (!args.quiet).then(|| Progress::new(std::io::stderr().is_terminal(), args.budget));
     let results = folder.trials();
     let begun = Instant::now();
     let mut longest = args.trial;
@@ -234,7 +237,10 @@ fn search(
         let about = About {
             results: &results,
             replay_of: None,
-            notes: vec![format!("a trial of a search for capacity, at {}/s", crate::units::number(rate))],
+            notes: vec![format!(
+                "a trial of a search for capacity, at {}/s",
+                crate::units::number(rate)
+            )],
             quiet: true,
         };
         let trial_ns = u64::try_from(args.trial.as_nanos()).unwrap_or(u64::MAX);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use miette::miette;
 
+use super::amount::parse_duration;
 use super::session::{About, Session, end};
 use super::{Outcome, print, report as pages};
 use crate::capacity::search::{Bounds, Search, Step};
@@ -25,8 +26,6 @@ use crate::{fingerprint, observe, scenario, store};
 /// A load that any client can send, over a link to the sink, with no fault.
 const SCENARIO: &str = include_str!("selfcheck.yaml");
 const TRIAL: Duration = Duration::from_secs(2);
-/// For the search; the last trial may begin just before its end.
-const SEARCH: Duration = Duration::from_secs(25);
 const FROM_PER_S: f64 = 16_000.0;
 const TO_PER_S: f64 = 4e6;
 const WITHIN: f64 = 0.15;
@@ -35,7 +34,11 @@ const REPEATS: usize = 3;
 const TIMERS_PER_S: [u32; 2] = [1000, 10_000];
 const LOOK: Duration = Duration::from_secs(1);
 /// Figures whose noise is told.
-const NOISY: [&str; 3] = ["client.cpu.per_item", "sink.cpu.per_item", "delivery.latency.p50"];
+const NOISY: [&str; 3] = [
+    "client.cpu.per_item",
+    "sink.cpu.per_item",
+    "delivery.latency.p50",
+];
 
 const EXAMPLES: &str = "\
 It takes about a minute, and means what the machine was like meanwhile: let nothing else run.
@@ -52,6 +55,9 @@ pub struct Args {
     /// Where it is stored
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
+    /// How long the search for the client's limit may go on; its last trial may begin just before
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = parse_duration)]
+    budget: Duration,
     /// Show no progress, only what was found
     #[arg(long, short)]
     quiet: bool,
@@ -65,7 +71,8 @@ pub fn run(args: Args) -> Outcome {
         }
     };
     let plan = scenario::load_text("selfcheck", SCENARIO, &[]).map_err(CliError::problems)?;
-    let failed = |error: std::io::Error| CliError::usage(miette!("cannot measure the machine: {error}"));
+    let failed =
+        |error: std::io::Error| CliError::usage(miette!("cannot measure the machine: {error}"));
     tell("clock, timers, loopback");
     let now = chrono::DateTime::<chrono::Utc>::from(SystemTime::now());
     let mut selfcheck = SelfcheckResult {
@@ -87,21 +94,31 @@ pub fn run(args: Args) -> Outcome {
         interrupted: None,
     };
     tell("client, link and sink at their limit");
-    selfcheck.clients.push(runs.limit(&plan)?);
+    selfcheck.clients.push(runs.limit(&plan, args.budget)?);
     if let (Some(holds), None) = (selfcheck.clients[0].holds_per_s, runs.interrupted) {
         tell("the same run, again and again");
         let figures = runs.repeats(&plan, holds / 2.0)?;
         let told = figures.iter();
-        selfcheck.noise = told.filter_map(|(name, values)| noise(name, values)).collect();
+        selfcheck.noise = told
+            .filter_map(|(name, values)| noise(name, values))
+            .collect();
     }
     if let Some(exit) = runs.interrupted {
         // Half of it would be believed as if it were all.
         return Ok(exit);
     }
     selfcheck.words = words(&selfcheck);
-    let text: String = selfcheck.words.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = selfcheck
+        .words
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
     let path = store::save_selfcheck(&args.results, &selfcheck).map_err(CliError::usage)?;
-    end(Exit::Pass, Vec::new(), print(&(text + &pages::listed(&[path]))))
+    end(
+        Exit::Pass,
+        Vec::new(),
+        print(&(text + &pages::listed(&[path]))),
+    )
 }
 
 fn timers() -> std::io::Result<Vec<TimerLateness>> {
@@ -128,13 +145,13 @@ struct Runs {
 
 impl Runs {
     /// The most that the plan's client sends through a link to the sink.
-    fn limit(&mut self, plan: &Plan) -> Result<ClientLimit, CliError> {
+    fn limit(&mut self, plan: &Plan, budget: Duration) -> Result<ClientLimit, CliError> {
         let settings = CapacitySettings {
             from_per_s: FROM_PER_S,
             to_per_s: TO_PER_S,
             within: WITHIN,
             trial_s: TRIAL.as_secs_f64(),
-            budget_s: SEARCH.as_secs_f64(),
+            budget_s: budget.as_secs_f64(),
             expect_per_s: None,
         };
         let mut search = Search::new(Bounds {
@@ -144,7 +161,7 @@ impl Runs {
         });
         let mut trials: Vec<Trial> = Vec::new();
         let begun = Instant::now();
-        while let (Step::Try(rate), true) = (search.next(), begun.elapsed() < SEARCH) {
+        while let (Step::Try(rate), true) = (search.next(), begun.elapsed() < budget) {
             let Some((made, _)) = self.once(plan, rate)? else {
                 break;
             };
@@ -160,7 +177,9 @@ impl Runs {
         };
         let found = conclude(plan, &search, trials, ending);
         let best = found.trials.iter().rev();
-        let best = best.clone().find(|trial| Some(trial.rate_per_s) == found.holds_per_s);
+        let best = best
+            .clone()
+            .find(|trial| Some(trial.rate_per_s) == found.holds_per_s);
         let per_item = best.into_iter().flat_map(|trial| {
             let cpu = trial.figures.iter();
             cpu.filter_map(|(name, cores)| {
@@ -178,7 +197,11 @@ impl Runs {
     }
 
     /// The same run again and again: each figure with its values.
-    fn repeats(&mut self, plan: &Plan, rate: f64) -> Result<Vec<(&'static str, Vec<f64>)>, CliError> {
+    fn repeats(
+        &mut self,
+        plan: &Plan,
+        rate: f64,
+    ) -> Result<Vec<(&'static str, Vec<f64>)>, CliError> {
         let mut figures: Vec<(&str, Vec<f64>)> = NOISY.map(|name| (name, Vec::new())).to_vec();
         for _ in 0..REPEATS {
             let Some((_, metrics)) = self.once(plan, rate)? else {
@@ -210,6 +233,9 @@ impl Runs {
             self.interrupted = Some(Exit::from_code(done.record.result.exit_code));
             return Ok(None);
         }
-        Ok(Some((trial(&done.record, rate), done.record.result.metrics)))
+        Ok(Some((
+            trial(&done.record, rate),
+            done.record.result.metrics,
+        )))
     }
 }

@@ -31,7 +31,12 @@ pub(super) fn cited(calibration: &Calibration) -> String {
     let holds = calibration.client_holds_per_s;
     let holds = holds.map_or_else(
         || "nothing is known of this client's limit".to_owned(),
-        |per_s| format!("up to {}/s can be believed of this client", units::number(per_s)),
+        |per_s| {
+            format!(
+                "up to {}/s can be believed of this client",
+                units::number(per_s)
+            )
+        },
     );
     format!("this machine was checked on {}: {holds}", calibration.made)
 }
@@ -147,7 +152,10 @@ pub fn words(selfcheck: &SelfcheckResult) -> Vec<String> {
                 rate(not)
             ),
             (Some(holds), None) => {
-                format!("{name} can be believed up to {} spans at least", rate(holds))
+                format!(
+                    "{name} can be believed up to {} spans at least",
+                    rate(holds)
+                )
             }
             (None, _) => format!("{name} held no rate that was tried"),
         });

@@ -13,19 +13,24 @@ pub enum NotScalable {
     #[diagnostic(help("give it a load, such as `load: {{ traces: {{ rate: 2k/s }} }}`"))]
     NoLoad { scenario: String },
     #[error("{signal}: the rate is 0, and any multiple of it is as well")]
-    #[diagnostic(help("give it the share that it has of the whole load, such as `--set load.{signal}.rate=1k/s`, or leave the signal out"))]
+    #[diagnostic(help(
+        "give it the share that it has of the whole load, such as `--set load.{signal}.rate=1k/s`, or leave the signal out"
+    ))]
     NoRate { signal: Signal },
     #[error("{signal}: a closed loop has no rate to raise: it sends as fast as it is answered")]
-    #[diagnostic(help("give the load a rate in the place of `closed_loop`, such as `rate: 2k/s`; `squall run` tells what the loop carries"))]
+    #[diagnostic(help(
+        "give the load a rate in the place of `closed_loop`, such as `rate: 2k/s`; `squall run` tells what the loop carries"
+    ))]
     ClosedLoop { signal: Signal },
     #[error("{signal}: the rate is {shape}, and capacity is searched by one that does not change")]
     #[diagnostic(help("give the load a plain rate, such as `rate: 2k/s`"))]
-    Profile {
-        signal: Signal,
-        shape: &'static str,
-    },
-    #[error("the fault `{fault}` comes and goes, and a trial is too short to tell what it does to capacity")]
-    #[diagnostic(help("leave it out, or make it the weather of the whole run: a fault without `at` and `for`"))]
+    Profile { signal: Signal, shape: &'static str },
+    #[error(
+        "the fault `{fault}` comes and goes, and a trial is too short to tell what it does to capacity"
+    )]
+    #[diagnostic(help(
+        "leave it out, or make it the weather of the whole run: a fault without `at` and `for`"
+    ))]
     Fault { fault: String },
 }
 

@@ -185,7 +185,7 @@ impl Exporter {
     /// Waits until the throttle lets so many items pass.
     async fn pace(&self, items: u64) {
         if let Some(throttle) = &self.throttle {
-            sleep_until(throttle.turn(items).begins).await;
+            sleep_until(throttle.turn(items, Instant::now()).begins).await;
         }
     }
 }

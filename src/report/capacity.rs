@@ -79,7 +79,11 @@ const HEADINGS: [&str; 9] = [
 
 /// One row a trial, in the order in which they were made.
 pub(super) fn rows(result: &CapacityResult) -> Vec<Vec<String>> {
-    result.trials.iter().map(|trial| row(result, trial)).collect()
+    result
+        .trials
+        .iter()
+        .map(|trial| row(result, trial))
+        .collect()
 }
 
 fn row(result: &CapacityResult, trial: &Trial) -> Vec<String> {

@@ -14,6 +14,7 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::gate::Gated;
@@ -79,7 +80,7 @@ impl<R: Receiver> Server<R> {
     /// Waits until a slow sink is done with a request of so many items.
     pub(super) async fn take_time(&self, items: u64) {
         if let Some(throttle) = &self.throttle {
-            tokio::time::sleep_until(throttle.turn(items).ends).await;
+            tokio::time::sleep_until(throttle.turn(items, Instant::now()).ends).await;
         }
     }
 

@@ -60,11 +60,23 @@ fn search(scenario: &str, code: i32) -> (Value, String) {
     assert_eq!(output.status.code(), Some(code), "{story}");
     let found = stored(home.path());
     let (holds, gives_way) = (&found["holds_per_s"], &found["gives_way_per_s"]);
-    assert!((1900.0..3400.0).contains(&holds.as_f64().unwrap()), "{story}");
-    assert!((3000.0..4900.0).contains(&gives_way.as_f64().unwrap()), "{story}");
+    assert!(
+        (1900.0..3400.0).contains(&holds.as_f64().unwrap()),
+        "{story}"
+    );
+    assert!(
+        (3000.0..4900.0).contains(&gives_way.as_f64().unwrap()),
+        "{story}"
+    );
     assert_eq!(found["ended"], "narrow", "{story}");
-    let page = only_run(&home.path().join("runs")).unwrap().join("report.html");
-    assert!(std::fs::read_to_string(page).unwrap().contains("Throughput and latency"));
+    let page = only_run(&home.path().join("runs"))
+        .unwrap()
+        .join("report.html");
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .contains("Throughput and latency")
+    );
     (found, story)
 }
 
@@ -76,7 +88,10 @@ fn a_relay_that_is_too_slow_is_found_and_named() {
     assert_eq!(found["gave_out"]["name"], "relay", "{story}");
     assert!(story.contains("acknowledged and not passed on"), "{story}");
     assert!(story.contains("headroom 1."), "{story}");
-    assert!(story.contains("trial 2: 4,000/s gave way (relay)"), "{story}");
+    assert!(
+        story.contains("trial 2: 4,000/s gave way (relay)"),
+        "{story}"
+    );
 }
 
 #[test]
@@ -86,7 +101,10 @@ fn a_sink_that_is_too_slow_is_named_and_the_target_is_not_judged() {
     let (found, story) = search(&slow, 0);
     assert_eq!(found["answer"], "at_least", "{story}");
     assert_eq!(found["gave_out"]["part"], "sink", "{story}");
-    assert!(story.contains("nothing is said about the target"), "{story}");
+    assert!(
+        story.contains("nothing is said about the target"),
+        "{story}"
+    );
 }
 
 #[test]
@@ -124,14 +142,20 @@ fn an_interrupted_search_saves_what_it_has() {
 fn without_a_rate_that_can_be_raised_there_is_no_search() {
     let load = |load: &str| scenario("[]", "").replace("logs: { rate: 2k/s }", load);
     let cases = [
-        (load("logs: { closed_loop: { outstanding: 9 } }"), "a closed loop has no rate"),
+        (
+            load("logs: { closed_loop: { outstanding: 9 } }"),
+            "a closed loop has no rate",
+        ),
         (load("logs: { rate: 0/s }"), "rate"),
         (
             load("logs: { shape: { ramp: { from: 1/s, to: 9/s, over: 2s } } }"),
             "the rate is a ramp",
         ),
         (
-            scenario("[]", "faults: [ { name: cut, at: 1s, for: 1s, partition: silence } ]"),
+            scenario(
+                "[]",
+                "faults: [ { name: cut, at: 1s, for: 1s, partition: silence } ]",
+            ),
             "the fault `cut` comes and goes",
         ),
     ];
@@ -151,7 +175,9 @@ fn without_a_rate_that_can_be_raised_there_is_no_search() {
         ["--within", "90%"],
         ["--budget", "1s"],
     ] {
-        let output = command(home.path(), &scenario("[]", ""), &args).output().unwrap();
+        let output = command(home.path(), &scenario("[]", ""), &args)
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?} {}", story(&output));
     }
 }

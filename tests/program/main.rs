@@ -20,6 +20,7 @@ mod quickstart;
 #[path = "../common/relay.rs"]
 mod relay;
 mod secured;
+mod selfcheck;
 mod tap;
 #[cfg(target_os = "linux")]
 mod targets;

@@ -25,7 +25,8 @@ impl Progress {
             let length = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX);
             let target = ProgressDrawTarget::stderr_with_hz(REFRESH_HZ);
             let bar = ProgressBar::with_draw_target(Some(length), target);
-            let style = ProgressStyle::with_template("{spinner} {bar:30.cyan/black.bright} {wide_msg}");
+            let style =
+                ProgressStyle::with_template("{spinner} {bar:30.cyan/black.bright} {wide_msg}");
             // The template is a constant; a bar without it still moves.
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -45,7 +46,11 @@ impl Progress {
         };
         if let Some(bar) = &self.bar {
             bar.set_position(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
-            bar.set_message(format!("trial {}: {} ({known})", self.trials, rate(rate_per_s)));
+            bar.set_message(format!(
+                "trial {}: {} ({known})",
+                self.trials,
+                rate(rate_per_s)
+            ));
         }
     }
 

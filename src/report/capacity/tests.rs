@@ -1,9 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::record::{
-    CAPACITY_FORMAT, CapacityEnd, CapacitySettings, GaveOut, Headroom, Part,
-};
+use crate::record::{CAPACITY_FORMAT, CapacityEnd, CapacitySettings, GaveOut, Headroom, Part};
 
 fn made(rate_per_s: f64, held: bool) -> Trial {
     let figures = [
@@ -38,7 +36,11 @@ fn made(rate_per_s: f64, held: bool) -> Trial {
 }
 
 fn result() -> CapacityResult {
-    let trials = vec![made(10_000.0, true), made(20_600.0, false), made(19_800.0, true)];
+    let trials = vec![
+        made(10_000.0, true),
+        made(20_600.0, false),
+        made(19_800.0, true),
+    ];
     CapacityResult {
         format: CAPACITY_FORMAT,
         scenario: "made up".to_owned(),
@@ -79,7 +81,11 @@ fn headroom_above_what_something_else_ended_is_at_least_that() {
     let mut result = result();
     assert!(headroom(&result).unwrap().starts_with("headroom 2.0x"));
     result.answer = CapacityAnswer::AtLeast;
-    assert!(headroom(&result).unwrap().starts_with("headroom at least 2.0x"));
+    assert!(
+        headroom(&result)
+            .unwrap()
+            .starts_with("headroom at least 2.0x")
+    );
     result.headroom = None;
     assert_eq!(headroom(&result), None);
 }

@@ -25,8 +25,20 @@ impl Plots {
             title: "Throughput and latency",
             help: "Each point is a rate that was tried, in its steady phase. Latency is from due to received. Where the curve bends upwards, the line has reached its limit; dotted: the highest rate that was held.",
             plots: vec![
-                plot(result, "Delivery latency", PlotUnit::Seconds, true, &latency),
-                plot(result, "Received, against offered", PlotUnit::PerSecond, false, &received),
+                plot(
+                    result,
+                    "Delivery latency",
+                    PlotUnit::Seconds,
+                    true,
+                    &latency,
+                ),
+                plot(
+                    result,
+                    "Received, against offered",
+                    PlotUnit::PerSecond,
+                    false,
+                    &received,
+                ),
             ],
         };
         let use_of = |what: &str| roles(result, what);
@@ -35,7 +47,13 @@ impl Plots {
             help: "By the rate that was tried. Memory is the largest of the run.",
             plots: vec![
                 plot(result, "CPU", PlotUnit::Cores, false, &use_of("cpu")),
-                plot(result, "Resident memory", PlotUnit::Bytes, false, &use_of("rss")),
+                plot(
+                    result,
+                    "Resident memory",
+                    PlotUnit::Bytes,
+                    false,
+                    &use_of("rss"),
+                ),
             ],
         };
         let mut groups = vec![curve, usage];
@@ -73,13 +91,7 @@ fn roles<'a>(result: &'a CapacityResult, what: &str) -> Vec<Row<'a>> {
         .collect()
 }
 
-fn plot(
-    result: &CapacityResult,
-    title: &str,
-    unit: PlotUnit,
-    log: bool,
-    rows: &[Row<'_>],
-) -> Plot {
+fn plot(result: &CapacityResult, title: &str, unit: PlotUnit, log: bool, rows: &[Row<'_>]) -> Plot {
     let mut lines: Vec<Line> = rows
         .iter()
         .map(|(figure, label, colour)| Line {
@@ -105,7 +117,10 @@ fn points(trials: &[Trial], figure: &str) -> Vec<(f64, Option<f64>)> {
     let mut by_rate: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for trial in trials {
         if let Some(value) = trial.figures.get(figure) {
-            by_rate.entry(trial.rate_per_s.to_bits()).or_default().push(*value);
+            by_rate
+                .entry(trial.rate_per_s.to_bits())
+                .or_default()
+                .push(*value);
         }
     }
     by_rate
