@@ -102,24 +102,14 @@ fn answer(
 fn summary(result: &CapacityResult) -> String {
     let rate = |per_s: f64| format!("{}/s", units::number(per_s));
     let who = match &result.gave_out {
-        Some(out) => match (out.part, result.targets.is_empty()) {
-            (Part::Target | Part::Client, _) => format!("{} gave out", out.name),
-            (_, true) => format!("{} gave out first", out.name),
-            (_, false) => format!(
-                "{} gave out first, so nothing is said about the target",
-                out.name
-            ),
-        },
         None => "what gave out cannot be told".to_owned(),
-    };
-    let who = match (&result.gave_out, result.targets.as_slice()) {
-        (Some(out), [_, ..]) if out.part == Part::Client => {
-            format!(
-                "{} gave out first, so nothing is said about the target",
-                out.name
-            )
+        Some(out) if result.targets.is_empty() || out.part == Part::Target => {
+            format!("{} gave out", out.name)
         }
-        _ => who,
+        Some(out) => format!(
+            "{} gave out first, so nothing is said about the target",
+            out.name
+        ),
     };
     let why = result
         .gave_out

@@ -42,8 +42,12 @@ impl<'a> Steady<'a> {
         }
     }
 
-    /// Growth of what was generated and has not been received.
+    /// Growth of what was generated and has not been received; of what was not acknowledged, where
+    /// nothing comes back to the sink.
     pub fn backlog(&self) -> Option<Growth> {
+        if !self.record.plan.ends_at_sink() {
+            return self.backlog_of_client();
+        }
         self.growth(|client, received| total(&client.generated) - received)
     }
 
@@ -55,6 +59,9 @@ impl<'a> Steady<'a> {
 
     /// Growth of what was acknowledged and not received: it stands in targets, or behind them.
     pub fn backlog_behind_client(&self) -> Option<Growth> {
+        if !self.record.plan.ends_at_sink() {
+            return None;
+        }
         self.growth(|client, received| total(&client.acknowledged) - received)
     }
 

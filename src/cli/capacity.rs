@@ -180,6 +180,8 @@ fn settings(args: &Args, plan: &Plan) -> Result<CapacitySettings, CliError> {
     if let Some(problem) = problem {
         return Err(CliError::usage(problem));
     }
+    plan.at_rate(from, trial_ns(args))
+        .map_err(CliError::usage)?;
     Ok(CapacitySettings {
         from_per_s: from,
         to_per_s: args.to,
@@ -188,6 +190,10 @@ fn settings(args: &Args, plan: &Plan) -> Result<CapacitySettings, CliError> {
         budget_s: args.budget.as_secs_f64(),
         expect_per_s: args.expect,
     })
+}
+
+fn trial_ns(args: &Args) -> u64 {
+    u64::try_from(args.trial.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Makes trials until the search, the time or the user has had enough.
@@ -243,8 +249,7 @@ fn search(
             )],
             quiet: true,
         };
-        let trial_ns = u64::try_from(args.trial.as_nanos()).unwrap_or(u64::MAX);
-        let scaled = plan.at_rate(rate, trial_ns).map_err(CliError::usage);
+        let scaled = plan.at_rate(rate, trial_ns(args)).map_err(CliError::usage);
         let done: Done = match scaled.and_then(|plan| session.once(plan, about)) {
             Ok(done) => done,
             Err(error) => {

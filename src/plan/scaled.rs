@@ -1,6 +1,6 @@
 //! The same plan at another rate, for as long as one trial of a search for capacity.
 
-use super::{ArrivalProcess, LoadPlan, Plan, RateProfile};
+use super::{ArrivalProcess, ClientKind, LoadPlan, Plan, RateProfile};
 use crate::signal::Signal;
 
 /// Part of a trial that is warm-up at most.
@@ -25,6 +25,18 @@ pub enum NotScalable {
     #[error("{signal}: the rate is {shape}, and capacity is searched by one that does not change")]
     #[diagnostic(help("give the load a plain rate, such as `rate: 2k/s`"))]
     Profile { signal: Signal, shape: &'static str },
+    #[error(
+        "{signal}: at {rate_per_s:.0}/s the SDK sends a batch every {every_ms} ms, and a trial has to see several of them"
+    )]
+    #[diagnostic(help(
+        "let it flush sooner, such as `--set client.sdk.{variable}=200ms`, or make the trials longer: `--trial 20s`"
+    ))]
+    Flush {
+        signal: Signal,
+        rate_per_s: f64,
+        every_ms: u64,
+        variable: &'static str,
+    },
     #[error(
         "the fault `{fault}` comes and goes, and a trial is too short to tell what it does to capacity"
     )]
@@ -76,9 +88,47 @@ impl Plan {
         }
         plan.run.duration_ns = trial_ns;
         plan.run.warmup_ns = plan.run.warmup_ns.min(trial_ns / WARMUP_SHARE);
+        for signal in plan.load.signals() {
+            plan.sees_batches(signal)?;
+        }
         // What takes longer than the load to drain was more than the line can carry.
         plan.run.drain_ns = plan.run.drain_ns.min(trial_ns.max(MIN_DRAIN_NS));
         Ok(plan)
+    }
+}
+
+impl Plan {
+    /// Whether each third of the steady phase has a batch of the signal.
+    fn sees_batches(&self, signal: Signal) -> Result<(), NotScalable> {
+        let (variable, batch) = match signal {
+            Signal::Traces => ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+            Signal::Logs => (
+                "OTEL_BLRP_SCHEDULE_DELAY",
+                "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+            ),
+            // A point is collected when it is sent: there is none that waits.
+            Signal::Metrics => return Ok(()),
+        };
+        if !matches!(self.client.kind, ClientKind::Sdk) {
+            return Ok(());
+        }
+        let setting = |name: &str| self.client.sdk.get(name)?.parse::<u64>().ok();
+        let (Some(delay_ms), Some(batch)) = (setting(variable), setting(batch)) else {
+            return Ok(());
+        };
+        let rate_per_s = constant_rate(&self.load, signal)?;
+        let full_ms = (batch as f64 / rate_per_s * 1e3) as u64;
+        let every_ms = delay_ms.min(full_ms);
+        let third_ms = (self.run.duration_ns - self.run.warmup_ns) / 3 / 1_000_000;
+        if every_ms <= third_ms {
+            return Ok(());
+        }
+        Err(NotScalable::Flush {
+            signal,
+            rate_per_s,
+            every_ms,
+            variable,
+        })
     }
 }
 
@@ -152,6 +202,22 @@ mod tests {
             a.profile = RateProfile::Steps { steps };
         });
         assert!(matches!(steps, NotScalable::Profile { .. }));
+    }
+
+    #[test]
+    fn a_trial_sees_several_batches() {
+        let mut slow = plan();
+        let sdk = &mut slow.client.sdk;
+        sdk.insert("OTEL_BLRP_SCHEDULE_DELAY".to_owned(), "5000".to_owned());
+        sdk.insert(
+            "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE".to_owned(),
+            "512".to_owned(),
+        );
+        let refused = slow.at_rate(100.0, 5 * SECOND_NS).unwrap_err();
+        assert!(matches!(refused, NotScalable::Flush { every_ms: 5000, .. }));
+        // Batches that fill do not wait, and longer trials see more of them.
+        assert!(slow.at_rate(1000.0, 5 * SECOND_NS).is_ok());
+        assert!(slow.at_rate(100.0, 20 * SECOND_NS).is_ok());
     }
 
     #[test]
