@@ -138,8 +138,6 @@ pub fn words(selfcheck: &SelfcheckResult) -> Vec<String> {
     for client in &selfcheck.clients {
         let name = match client.kind {
             ClientKind::Sdk => "the SDK client",
-            #[allow(unreachable_patterns)] // kinds to come
-            _ => "the raw client",
         };
         let gave_out = match &client.gave_out {
             Some(gave_out) => format!("; {} gave out", gave_out.name),
