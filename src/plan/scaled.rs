@@ -7,7 +7,7 @@ use crate::signal::Signal;
 const WARMUP_SHARE: u64 = 5;
 
 /// Why a plan has no rate that could be scaled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, miette::Diagnostic)]
 pub enum NotScalable {
     #[error("`{scenario}` sends nothing, so there is no rate to raise")]
     #[diagnostic(help("give it a load, such as `load: {{ traces: {{ rate: 2k/s }} }}`"))]
