@@ -10,6 +10,7 @@ use miette::miette;
 use crate::error::{CliError, Exit};
 
 mod amount;
+mod capacity;
 mod check;
 mod cost;
 mod doctor;
@@ -25,6 +26,8 @@ mod report;
 mod role;
 mod run;
 mod schema;
+mod selfcheck;
+mod session;
 mod sink;
 mod storms;
 
@@ -47,6 +50,10 @@ enum Command {
     Run(run::Args),
     /// Tell what the targets of a scenario cost: runs with them and without them, in pairs
     Cost(cost::Args),
+    /// Find the highest rate that a scenario's line carries, and what gives out first
+    Capacity(capacity::Args),
+    /// Measure what this machine can measure: clock, timers, client, link and sink, noise
+    Selfcheck(selfcheck::Args),
     /// Find every problem of scenario files
     Check(check::Args),
     /// Print the plan: the scenario with every default and seed explicit
@@ -103,6 +110,8 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Run(args) => run::run(args),
         Command::Cost(args) => cost::run(args),
+        Command::Capacity(args) => capacity::run(args),
+        Command::Selfcheck(args) => selfcheck::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Init(args) => init::run(args),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+mod bitmap_text;
 mod content;
 mod packets;
 pub mod said;
@@ -470,28 +471,9 @@ pub struct SinkSample {
     pub wire_bytes: u64,
     /// Requests being answered at this moment.
     pub in_flight: u64,
+    /// Time from reading a request to its answer, of all that were answered; side by side each counts.
+    #[serde(default)]
+    pub worked_ns: u64,
     /// 99th percentile of delivery latency over the last second, all signals.
     pub delivery_p99_ns: u64,
-}
-
-mod bitmap_text {
-    //! Bitmaps in JSON: the portable Roaring serialisation in base64.
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use roaring::RoaringTreemap;
-    use serde::{Deserialize, Deserializer, Serializer, de, ser};
-
-    pub fn serialize<S: Serializer>(bitmap: &RoaringTreemap, to: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-        bitmap
-            .serialize_into(&mut bytes)
-            .map_err(ser::Error::custom)?;
-        to.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<RoaringTreemap, D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = STANDARD.decode(text).map_err(de::Error::custom)?;
-        RoaringTreemap::deserialize_from(bytes.as_slice()).map_err(de::Error::custom)
-    }
 }

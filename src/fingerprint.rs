@@ -42,6 +42,32 @@ pub fn of(plan: &Plan, payload: String) -> BTreeMap<String, String> {
     ])
 }
 
+/// What of the environment, and of this executable, must be the same for what was measured on a
+/// machine to hold for it again.
+pub fn machine(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let kept = [
+        "os",
+        "arch",
+        "kernel",
+        "cpu_model",
+        "cores",
+        "memory_bytes",
+        "squall_version",
+    ];
+    let facts = kept.into_iter().filter_map(|name| {
+        let value = environment.get(name)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    let build = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    facts
+        .chain([("build".to_owned(), build.to_owned())])
+        .collect()
+}
+
 /// Digest of every due time of every producer: the same seed gives the same schedule.
 pub fn schedule(plan: &Plan) -> String {
     let times = plan.load.signals().flat_map(|signal| {

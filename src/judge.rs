@@ -6,8 +6,11 @@ use crate::evidence::Evidence;
 use crate::metric::{METRICS, Windows};
 use crate::plan::Plan;
 use crate::plan::expectation::Window;
-use crate::record::{FaultResult, Histograms, MACHINE, PhaseResult, RESULT_FORMAT, RunResult};
+use crate::record::{
+    Calibration, FaultResult, Histograms, MACHINE, PhaseResult, RESULT_FORMAT, RunResult,
+};
 
+mod calibration;
 mod causes;
 mod conformance;
 mod content;
@@ -15,12 +18,13 @@ mod cost;
 mod expectations;
 mod facts;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod flow;
 mod growth;
 mod harness;
 pub mod live;
 mod measure;
+pub mod names;
 mod packets;
 mod recovery;
 mod resources;
@@ -32,6 +36,7 @@ mod targets;
 mod tests;
 mod verdict;
 
+pub use calibration::{calibration, noise, words};
 pub use cost::{cost, cost_run};
 pub use facts::Facts;
 pub use measure::Measured;
@@ -46,6 +51,8 @@ pub struct Circumstances {
     pub fingerprint: BTreeMap<String, String>,
     /// The run whose plan was followed again.
     pub replay_of: Option<String>,
+    /// What this machine was seen to be capable of.
+    pub calibration: Option<Calibration>,
     /// Why the run was made, where that changes how it is read.
     pub notes: Vec<String>,
 }
@@ -58,11 +65,15 @@ pub fn judge(
 ) -> (RunResult, Histograms) {
     let facts = Facts::of(plan, evidence);
     let mut checks = harness::checks(&facts);
+    let calibration = circumstances.calibration;
+    let within = calibration.as_ref();
+    checks.extend(within.and_then(|known| calibration::within_limits(plan, known)));
     checks.extend(expectations::steady_state(&facts));
     checks.extend(content::checks(&facts));
     checks.extend(expectations::expectations(&facts));
     checks.extend(expectations::aborted(evidence));
     let (verdict, exit, summary) = verdict::conclude(&checks, evidence);
+    let cited = within.map(calibration::cited);
     let (metrics, units) = all_metrics(&facts);
     let result = RunResult {
         format: RESULT_FORMAT,
@@ -88,10 +99,12 @@ pub fn judge(
         conformance: conformance::conformance(&facts),
         flow: flow::flow(&facts),
         content: content::result(&facts),
+        calibration,
         sums: sums::result(&evidence.sums),
         notes: [
             circumstances.notes,
             notes(plan, evidence, circumstances.replay_of.as_deref()),
+            cited.into_iter().collect(),
         ]
         .concat(),
         environment: packets::environment(circumstances.environment, evidence),

@@ -19,6 +19,7 @@
 //! | [`observe`] | samples of processes and of the machine |
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
 //! | [`ledger`], [`judge`] | where every item went; the verdict |
+//! | [`capacity`] | the search for the highest rate that a line carries, and what gave out |
 //! | [`record`], [`store`], [`report`] | what is kept of a run, and what is shown |
 //! | [`metric`], [`units`] | the registry of everything that an expectation can name; how values are shown |
 //! | [`cli`] | the commands |
@@ -26,6 +27,7 @@
 // The documentation is for those who work on squall, private items included.
 #![allow(rustdoc::private_intra_doc_links)]
 
+pub mod capacity;
 pub mod cli;
 pub mod clock;
 pub mod dns;

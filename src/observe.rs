@@ -10,6 +10,7 @@ mod family;
 mod machine;
 #[cfg(target_os = "linux")]
 mod process;
+pub mod speed;
 
 #[cfg(not(target_os = "linux"))]
 mod absent;

@@ -25,6 +25,7 @@ mod link;
 mod link_fault;
 mod packet_fault;
 mod role;
+mod scaled;
 pub mod schedule;
 pub mod secret;
 pub mod selector;
@@ -48,6 +49,7 @@ pub use link::{LinkBackend, LinkPlan, PacketLinkPlan};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
 pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
+pub use scaled::NotScalable;
 pub use target::{
     ContainerNetwork, ContainerTarget, ExternalTarget, ImagePlan, ProcessTarget, ReadyPlan,
     ReadySign, SelfMetricsPlan, StopPlan, TEMPLATE_NAMES, TargetKind, TargetPlan, Transport,
@@ -380,6 +382,9 @@ pub struct SinkPlan {
     /// Headers without which a request is answered with 401 or UNAUTHENTICATED. Values are secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub require: BTreeMap<String, Secret>,
+    /// Items per second that a slow sink takes at most, by answering late; `None`: as fast as it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle: Option<f64>,
     /// Known misbehaviour, to judge squall by.
     pub plant: Vec<PlantPlan>,
     /// File to which the plants write which items they touched, one `class signal producer/sequence` per line.

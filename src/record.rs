@@ -12,15 +12,24 @@ use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 use crate::units;
 
+mod capacity;
 mod conformance;
 mod content;
 mod cost;
 mod flow;
+mod selfcheck;
 
+pub use capacity::{
+    CAPACITY_FORMAT, CapacityAnswer, CapacityEnd, CapacityResult, CapacitySettings, GaveOut,
+    Headroom, Part, Trial,
+};
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};
 pub use cost::{COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Spread};
 pub use flow::{Flow, HopLatencyResult, OwnedUp, Placed, Seen, Station};
+pub use selfcheck::{
+    Calibration, ClientLimit, Noise, SELFCHECK_FORMAT, SelfcheckResult, TimerLateness,
+};
 
 /// Version of `result.json`; a reader refuses a later one.
 pub const RESULT_FORMAT: u32 = 1;
@@ -88,6 +97,9 @@ pub struct RunResult {
     /// What was found in the content of what arrived, where the run looked (`validate: content`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentResult>,
+    /// What this machine was seen to be capable of, where `squall selfcheck` was run on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// Metric sums: what was recorded and what arrived.
     pub sums: SumsResult,
     /// Notes on the run that change how its numbers are read (`closed loop`, `modelled`).

@@ -149,6 +149,7 @@ impl Relay {
             limits: Limits::with_max_request(settings.max_request_bytes),
             weather: Weather::default(),
             required: Required::default(),
+            throttle: None,
         });
         let mut serving = JoinSet::new();
         serving.spawn(Arc::clone(&server).serve(doors.grpc, Door::Grpc, settings.tls.clone()));

@@ -8,9 +8,11 @@
 //! | [`markdown`] | a comment on a change, a page of a wiki |
 //! | [`junit`] | a CI system |
 //! | [`explain`] | why items were lost or duplicated, with examples |
+//! | [`capacity`] | how much a line carries, after a search for it |
 //! | [`cost`] | what targets cost, after runs with and without them |
 //! | [`live`] | the view while a run goes on |
 
+pub mod capacity;
 mod conformance;
 mod content;
 pub mod cost;

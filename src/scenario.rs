@@ -31,7 +31,7 @@ mod sdk_variables;
 mod stored;
 pub mod storms;
 mod tree;
-mod units;
+pub mod units;
 
 use document::{Document, Texts};
 pub use problem::Problem;

@@ -18,6 +18,7 @@ pub mod latency;
 pub mod plant;
 pub mod required;
 pub mod server;
+pub mod throttle;
 pub mod tls;
 pub mod traffic;
 pub mod unanswered;

@@ -4,16 +4,20 @@
 //! written. Readers are tolerant: fields that they do not know are ignored.
 
 mod atomic;
+mod capacity;
 mod cost;
 mod error;
 mod find;
 mod folder;
 mod read;
+mod selfcheck;
 
+pub use capacity::CapacityFolder;
 pub use cost::save_cost;
 pub use error::StoreError;
 pub use folder::RunFolder;
 pub use read::{locate, open, read_evidence};
+pub use selfcheck::{save_selfcheck, selfcheck_for};
 
 /// Where runs are kept unless the user says otherwise, relative to the working folder.
 pub const RUNS: &str = "results/runs";
@@ -22,6 +26,13 @@ pub const RUNS: &str = "results/runs";
 pub const COSTS: &str = "results/costs";
 /// What the targets of a scenario cost.
 pub const COST_FILE: &str = "cost.json";
+
+/// What this machine can measure, beside the folder of the runs.
+pub const SELFCHECK_FILE: &str = "selfcheck.json";
+/// How much a line carries.
+pub const CAPACITY_FILE: &str = "capacity.json";
+/// The runs of the search for it, below its folder.
+pub const TRIALS_FOLDER: &str = "trials";
 
 /// Save 0: the plan, before anything is started.
 pub const PLAN_FILE: &str = "plan.json";

@@ -47,7 +47,18 @@ fn told(home: &Path, args: &[&str]) -> String {
 fn help_is_short_and_has_examples() {
     let home = home();
     let commands = [
-        "", "run", "cost", "check", "plan", "init", "explain", "report", "sink", "metrics",
+        "",
+        "run",
+        "cost",
+        "capacity",
+        "selfcheck",
+        "check",
+        "plan",
+        "init",
+        "explain",
+        "report",
+        "sink",
+        "metrics",
         "schema",
     ];
     let text: Vec<String> = commands

@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("roles", &["role"]),
     ("conductor", &["topology", "drive"]),
-    ("judgment", &["ledger", "judge"]),
+    ("judgment", &["ledger", "judge", "capacity"]),
     ("output", &["store", "report"]),
     ("shell", &["cli", "error", "main", "lib"]),
 ];
@@ -137,7 +137,14 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     (
         "SystemTime::now",
         "clock",
-        &["clock", "cli/cost", "cli/run", "store"],
+        &[
+            "clock",
+            "cli/capacity",
+            "cli/cost",
+            "cli/selfcheck",
+            "cli/session",
+            "store",
+        ],
     ),
 ];
 

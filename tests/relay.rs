@@ -78,6 +78,7 @@ impl NextHop {
             limits: Limits::with_max_request(1 << 20),
             weather: Weather::default(),
             required: Required::default(),
+            throttle: None,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

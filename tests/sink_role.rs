@@ -66,6 +66,7 @@ impl Run {
                 tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 1 << 20,
                 strict: false,
+                throttle: None,
                 plant: plant.into_iter().collect(),
                 oracle: Some(evidence.path().join("oracle").display().to_string()),
             },

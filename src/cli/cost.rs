@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use miette::miette;
 
-use super::run::{About, Done, Session, end};
+use super::session::{About, Done, Session, end};
 use super::{Outcome, print, replay, report as pages};
 use crate::error::{CliError, Exit};
 use crate::judge::{cost, cost_run};

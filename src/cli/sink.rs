@@ -101,6 +101,7 @@ async fn receive(args: Args) -> Outcome {
         },
         weather: Weather::default(),
         required: Required::default(),
+        throttle: None,
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));

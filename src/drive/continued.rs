@@ -46,6 +46,7 @@ impl Before {
         add(&mut sample.received, &self.sink.received);
         sample.requests += self.sink.requests;
         sample.wire_bytes += self.sink.wire_bytes;
+        sample.worked_ns += self.sink.worked_ns;
         sample
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{facts::Facts, packets};
+use super::{facts::Facts, names, packets};
 use crate::evidence::FaultEvidence;
 use crate::metric;
 use crate::plan::expectation::Window;
@@ -77,7 +77,7 @@ fn lateness(facts: &Facts<'_>) -> CheckResult {
     let limit = format!("p99 <= {}", units::seconds(limit_ns as f64 / 1e9));
     match facts.worst_lateness_p99_ns() {
         None => check(
-            "the generator kept its schedule",
+            names::KEPT_SCHEDULE,
             false,
             "not measured".into(),
             limit,
@@ -86,7 +86,7 @@ fn lateness(facts: &Facts<'_>) -> CheckResult {
         Some(p99_ns) => {
             let observed = units::seconds(p99_ns as f64 / 1e9);
             check(
-                "the generator kept its schedule",
+                names::KEPT_SCHEDULE,
                 p99_ns <= limit_ns,
                 observed.clone(),
                 limit,
@@ -123,7 +123,7 @@ fn missed(facts: &Facts<'_>) -> CheckResult {
         format!("{items} items, {measurements} measurements")
     };
     check(
-        "nothing was missed",
+        names::NOTHING_MISSED,
         items == 0 && measurements == 0,
         observed.clone(),
         "0 items",
@@ -275,7 +275,7 @@ fn drained(facts: &Facts<'_>) -> CheckResult {
         None => "items were still under way".to_owned(),
     };
     check(
-        "the pipeline drained",
+        names::DRAINED,
         times.quiescent_ns.is_some() || facts.evidence.stopped.is_some(),
         observed,
         format!(
@@ -291,7 +291,7 @@ fn sink_saturation(facts: &Facts<'_>) -> CheckResult {
     let limit = SINK_CPU_LIMIT * cores;
     let busiest = busiest_second(facts, "sink");
     check(
-        "the sink was not saturated",
+        names::SINK_NOT_SATURATED,
         busiest.is_some_and(|cpu| cpu <= limit),
         busiest.map_or("not sampled".to_owned(), |cpu| {
             format!("{cpu:.2} cores in its busiest second")

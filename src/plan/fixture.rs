@@ -70,6 +70,7 @@ pub fn plan() -> Plan {
             max_request_bytes: 1 << 20,
             strict: false,
             tls: TlsPlan::Off,
+            throttle: None,
             plant: Vec::new(),
             oracle: None,
         },

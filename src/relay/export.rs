@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -24,6 +23,7 @@ use super::queue::{Message, Queue};
 use super::{RelayError, Settings};
 use crate::otlp::headers::grpc_path;
 use crate::plan::secret::Secret;
+use crate::sink::throttle::Throttle;
 
 /// Pause before the first retry; it doubles up to the longest.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -41,8 +41,7 @@ pub struct Exporter {
     duplicates: bool,
     /// Where requests overtake each other.
     overtaken: Option<Overtaken>,
-    /// Until when the line is taken by what was sent, and its items per second.
-    throttle: Option<(Mutex<Instant>, f64)>,
+    throttle: Option<Throttle>,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     oracle: Arc<Oracle>,
@@ -92,9 +91,7 @@ impl Exporter {
                 .bugs
                 .contains(&Bug::Reorder)
                 .then(Overtaken::default),
-            throttle: settings
-                .throttle
-                .map(|rate| (Mutex::new(Instant::now()), rate)),
+            throttle: settings.throttle.map(Throttle::new),
             queue,
             counters,
             oracle,
@@ -188,16 +185,9 @@ impl Exporter {
 
     /// Waits until the throttle lets so many items pass.
     async fn pace(&self, items: u64) {
-        let Some((free_at, rate)) = &self.throttle else {
-            return;
-        };
-        let due = {
-            let mut free_at = free_at.lock().await;
-            let due = (*free_at).max(Instant::now());
-            *free_at = due + Duration::from_secs_f64(items as f64 / rate);
-            due
-        };
-        sleep_until(due).await;
+        if let Some(throttle) = &self.throttle {
+            sleep_until(throttle.turn(items, Instant::now()).begins).await;
+        }
     }
 }
 

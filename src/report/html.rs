@@ -26,6 +26,33 @@ pub fn render(record: &Record) -> String {
     let plots = Plots::new(record);
     let result = &record.result;
     let title = format!("{}: {}", result.scenario, result.verdict.as_str());
+    let main = html! {
+        (banner(&view))
+        (figures(&view))
+        (ledger::section(&view))
+        (line::section(&view))
+        (plot_section(&plots))
+        (tables::checks(&view))
+        (tables::faults(&view))
+        (conformance::section(&view))
+        (content::section(&view))
+        (details::causes(&view))
+        (tables::sums(&view))
+        (tables::metrics(&view))
+        (details::plan_and_environment(record))
+    };
+    let footer = "squall · times are seconds since the run's start, on one monotonic clock";
+    page(&title, &bar(record), &main, footer, &plots)
+}
+
+/// A page of its own, with what its plots need.
+pub(super) fn page(
+    title: &str,
+    bar: &Markup,
+    main: &Markup,
+    footer: &str,
+    plots: &Plots,
+) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -37,24 +64,10 @@ pub fn render(record: &Record) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (bar(record))
-                main {
-                    (banner(&view))
-                    (figures(&view))
-                    (ledger::section(&view))
-                    (line::section(&view))
-                    (plot_section(&plots))
-                    (tables::checks(&view))
-                    (tables::faults(&view))
-                    (conformance::section(&view))
-                    (content::section(&view))
-                    (details::causes(&view))
-                    (tables::sums(&view))
-                    (tables::metrics(&view))
-                    (details::plan_and_environment(record))
-                }
-                footer { "squall · times are seconds since the run's start, on one monotonic clock" }
-                script type="application/json" id="plots" { (PreEscaped(script_safe(&plots))) }
+                (bar)
+                main { (main) }
+                footer { (footer) }
+                script type="application/json" id="plots" { (PreEscaped(script_safe(plots))) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -159,17 +172,24 @@ fn plot_section(plots: &Plots) -> Markup {
                 span.swatch.fault-shade {} " fault windows, "
                 span.swatch.phase-shade {} " warm-up, recovery and drain."
             }
-            noscript { p.note { "The plots need JavaScript; everything else on this page does not." } }
-            @for (group_index, group) in plots.groups.iter().enumerate() {
-                h3 { (group.title) }
-                @if !group.help.is_empty() { p.help { (group.help) } }
-                div.plots {
-                    @for (index, plot) in group.plots.iter().enumerate() {
-                        figure.plot data-group=(group_index) data-plot=(index) {
-                            figcaption { (plot.title) }
-                            div.legend {}
-                            div.canvas role="img" aria-label=(plot.title) {}
-                        }
+            (plot_groups(plots))
+        }
+    }
+}
+
+/// Where the script draws the plots.
+pub(super) fn plot_groups(plots: &Plots) -> Markup {
+    html! {
+        noscript { p.note { "The plots need JavaScript; everything else on this page does not." } }
+        @for (group_index, group) in plots.groups.iter().enumerate() {
+            h3 { (group.title) }
+            @if !group.help.is_empty() { p.help { (group.help) } }
+            div.plots {
+                @for (index, plot) in group.plots.iter().enumerate() {
+                    figure.plot data-group=(group_index) data-plot=(index) {
+                        figcaption { (plot.title) }
+                        div.legend {}
+                        div.canvas role="img" aria-label=(plot.title) {}
                     }
                 }
             }

@@ -64,6 +64,13 @@
     return percent.toFixed(Math.max(0, Math.ceil(nines) - 2)) + " %";
   };
 
+  // Places on the horizontal axis.
+  const ACROSS = {
+    time: (x) => digits(x) + " s",
+    nines: (x) => percentile(x),
+    rate: (x) => FORMATS.per_second(x),
+  };
+
   // Axes.
 
   const niceStep = (span, wanted) => {
@@ -141,9 +148,11 @@
     const end = xEnd(plot);
     const ticks = plot.x === "time"
       ? linearTicks(0, end, Math.max(3, Math.floor(width / 80)))
-      : linearTicks(0, end, end).filter(Number.isInteger);
+      : plot.x === "rate"
+        ? linearTicks(0, end, Math.max(2, Math.floor(width / 90)))
+        : linearTicks(0, end, end).filter(Number.isInteger);
     for (const tick of ticks) {
-      const text = plot.x === "time" ? digits(tick) + " s" : percentile(tick);
+      const text = ACROSS[plot.x](tick);
       const x = scaleX(tick);
       const anchor = x > width - PAD.right - 16 ? "end" : "middle";
       target.append(svg("text", { x, y: HEIGHT - 6, "text-anchor": anchor }, text));
@@ -226,7 +235,7 @@
       view.cursor.setAttribute("x2", at);
       view.cursorText.setAttribute("x", at + (left ? 5 : -5));
       view.cursorText.setAttribute("text-anchor", left ? "start" : "end");
-      view.cursorText.textContent = axis === "time" ? x.toFixed(1) + " s" + phaseAt(x) : percentile(x);
+      view.cursorText.textContent = axis === "time" ? x.toFixed(1) + " s" + phaseAt(x) : ACROSS[axis](x);
     }
   };
 

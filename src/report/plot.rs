@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::record::Record;
 
+mod capacity;
 mod curves;
 mod said;
 mod stations;
@@ -55,6 +56,8 @@ pub enum XAxis {
     Time,
     /// Nines: `log10(1 / (1 - quantile))`, so 1 is 90 %, 2 is 99 %.
     Nines,
+    /// Items per second.
+    Rate,
 }
 
 /// How values are written.

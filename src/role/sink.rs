@@ -15,6 +15,7 @@ use crate::sink::accounting::Accounting;
 use crate::sink::content::Comparison;
 use crate::sink::required::Required;
 use crate::sink::server::{Door, Limits, Server};
+use crate::sink::throttle::Throttle;
 use crate::sink::tls;
 use crate::sink::traffic::Traffic;
 use crate::sink::weather::Weather;
@@ -86,6 +87,7 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
         weather: Weather::new(setup.seed, wrong, answers),
         required: Required::new(&setup.require)
             .map_err(|error| RoleError::Failed(error.to_string()))?,
+        throttle: setup.sink.throttle.map(Throttle::new),
     });
     if let Some(resumes) = &setup.resumes {
         server.receiver.start(resumes.clock);

@@ -365,6 +365,8 @@ pub struct SinkFile {
     pub tls: Option<TlsFile>,
     /// What every request must have; one without it is answered with 401 or UNAUTHENTICATED.
     pub require: Option<RequireFile>,
+    /// A slow sink: items per second that it takes at most, by answering late. Default: no limit.
+    pub throttle: Option<Rate>,
     /// File to which the plants write what they did.
     pub oracle: Option<String>,
     /// Misbehaviour with a known outcome, to judge squall by.

@@ -248,6 +248,10 @@ impl Planner<'_> {
     fn sink(&mut self, file: Option<&SinkFile>, tls: TlsPlan) -> SinkPlan {
         let default = SinkFile::default();
         let file = file.unwrap_or(&default);
+        if file.throttle.is_some_and(|rate| rate.0 <= 0.0) {
+            let help = "such as `20k/s`; without `throttle` it takes all that comes";
+            self.problem("sink.throttle", "the rate must be above 0".to_owned(), help);
+        }
         let max_request = file.max_request.map_or(64 << 20, |bytes| bytes.0);
         let paths = self.document.elements("sink.plant");
         let plants = file.plant.as_deref().unwrap_or_default();
@@ -261,6 +265,7 @@ impl Planner<'_> {
                     .as_ref()
                     .and_then(|require| require.headers.as_ref()),
             ),
+            throttle: file.throttle.map(|rate| rate.0),
             plant: paths
                 .iter()
                 .zip(plants)

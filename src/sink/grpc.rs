@@ -149,6 +149,7 @@ async fn export<R: Receiver>(
     let receiver = &*server.receiver;
     let encoding = Encoding::Protobuf;
     let arrived_ns = arrived.monotonic_ns;
+    let _at_work = server.traffic.work(arrived_ns);
     let treatment = strike.as_ref().and_then(|strike| strike.treatment());
     let taken = intake::take(
         receiver,
@@ -160,6 +161,7 @@ async fn export<R: Receiver>(
         treatment,
     )
     .map_err(refused)?;
+    server.take_time(taken.items).await;
     let unwanted = |status| Failure {
         status,
         malformed: false,

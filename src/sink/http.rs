@@ -143,6 +143,7 @@ async fn export<R: Receiver>(
     server.traffic.add_wire_bytes(arrived.body.len());
     let receiver = &*server.receiver;
     let arrived_ns = arrived.monotonic_ns;
+    let _at_work = server.traffic.work(arrived_ns);
     let treatment = strike.as_ref().and_then(|strike| strike.treatment());
     let taken = intake::take(
         receiver,
@@ -154,6 +155,7 @@ async fn export<R: Receiver>(
         treatment,
     )
     .map_err(refused)?;
+    server.take_time(taken.items).await;
     let effect = match strike {
         None => Effect::AsItIs,
         Some(strike) => strike.meet(line, Door::Http, &taken, arrived_ns).await,

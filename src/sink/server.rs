@@ -14,10 +14,12 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::gate::Gated;
 use super::required::Required;
+use super::throttle::Throttle;
 use super::traffic::Traffic;
 use super::unanswered::Unanswered;
 use super::weather::{Line, Weather};
@@ -80,9 +82,18 @@ pub struct Server<R> {
     pub limits: Limits,
     pub weather: Weather,
     pub required: Required,
+    /// Holds answers back, so that no more items are taken than it allows.
+    pub throttle: Option<Throttle>,
 }
 
 impl<R: Receiver> Server<R> {
+    /// Waits until a slow sink is done with a request of so many items.
+    pub(super) async fn take_time(&self, items: u64) {
+        if let Some(throttle) = &self.throttle {
+            tokio::time::sleep_until(throttle.turn(items, Instant::now()).ends).await;
+        }
+    }
+
     /// Accepts until the future is dropped. Connections that are open by then go on until their
     /// runtime ends.
     pub async fn serve(
@@ -226,6 +237,7 @@ mod tests {
             },
             weather: Weather::default(),
             required: Required::default(),
+            throttle: None,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::clock::monotonic_ns;
+
 /// Reasons that are kept in words; further ones are only counted.
 const EXAMPLES_MAX: usize = 20;
 
@@ -12,6 +14,7 @@ pub struct Traffic {
     requests: AtomicU64,
     wire_bytes: AtomicU64,
     in_flight: AtomicU64,
+    worked_ns: AtomicU64,
     malformed: AtomicU64,
     frozen: AtomicBool,
     examples: Mutex<Vec<String>>,
@@ -27,6 +30,15 @@ impl Traffic {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(self)
+    }
+
+    /// Counts the time from `since_monotonic_ns`, when a request had been read, until the guard is
+    /// dropped with its answer.
+    pub fn work(&self, since_monotonic_ns: u64) -> AtWork<'_> {
+        AtWork {
+            traffic: self,
+            since_monotonic_ns,
+        }
     }
 
     /// From now on no request is answered: the process is about to be killed, and what it has
@@ -89,6 +101,12 @@ impl Traffic {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Time from reading a request to its answer, of all that have been answered. Requests that are
+    /// answered side by side count each for itself.
+    pub fn worked_ns(&self) -> u64 {
+        self.worked_ns.load(Ordering::Relaxed)
+    }
+
     pub fn malformed_count(&self) -> u64 {
         self.malformed.load(Ordering::Relaxed)
     }
@@ -106,6 +124,20 @@ pub struct InFlight<'a>(&'a Traffic);
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One request that has been read and not yet answered.
+#[derive(Debug)]
+pub struct AtWork<'a> {
+    traffic: &'a Traffic,
+    since_monotonic_ns: u64,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let took_ns = monotonic_ns().saturating_sub(self.since_monotonic_ns);
+        self.traffic.worked_ns.fetch_add(took_ns, Ordering::Relaxed);
     }
 }
 

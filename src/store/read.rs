@@ -68,7 +68,7 @@ struct Format {
     format: u64,
 }
 
-fn versioned<T: DeserializeOwned>(path: &Path, ours: u32) -> Result<T, StoreError> {
+pub(super) fn versioned<T: DeserializeOwned>(path: &Path, ours: u32) -> Result<T, StoreError> {
     let text = bytes(path)?;
     let Format { format: found } = parse(path, &text)?;
     if found > u64::from(ours) {

@@ -254,6 +254,7 @@ fn result() -> RunResult {
         }),
         conformance: Default::default(),
         flow: targeted::without_target(),
+        calibration: None,
         sums: SumsResult {
             series: 40,
             equal: 40,
@@ -641,6 +642,7 @@ fn plan() -> Plan {
             tls: TlsPlan::Off,
             max_request_bytes: 64 << 20,
             strict: false,
+            throttle: None,
             plant: Vec::new(),
             oracle: None,
         },

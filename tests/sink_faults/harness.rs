@@ -46,6 +46,7 @@ impl Run {
                 tls: squall::plan::TlsPlan::Off,
                 max_request_bytes: 64 << 20,
                 strict: false,
+                throttle: None,
                 plant: Vec::new(),
                 oracle: Some(evidence.path().join("oracle").display().to_string()),
             },

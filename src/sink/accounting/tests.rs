@@ -10,6 +10,7 @@ fn accounting(folder: &Path, plant: Option<PlantKind>) -> Accounting {
         max_request_bytes: 1 << 20,
         strict: false,
         tls: crate::plan::TlsPlan::Off,
+        throttle: None,
         plant: plant
             .map(|kind| PlantPlan {
                 signal: Signal::Metrics,
@@ -121,6 +122,7 @@ fn evidence_that_is_missing_is_an_error() {
         max_request_bytes: 1,
         strict: false,
         tls: crate::plan::TlsPlan::Off,
+        throttle: None,
         plant: Vec::new(),
         oracle: None,
     };
