@@ -13,6 +13,7 @@ pub mod headers;
 pub mod identities;
 pub mod inflate;
 pub mod json;
+pub mod json_text;
 pub mod points;
 pub mod schema;
 pub mod status;
