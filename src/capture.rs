@@ -45,8 +45,12 @@ impl Format {
     }
 }
 
-/// The file of one signal in a recording: `day.pb` becomes `day.traces.pb`.
+/// The file of one signal in a recording: `day.pb` becomes `day.traces.pb`, which stays as it is.
 pub fn file_of(signal: Signal, path: &Path) -> PathBuf {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    if stem.is_some_and(|stem| stem.ends_with(&format!(".{signal}"))) {
+        return path.to_owned();
+    }
     let Some(ending) = path.extension() else {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{signal}.pb"));
@@ -85,5 +89,7 @@ mod tests {
         let file = |name: &str| file_of(Signal::Logs, Path::new(name));
         assert_eq!(file("x/day.pb"), Path::new("x/day.logs.pb"));
         assert_eq!(file("x/day"), Path::new("x/day.logs.pb"));
+        assert_eq!(file("x/day.logs.pb"), Path::new("x/day.logs.pb"));
+        assert_eq!(file("x/day.traces.pb"), Path::new("x/day.traces.logs.pb"));
     }
 }

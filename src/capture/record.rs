@@ -3,7 +3,7 @@
 //! A request is written whole or not at all: where a write breaks off, for instance on a full disk,
 //! the file is cut back to the last request that is whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,8 @@ pub enum RecordError {
     NotEmpty { path: PathBuf },
     #[error("cannot record to {}: a write broke off, and the file could not be cut back to the last whole request", path.display())]
     Torn { path: PathBuf },
+    #[error("the recording has ended")]
+    Finished,
     #[error("a request cannot be recorded: {0}")]
     Request(String),
 }
@@ -94,6 +96,29 @@ impl Recorder {
         sum
     }
 
+    /// Records nothing more, and removes the files of signals of which nothing came.
+    pub fn finish(&self) {
+        for index in 0..self.tapes.len() {
+            let mut tape = self.tape(index);
+            tape.finished = true;
+            if self.format == Format::Proto && tape.recorded.bytes == 0 {
+                // One that stays behind is an empty recording.
+                let _ = fs::remove_file(&tape.path);
+            }
+        }
+    }
+
+    /// Removes what was recorded, for it is not what it should be.
+    pub fn discard(&self) {
+        for index in 0..self.tapes.len() {
+            let tape = self.tape(index);
+            // What is no file, such as a pipe, is not ours to remove.
+            if tape.file.metadata().is_ok_and(|data| data.is_file()) {
+                let _ = fs::remove_file(&tape.path);
+            }
+        }
+    }
+
     fn tape(&self, index: usize) -> MutexGuard<'_, Tape> {
         self.tapes[index]
             .lock()
@@ -107,6 +132,8 @@ struct Tape {
     path: PathBuf,
     file: File,
     recorded: Recorded,
+    /// Whoever comes now is too late.
+    finished: bool,
     /// What is behind the last whole request could not be removed.
     torn: bool,
     /// A request as it is written.
@@ -122,6 +149,7 @@ impl Tape {
                 path,
                 file,
                 recorded: Recorded::default(),
+                finished: false,
                 torn: false,
                 buffer: Vec::new(),
             }),
@@ -132,6 +160,9 @@ impl Tape {
 
     /// Appends the parts as one record, or nothing.
     fn append(&mut self, parts: &[&[u8]], exact: bool) -> Result<(), RecordError> {
+        if self.finished {
+            return Err(RecordError::Finished);
+        }
         if self.torn {
             return Err(RecordError::Torn {
                 path: self.path.clone(),

@@ -34,6 +34,12 @@ impl Status {
         }
     }
 
+    /// What the body of an HTTP answer says, as protobuf; `None`: it is no status, or says nothing.
+    pub fn words(body: &[u8]) -> Option<String> {
+        let words = Self::decode(body).ok()?.message;
+        (!words.is_empty()).then_some(words)
+    }
+
     /// The body of an HTTP answer.
     pub fn to_body(&self, encoding: Encoding) -> Vec<u8> {
         match encoding {
@@ -58,6 +64,14 @@ struct PartialSuccess {
     rejected: i64,
     #[prost(string, tag = "2")]
     error_message: String,
+}
+
+/// How many items a successful answer rejects, and why; `None` where it rejects nothing. An answer
+/// that cannot be read says nothing: its status alone counts then.
+pub fn partial_success(response: &[u8]) -> Option<(u64, String)> {
+    let partial = ExportResponse::decode(response).ok()?.partial_success?;
+    let rejected = u64::try_from(partial.rejected).ok()?;
+    (rejected > 0).then_some((rejected, partial.error_message))
 }
 
 /// A successful answer; with `rejected` above 0, a partial success that says why.
@@ -106,6 +120,10 @@ mod tests {
             (partial.rejected_log_records, partial.error_message.as_str()),
             (7, "why")
         );
+        let read = partial_success(&answer(Signal::Logs));
+        assert_eq!(read, Some((7, "why".to_owned())));
+        let full = export_response(Signal::Logs, Encoding::Protobuf, 0, "");
+        assert_eq!(partial_success(&full), None);
     }
 
     #[test]

@@ -3,15 +3,18 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::signal::Signal;
 
 use super::text::{Align, table};
 use crate::units;
 
-/// Refreshes per second on a terminal.
-const REFRESH_HZ: u8 = 5;
+mod block;
+pub mod receiving;
+
+use block::{Lines, style};
+
 /// Time between two plain lines.
 const LINE_EVERY_NS: u64 = 1_000_000_000;
 
@@ -111,55 +114,33 @@ impl Drop for LiveView {
     }
 }
 
-/// The block on a terminal: the timeline, and one bar without a bar per line of text.
+/// The block on a terminal: the timeline, and lines of text under it.
 #[derive(Debug)]
 struct Block {
-    all: MultiProgress,
     timeline: ProgressBar,
-    texts: Vec<ProgressBar>,
+    lines: Lines,
 }
 
 impl Block {
     fn new(total: Duration) -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REFRESH_HZ));
         let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-        let timeline = all.add(ProgressBar::new(total_ms));
+        let lines = Lines::new();
+        let timeline = lines.add(ProgressBar::new(total_ms));
         timeline.set_style(style("{bar:30.cyan/black.bright} {wide_msg}").progress_chars("━━─"));
-        Self {
-            all,
-            timeline,
-            texts: Vec::new(),
-        }
+        Self { timeline, lines }
     }
 
     fn show(&mut self, state: &LiveState) {
         self.timeline.set_position(state.at_ns / 1_000_000);
         let total = Duration::from_millis(self.timeline.length().unwrap_or(0));
         self.timeline.set_message(headline(state, total));
-        let lines = block_lines(state);
-        while self.texts.len() < lines.len() {
-            let text = self.all.add(ProgressBar::no_length());
-            text.set_style(style("{wide_msg}"));
-            self.texts.push(text);
-        }
-        for (index, text) in self.texts.iter().enumerate() {
-            text.set_message(lines.get(index).cloned().unwrap_or_default());
-        }
+        self.lines.show(&block_lines(state));
     }
 
     fn clear(self) {
-        for text in &self.texts {
-            text.finish_and_clear();
-        }
         self.timeline.finish_and_clear();
-        // A terminal that is gone needs no cleaning.
-        let _ = self.all.clear();
+        self.lines.clear();
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    // The templates above are constants; a bad one would only look plain.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Which lines are due where there is no terminal.
