@@ -1,83 +1,22 @@
 //! `squall sink --forward`: what the next hop says is what the sender is told.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
+use common::next_hop::NextHop;
 use common::sender::{PROTOCOLS, Told, http_client, send_spans, spans};
 use common::sink::Sink;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message as _;
 use squall::capture::read::{Captures, Settings};
-use squall::otlp::Malformed;
 use squall::plan::{Compression, Protocol};
-use squall::sink::required::Required;
-use squall::sink::server::{Door, Limits, Server};
-use squall::sink::traffic::Traffic;
-use squall::sink::weather::Weather;
-use squall::sink::{Answer, Receiver, Request, Taken};
+use squall::sink::Answer;
 use tokio::net::TcpListener;
 use tonic::Code;
 
 mod common;
 
 const TOKEN: (&str, &str) = ("authorization", "Bearer abc");
-
-/// A next hop that keeps what comes and answers what it is told to.
-#[derive(Debug)]
-struct NextHop {
-    answer: Mutex<Answer>,
-    bodies: Mutex<Vec<Bytes>>,
-}
-
-impl Receiver for NextHop {
-    fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed> {
-        let body = Bytes::copy_from_slice(request.body);
-        self.bodies.lock().unwrap().push(body);
-        Ok(Taken {
-            answer: self.answer.lock().unwrap().clone(),
-            first: None,
-            items: 0,
-        })
-    }
-}
-
-impl NextHop {
-    /// Its addresses for gRPC and HTTP. With `required`, only requests with that header are taken.
-    async fn start(required: Option<(&str, &str)>) -> (Arc<Self>, [SocketAddr; 2]) {
-        let hop = Arc::new(Self {
-            answer: Mutex::new(Answer::Accepted),
-            bodies: Mutex::default(),
-        });
-        let required: Vec<_> = required
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        let server = Arc::new(Server {
-            receiver: Arc::clone(&hop),
-            traffic: Arc::new(Traffic::default()),
-            limits: Limits::with_max_request(1 << 20),
-            weather: Weather::default(),
-            required: Required::new(&required).unwrap(),
-        });
-        let mut addresses = Vec::new();
-        for door in [Door::Grpc, Door::Http] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            addresses.push(listener.local_addr().unwrap());
-            tokio::spawn(Arc::clone(&server).serve(listener, door, None));
-        }
-        (hop, addresses.try_into().unwrap())
-    }
-
-    fn says(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
-    }
-
-    fn count(&self) -> usize {
-        self.bodies.lock().unwrap().len()
-    }
-}
 
 /// The two ways in which a sink speaks to its next hop, as arguments.
 fn ways(addresses: [SocketAddr; 2]) -> [Vec<String>; 2] {
@@ -119,7 +58,7 @@ async fn the_next_hops_answer_is_the_senders() {
                 let heard = send_spans(&sink.at, protocol, Compression::Gzip, request).await;
                 assert_eq!(heard, told, "{way:?} {protocol:?}");
                 assert_eq!(hop.count(), before + 1, "sent on once");
-                assert_eq!(hop.bodies.lock().unwrap()[before], body);
+                assert_eq!(hop.body(before), body);
             }
         }
         let (summary, code) = sink.stop();

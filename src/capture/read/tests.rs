@@ -169,7 +169,7 @@ fn a_message_that_is_none_can_be_skipped_and_an_impossible_length_ends_it() {
     assert_eq!(captures.skipped().count, 1);
     bytes.extend_from_slice(&[0xff; 40]);
     let error = read("x.traces.pb", &bytes, Settings::default()).find_map(Result::err);
-    assert!(error.unwrap().to_string().contains("message 2: ResourceSpans"));
+    assert!(error.unwrap().to_string().contains("message 2: ExportTraceServiceRequest"));
     let mut captures = read("x.traces.pb", &bytes, skipping());
     assert_eq!(captures.by_ref().count(), 2);
     let skipped = captures.skipped();
@@ -200,4 +200,25 @@ fn a_recording_is_not_written_over() {
     let error = Recorder::create(&path, Format::Json).unwrap_err();
     assert!(matches!(error, RecordError::NotEmpty { .. }));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), SPANS);
+}
+
+/// Fields as the Collector's JSON writer has them: empty ids as empty texts, 64-bit numbers as texts,
+/// enums as numbers, a status without a code as an empty object.
+#[test]
+fn what_the_collectors_file_exporter_writes_is_read() {
+    let traces = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"r","value":{"stringValue":"v"}},{"key":"empty","value":{}}]},"scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","parentSpanId":"","flags":1,"name":"op","kind":1,"startTimeUnixNano":"1581452772000000321","endTimeUnixNano":"1581452773000000789","attributes":[{"key":"i","value":{"intValue":"-5"}},{"key":"l","value":{"arrayValue":{"values":[{"boolValue":true}]}}},{"key":"m","value":{"kvlistValue":{"values":[{"key":"b","value":{"bytesValue":"AQID"}}]}}}],"droppedAttributesCount":1,"events":[{"timeUnixNano":"1581452773000000123","name":"e","attributes":[],"droppedAttributesCount":2}],"links":[{"traceId":"","spanId":""}],"status":{}},{"traceId":"","spanId":"","parentSpanId":"","name":"n","status":{"message":"cancelled","code":2}}]}],"schemaUrl":"https://x"}]}"#;
+    let metrics = r#"{"resourceMetrics":[{"resource":{},"scopeMetrics":[{"scope":{},"metrics":[{"name":"c","unit":"1","sum":{"dataPoints":[{"attributes":[{"key":"k","value":{"doubleValue":0.5}}],"startTimeUnixNano":"1","timeUnixNano":"2","asInt":"123"}],"aggregationTemporality":2,"isMonotonic":true}},{"name":"h","histogram":{"dataPoints":[{"timeUnixNano":"2","count":"1","sum":15,"bucketCounts":["0","1"],"explicitBounds":[1],"exemplars":[{"timeUnixNano":"2","asDouble":15,"spanId":"","traceId":""}]}],"aggregationTemporality":1}},{"name":"s","summary":{"dataPoints":[{"timeUnixNano":"2","count":"1","sum":15,"quantileValues":[{"quantile":0.01,"value":15}]}]}},{"name":"x","exponentialHistogram":{"dataPoints":[{"timeUnixNano":"2","count":"1","scale":1,"zeroCount":"1","positive":{"offset":-1,"bucketCounts":["1"]},"negative":{}}]}}]}]}]}"#;
+    let logs = r#"{"resourceLogs":[{"resource":{},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1581452773000000789","severityNumber":9,"severityText":"Info","body":{"stringValue":"b"},"attributes":[{"key":"app","value":{"stringValue":"server"}}],"droppedAttributesCount":1,"traceId":"08040201000000000000000000000000","spanId":"0102040800000000"}]}]}]}"#;
+    let text = format!("{traces}\n{metrics}\n{logs}\n");
+    let captured: Vec<Captured> = read("file-exporter", text.as_bytes(), Settings::default())
+        .map(Result::unwrap)
+        .collect();
+    let signals: Vec<Signal> = captured.iter().map(|one| one.signal).collect();
+    assert_eq!(signals, Signal::ALL);
+    let request = ExportTraceServiceRequest::decode(&*captured[0].body).unwrap();
+    let spans = &request.resource_spans[0].scope_spans[0].spans;
+    assert_eq!(spans[0].trace_id, (1..=16).collect::<Vec<u8>>());
+    assert_eq!(spans[0].start_time_unix_nano, 1_581_452_772_000_000_321);
+    assert_eq!(spans[1].status.as_ref().unwrap().code, 2);
+    assert!(spans[1].trace_id.is_empty());
 }
