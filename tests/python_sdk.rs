@@ -64,7 +64,10 @@ fn the_python_sdk_is_counted_exactly_by_every_protocol() {
                 assert_eq!(counts["services"], serde_json::json!(services));
             }
             let recorded = &summary["recorded"];
-            assert_eq!((&recorded["failed"], &recorded["inexact"]), (&0.into(), &0.into()));
+            assert_eq!(
+                (&recorded["failed"], &recorded["inexact"]),
+                (&0.into(), &0.into())
+            );
             let files = match compression {
                 "none" => vec![file],
                 _ => Signal::ALL.map(|signal| file_of(signal, &file)).into(),

@@ -24,7 +24,10 @@ fn ways(addresses: [SocketAddr; 2]) -> [Vec<String>; 2] {
         let address = address.to_string();
         ["--forward", &*address, "--forward-protocol", protocol].map(str::to_owned)
     };
-    [way(addresses[0], "grpc").into(), way(addresses[1], "http").into()]
+    [
+        way(addresses[0], "grpc").into(),
+        way(addresses[1], "http").into(),
+    ]
 }
 
 fn start(way: &[String], more: &[&str]) -> Sink {

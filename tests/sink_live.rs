@@ -51,7 +51,10 @@ async fn a_terminal_has_a_block_and_a_pipe_has_lines() {
     piped.args(SINK.split(' '));
     let said = watched(piped).await;
     assert!(said.contains("traces 3 spans in 1 requests"), "{said}");
-    assert!(!said.contains("requests/s") && !said.contains('\u{1b}'), "{said}");
+    assert!(
+        !said.contains("requests/s") && !said.contains('\u{1b}'),
+        "{said}"
+    );
 
     // It gives a program a terminal of its own.
     let help = Command::new("script").arg("--help").output();
@@ -63,7 +66,10 @@ async fn a_terminal_has_a_block_and_a_pipe_has_lines() {
     let command = format!("{squall} {SINK}");
     terminal.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
     let said = watched(terminal).await;
-    assert!(said.contains("requests/s") && said.contains("in flight"), "{said}");
+    assert!(
+        said.contains("requests/s") && said.contains("in flight"),
+        "{said}"
+    );
     assert!(!said.contains("spans in 1 requests"), "{said}");
     // The summary comes after the block is gone.
     let summary = said.rfind("malformed requests: 0").expect("a summary");

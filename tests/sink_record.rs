@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use common::sender::{COMPRESSIONS, PROTOCOLS, Told, gauge, logs, send_logs, send_metrics, send_spans, spans};
+use common::sender::{
+    COMPRESSIONS, PROTOCOLS, Told, gauge, logs, send_logs, send_metrics, send_spans, spans,
+};
 use common::sink::Sink;
 use prost::Message as _;
 use squall::capture::read::{Captured, Captures, Settings};
@@ -91,7 +93,13 @@ async fn onto_a_full_disk_it_stops_unless_it_is_to_go_on() {
         return;
     }
     let send = async |sink: &Sink| {
-        send_spans(&sink.at, Protocol::Grpc, Compression::None, spans(0, 1..=3, 1)).await
+        send_spans(
+            &sink.at,
+            Protocol::Grpc,
+            Compression::None,
+            spans(0, 1..=3, 1),
+        )
+        .await
     };
     let full = ["--record", "/dev/full", "--record-format", "json"];
     let sink = Sink::start(&full);
@@ -117,7 +125,11 @@ async fn onto_a_full_disk_it_stops_unless_it_is_to_go_on() {
 fn cramped() -> Command {
     let mut shell = Command::new("bash");
     let squall = env!("CARGO_BIN_EXE_squall");
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", squall]);
+    shell.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"",
+        squall,
+    ]);
     shell
 }
 
@@ -164,9 +176,18 @@ async fn where_the_room_ends_within_a_request_what_was_acknowledged_is_whole() {
 fn told(args: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
     command.args(["sink", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-    let output = command.args(["--for", "100ms"]).args(args).output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let output = command
+        .args(["--for", "100ms"])
+        .args(args)
+        .output()
+        .unwrap();
+    let words = unwrapped(&String::from_utf8_lossy(&output.stderr));
     (output.status.code().unwrap(), words)
+}
+
+/// An error message in one line.
+fn unwrapped(words: &str) -> String {
+    words.replace("\n  │ ", " ")
 }
 
 #[test]
@@ -200,7 +221,7 @@ fn hash(args: &[&str], key: Option<&str>) -> (i32, String) {
     let words = [output.stdout, output.stderr].concat();
     (
         output.status.code().unwrap(),
-        String::from_utf8(words).unwrap(),
+        unwrapped(&String::from_utf8(words).unwrap()),
     )
 }
 
@@ -216,13 +237,26 @@ fn a_recording_is_made_fit_to_share() {
     let (code, words) = hash(&[&files[..], &salt].concat(), Some("k"));
     assert_eq!((code, &*words), (0, "2 requests hashed\n"));
     let shared = std::fs::read_to_string(at("out.jsonl")).unwrap();
-    assert!(shared.contains("checkout") && shared.contains(r#""user""#), "{shared}");
-    assert!(!shared.contains("alice") && !shared.contains("4111"), "{shared}");
+    assert!(
+        shared.contains("checkout") && shared.contains(r#""user""#),
+        "{shared}"
+    );
+    assert!(
+        !shared.contains("alice") && !shared.contains("4111"),
+        "{shared}"
+    );
     let lines: Vec<&str> = shared.lines().collect();
     assert_eq!(lines[0], lines[1]);
 
     // Protobuf has the same in it; another key has not.
-    let again = [&*at("in.jsonl"), &*at("out.pb"), "--keep", "service.name", "--salt", "CAPTURE_KEY"];
+    let again = [
+        &*at("in.jsonl"),
+        &*at("out.pb"),
+        "--keep",
+        "service.name",
+        "--salt",
+        "CAPTURE_KEY",
+    ];
     assert_eq!(hash(&again, Some("k")).0, 0);
     let json = captured(Path::new(&at("out.jsonl")));
     assert_eq!(captured(Path::new(&at("out.logs.pb"))), json);
@@ -231,13 +265,25 @@ fn a_recording_is_made_fit_to_share() {
 
     // What is there already, a key that is not, a broken line.
     let (code, words) = hash(&[&at("in.jsonl"), &at("out.jsonl")], None);
-    assert!(code == 2 && words.contains("holds something already"), "{words}");
-    let (code, words) = hash(&[&*at("in.jsonl"), &at("x.jsonl"), "--salt", "CAPTURE_KEY"], None);
+    assert!(
+        code == 2 && words.contains("holds something already"),
+        "{words}"
+    );
+    let (code, words) = hash(
+        &[&*at("in.jsonl"), &at("x.jsonl"), "--salt", "CAPTURE_KEY"],
+        None,
+    );
     assert!(code == 2 && words.contains("CAPTURE_KEY"), "{words}");
     std::fs::write(at("broken.jsonl"), format!("{line}\nnonsense\n{line}\n")).unwrap();
     let (code, words) = hash(&[&at("broken.jsonl"), &at("y.jsonl")], None);
     assert!(code == 2 && words.contains("line 2"), "{words}");
     assert!(!Path::new(&at("y.jsonl")).exists());
-    let (code, words) = hash(&[&*at("broken.jsonl"), &at("y.jsonl"), "--skip-broken"], None);
-    assert!(code == 0 && words.contains("2 requests hashed\n1 left out"), "{words}");
+    let (code, words) = hash(
+        &[&*at("broken.jsonl"), &at("y.jsonl"), "--skip-broken"],
+        None,
+    );
+    assert!(
+        code == 0 && words.contains("2 requests hashed\n1 left out"),
+        "{words}"
+    );
 }

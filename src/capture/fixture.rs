@@ -78,48 +78,52 @@ fn resource() -> impl Strategy<Value = Option<Resource>> {
 
 fn scope() -> impl Strategy<Value = Option<InstrumentationScope>> {
     let scope = (attributes(), 0..3_u32);
-    proptest::option::of(scope.prop_map(|(attributes, dropped)| InstrumentationScope {
-        name: "library".to_owned(),
-        version: "1.0".to_owned(),
-        attributes,
-        dropped_attributes_count: dropped,
-    }))
+    proptest::option::of(
+        scope.prop_map(|(attributes, dropped)| InstrumentationScope {
+            name: "library".to_owned(),
+            version: "1.0".to_owned(),
+            attributes,
+            dropped_attributes_count: dropped,
+        }),
+    )
 }
 
 fn span() -> impl Strategy<Value = Span> {
     let ids = (vec(any::<u8>(), 16), vec(any::<u8>(), 8), any::<u64>());
     let texts = (secret(), secret());
     let parts = (attributes(), attributes(), attributes());
-    (ids, texts, parts).prop_map(|((trace_id, span_id, at), (state, message), (a, b, c))| Span {
-        trace_id: trace_id.clone(),
-        span_id: span_id.clone(),
-        trace_state: format!("vendor={state}"),
-        parent_span_id: span_id.clone(),
-        flags: 257,
-        name: "operation".to_owned(),
-        kind: 2,
-        start_time_unix_nano: at,
-        end_time_unix_nano: at.wrapping_add(5),
-        attributes: a,
-        dropped_attributes_count: 1,
-        events: vec![Event {
-            time_unix_nano: at,
-            name: "event".to_owned(),
-            attributes: b,
-            dropped_attributes_count: 0,
-        }],
-        dropped_events_count: 2,
-        links: vec![Link {
-            trace_id,
-            span_id,
+    (ids, texts, parts).prop_map(
+        |((trace_id, span_id, at), (state, message), (a, b, c))| Span {
+            trace_id: trace_id.clone(),
+            span_id: span_id.clone(),
             trace_state: format!("vendor={state}"),
-            attributes: c,
-            dropped_attributes_count: 0,
-            flags: 1,
-        }],
-        dropped_links_count: 3,
-        status: Some(Status { message, code: 2 }),
-    })
+            parent_span_id: span_id.clone(),
+            flags: 257,
+            name: "operation".to_owned(),
+            kind: 2,
+            start_time_unix_nano: at,
+            end_time_unix_nano: at.wrapping_add(5),
+            attributes: a,
+            dropped_attributes_count: 1,
+            events: vec![Event {
+                time_unix_nano: at,
+                name: "event".to_owned(),
+                attributes: b,
+                dropped_attributes_count: 0,
+            }],
+            dropped_events_count: 2,
+            links: vec![Link {
+                trace_id,
+                span_id,
+                trace_state: format!("vendor={state}"),
+                attributes: c,
+                dropped_attributes_count: 0,
+                flags: 1,
+            }],
+            dropped_links_count: 3,
+            status: Some(Status { message, code: 2 }),
+        },
+    )
 }
 
 fn log() -> impl Strategy<Value = LogRecord> {

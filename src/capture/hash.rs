@@ -83,7 +83,10 @@ impl Hasher {
             self.resource(resource.resource.as_mut());
             for scope in &mut resource.scope_metrics {
                 self.scope(scope.scope.as_mut());
-                scope.metrics.iter_mut().for_each(|metric| self.metric(metric));
+                scope
+                    .metrics
+                    .iter_mut()
+                    .for_each(|metric| self.metric(metric));
             }
         }
         Ok(request.encode_to_vec())
@@ -235,7 +238,9 @@ impl Hasher {
 
     fn number(&self, of: &[u8]) -> u64 {
         let bytes = self.bytes(of, 8);
-        bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 
     /// So many bytes that depend on the key and on all of `of`.

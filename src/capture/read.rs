@@ -126,7 +126,10 @@ impl<R: BufRead> Captures<R> {
             path: path.to_owned(),
             error,
         })?;
-        if let Some((_, with)) = COMPRESSED.iter().find(|(magic, _)| start.starts_with(magic)) {
+        if let Some((_, with)) = COMPRESSED
+            .iter()
+            .find(|(magic, _)| start.starts_with(magic))
+        {
             return Err(ReadError::Compressed {
                 path: path.to_owned(),
                 with,

@@ -54,7 +54,9 @@ impl Recorder {
             Format::Json => vec![path.to_owned()],
             Format::Proto => Signal::ALL.map(|signal| file_of(signal, path)).into(),
         };
-        let tapes = paths.into_iter().map(|path| Tape::create(path).map(Mutex::new));
+        let tapes = paths
+            .into_iter()
+            .map(|path| Tape::create(path).map(Mutex::new));
         Ok(Self {
             format,
             tapes: tapes.collect::<Result<_, _>>()?,

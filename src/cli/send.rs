@@ -111,8 +111,8 @@ pub struct Args {
     /// Most spans or log records in a request
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
-    #[arg(long, value_name = "HOW", default_value = "none")]
     /// How requests are compressed
+    #[arg(long, value_name = "HOW", default_value = "none")]
     compression: Compressed,
     /// How long the endpoint may take to answer
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]

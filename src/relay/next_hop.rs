@@ -221,7 +221,13 @@ mod tests {
 
     #[test]
     fn headers_of_the_connection_stay_behind() {
-        let given = ["authorization", "x-scope-orgid", "te", "grpc-timeout", "host"];
+        let given = [
+            "authorization",
+            "x-scope-orgid",
+            "te",
+            "grpc-timeout",
+            "host",
+        ];
         let headers: HeaderMap = given
             .into_iter()
             .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")))

@@ -212,11 +212,7 @@ mod tests {
             treatment: None,
         };
         match passing.accept(request).unwrap().answer {
-            Answer::Pending(body) => {
-                passing
-                    .settle(Signal::Logs, body, &HeaderMap::new())
-                    .await
-            }
+            Answer::Pending(body) => passing.settle(Signal::Logs, body, &HeaderMap::new()).await,
             known => known,
         }
     }
@@ -269,7 +265,10 @@ mod tests {
             assert_eq!(answer(&passing).await, says);
             assert_eq!(lock(&tape.0).1.len(), recorded);
             let passed = passing.passed();
-            assert_eq!((passed.passed, passed.not_passed), (recorded as u64, 1 - recorded as u64));
+            assert_eq!(
+                (passed.passed, passed.not_passed),
+                (recorded as u64, 1 - recorded as u64)
+            );
         }
     }
 

@@ -116,8 +116,11 @@ fn what_is_to_be_kept_is_and_numbers_unless_it_is_asked_for() {
 #[test]
 fn a_long_value_stays_as_long() {
     let long = "x".repeat(1001);
-    let body = log(&format!(r#"{{"key":"a","value":{{"stringValue":"{long}"}}}}"#));
-    let Value::StringValue(hashed) = values(&hasher().request(Signal::Logs, &body).unwrap()).remove(0)
+    let body = log(&format!(
+        r#"{{"key":"a","value":{{"stringValue":"{long}"}}}}"#
+    ));
+    let Value::StringValue(hashed) =
+        values(&hasher().request(Signal::Logs, &body).unwrap()).remove(0)
     else {
         panic!("a text stays one");
     };

@@ -38,9 +38,15 @@ fn framed(messages: &[&[u8]]) -> Vec<u8> {
 /// In one way of writing it: what JSON went through may have its fields in another order.
 fn normal(signal: Signal, body: &[u8]) -> Vec<u8> {
     match signal {
-        Signal::Traces => ExportTraceServiceRequest::decode(body).unwrap().encode_to_vec(),
-        Signal::Metrics => ExportMetricsServiceRequest::decode(body).unwrap().encode_to_vec(),
-        Signal::Logs => ExportLogsServiceRequest::decode(body).unwrap().encode_to_vec(),
+        Signal::Traces => ExportTraceServiceRequest::decode(body)
+            .unwrap()
+            .encode_to_vec(),
+        Signal::Metrics => ExportMetricsServiceRequest::decode(body)
+            .unwrap()
+            .encode_to_vec(),
+        Signal::Logs => ExportLogsServiceRequest::decode(body)
+            .unwrap()
+            .encode_to_vec(),
     }
 }
 
@@ -144,7 +150,10 @@ fn a_line_beyond_the_limit_is_not_held_and_the_next_is_read() {
     assert_eq!((found.number, found.signal), (2, Signal::Logs));
     assert!(captures.next().is_none());
     let first = captures.skipped().first.clone().unwrap();
-    assert!(first.contains("line 1: it has more than 100 bytes"), "{first}");
+    assert!(
+        first.contains("line 1: it has more than 100 bytes"),
+        "{first}"
+    );
 }
 
 #[test]
@@ -152,10 +161,17 @@ fn a_message_that_breaks_off_is_named() {
     let spans = json::to_protobuf(Signal::Traces, SPANS.as_bytes()).unwrap();
     let whole = framed(&[&spans, &spans]);
     for cut in 1..spans.len() + PREFIX_BYTES {
-        let mut captures = read("x.traces.pb", &whole[..whole.len() - cut], Settings::default());
+        let mut captures = read(
+            "x.traces.pb",
+            &whole[..whole.len() - cut],
+            Settings::default(),
+        );
         assert_eq!(captures.next().unwrap().unwrap().body, spans);
         let error = captures.next().unwrap().unwrap_err().to_string();
-        assert!(error.contains("x.traces.pb, message 2: the file ends"), "{error}");
+        assert!(
+            error.contains("x.traces.pb, message 2: the file ends"),
+            "{error}"
+        );
         assert!(captures.next().is_none());
     }
 }
@@ -169,7 +185,12 @@ fn a_message_that_is_none_can_be_skipped_and_an_impossible_length_ends_it() {
     assert_eq!(captures.skipped().count, 1);
     bytes.extend_from_slice(&[0xff; 40]);
     let error = read("x.traces.pb", &bytes, Settings::default()).find_map(Result::err);
-    assert!(error.unwrap().to_string().contains("message 2: ExportTraceServiceRequest"));
+    assert!(
+        error
+            .unwrap()
+            .to_string()
+            .contains("message 2: ExportTraceServiceRequest")
+    );
     let mut captures = read("x.traces.pb", &bytes, skipping());
     assert_eq!(captures.by_ref().count(), 2);
     let skipped = captures.skipped();

@@ -159,14 +159,21 @@ impl Figures {
         for (answer, count) in &self.answers {
             let _ = writeln!(text, "  {} times {answer}", units::count(*count));
         }
-        let shown = |value: Option<f64>| value.map_or_else(|| units::UNKNOWN.to_owned(), units::seconds);
+        let shown =
+            |value: Option<f64>| value.map_or_else(|| units::UNKNOWN.to_owned(), units::seconds);
         let mut rows = vec![
             ["", "p50", "p90", "p99", "p99.9", "max"]
                 .map(str::to_owned)
                 .to_vec(),
         ];
         for latency in &self.latencies {
-            let values = [latency.p50, latency.p90, latency.p99, latency.p999, latency.max];
+            let values = [
+                latency.p50,
+                latency.p90,
+                latency.p99,
+                latency.p999,
+                latency.max,
+            ];
             let mut row = vec![latency.name.to_owned()];
             row.extend(values.map(shown));
             rows.push(row);
@@ -219,7 +226,10 @@ mod tests {
             ..figures()
         };
         assert!(fine.is_all_acknowledged() && !figures().is_all_acknowledged());
-        assert!(!Figures::default().is_all_acknowledged(), "nothing was sent");
+        assert!(
+            !Figures::default().is_all_acknowledged(),
+            "nothing was sent"
+        );
     }
 
     #[test]

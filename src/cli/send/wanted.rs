@@ -36,6 +36,7 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
         ));
     }
     let queue = (peak * QUEUE_S).clamp(QUEUE_MIN, QUEUE_MAX) as u64;
+    let queue = queue.max(u64::from(args.batch_size));
     let batch = args.batch_size.to_string();
     let sdk = json!({
         "OTEL_BSP_SCHEDULE_DELAY": "200ms",
@@ -181,7 +182,9 @@ fn resource(args: &Args) -> Result<String, CliError> {
         // The variable has no way to write them that every SDK reads.
         if [key, value].iter().any(|text| text.contains([',', '='])) {
             return Err(wrong(
-                format!("--otlp-attributes {key}={value}: a comma or another = cannot be said here"),
+                format!(
+                    "--otlp-attributes {key}={value}: a comma or another = cannot be said here"
+                ),
                 "leave it out, or write a scenario",
             ));
         }

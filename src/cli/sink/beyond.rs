@@ -140,8 +140,9 @@ impl Args {
         let format = match self.record_format {
             Some(RecordFormat::Json) => Format::Json,
             Some(RecordFormat::Proto) => Format::Proto,
-            None => Format::of_name(path)
-                .ok_or_else(|| BeyondError::Format { path: path.clone() })?,
+            None => {
+                Format::of_name(path).ok_or_else(|| BeyondError::Format { path: path.clone() })?
+            }
         };
         let recorder = Recorder::create(path, format)?;
         Ok(Some((shown(path, format), Arc::new(recorder))))
@@ -162,8 +163,7 @@ impl Args {
         }
         let ca = self.forward_ca.as_ref().map(|path| {
             let path = path.clone();
-            std::fs::read_to_string(&path)
-                .map_err(|error| BeyondError::Unreadable { path, error })
+            std::fs::read_to_string(&path).map_err(|error| BeyondError::Unreadable { path, error })
         });
         let settings = Settings {
             endpoint: url,

@@ -110,7 +110,10 @@ impl Tally {
             wire_bytes: traffic.wire_bytes(),
             in_flight: traffic.in_flight(),
             malformed: self.malformed,
-            last_error: self.last_trouble.clone().or_else(|| traffic.last_malformed()),
+            last_error: self
+                .last_trouble
+                .clone()
+                .or_else(|| traffic.last_malformed()),
             more: self.beyond().collect(),
         }
     }

@@ -159,7 +159,10 @@ mod tests {
             view.update(at(tenths));
         }
         let looked = view.moments.back().unwrap().at_ns - view.moments.front().unwrap().at_ns;
-        assert!((WINDOW_NS..WINDOW_NS + 200_000_000).contains(&looked), "{looked}");
+        assert!(
+            (WINDOW_NS..WINDOW_NS + 200_000_000).contains(&looked),
+            "{looked}"
+        );
         for _ in 0..1000 {
             view.update(at(100));
         }
