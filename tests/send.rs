@@ -84,12 +84,12 @@ fn spans(path: &Path) -> (BTreeMap<Vec<u8>, String>, String) {
     let mut resource = String::new();
     for captured in Captures::open(path, Settings::default()).unwrap() {
         let body = captured.unwrap().body;
-        for from in ExportTraceServiceRequest::decode(&*body)
-            .unwrap()
-            .resource_spans
-        resource = format!("{:?}", from.resource);
-        for span in from.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-            spans.insert(span.span_id, format!("{:?}", span.attributes));
+        let request = ExportTraceServiceRequest::decode(&*body).unwrap();
+        for from in request.resource_spans {
+            resource = format!("{:?}", from.resource);
+            for span in from.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+                spans.insert(span.span_id, format!("{:?}", span.attributes));
+            }
         }
     }
     (spans, resource)
@@ -164,30 +164,28 @@ async fn what_is_not_acknowledged_fails_and_is_told_by_kind() {
         (partial, "refused", 10, &grpc, &[]),
     ] {
         hop.says(answer);
-        {
-            // All at once, in one request.
-            let args = [
-                "logs",
-                "--rate",
-                "1k/s",
-                "--for",
-                "100ms",
-                "--endpoint",
-                endpoint,
-            ];
-            let sent = send(&[&args[..], way].concat()).await;
-            assert_eq!(sent.code, 1, "{}", sent.words);
-            assert_eq!(sent.figures["offered"], 100, "{}", sent.words);
-            if items == 100 {
-                assert_eq!(sent.figures[name], items, "{}", sent.words);
-                assert_eq!(sent.figures["acknowledged"], 0);
-            } else {
-                let rejected = sent.figures[name].as_u64().unwrap();
-                // Ten of each request.
-                let requests = sent.figures["requests"].as_u64().unwrap();
-                assert_eq!(rejected, 10 * requests, "{}", sent.words);
-                assert_eq!(sent.figures["acknowledged"], 100 - rejected);
-            }
+        // All at once, in one request.
+        let args = [
+            "logs",
+            "--rate",
+            "1k/s",
+            "--for",
+            "100ms",
+            "--endpoint",
+            endpoint,
+        ];
+        let sent = send(&[&args[..], way].concat()).await;
+        assert_eq!(sent.code, 1, "{}", sent.words);
+        assert_eq!(sent.figures["offered"], 100, "{}", sent.words);
+        if items == 100 {
+            assert_eq!(sent.figures[name], items, "{}", sent.words);
+            assert_eq!(sent.figures["acknowledged"], 0);
+        } else {
+            let rejected = sent.figures[name].as_u64().unwrap();
+            // Ten of each request.
+            let requests = sent.figures["requests"].as_u64().unwrap();
+            assert_eq!(rejected, 10 * requests, "{}", sent.words);
+            assert_eq!(sent.figures["acknowledged"], 100 - rejected);
         }
     }
 }
