@@ -11,6 +11,7 @@ use crate::error::{CliError, Exit};
 
 mod amount;
 mod capacity;
+mod capture;
 mod check;
 mod cost;
 mod doctor;
@@ -27,6 +28,7 @@ mod role;
 mod run;
 mod schema;
 mod selfcheck;
+mod send;
 mod session;
 mod sink;
 mod storms;
@@ -64,8 +66,12 @@ enum Command {
     Explain(explain::Args),
     /// Rebuild the reports of a stored run
     Report(report::Args),
-    /// Receive OTLP, count it and validate it
+    /// Send load to an endpoint, without a scenario file
+    Send(Box<send::Args>),
+    /// Receive OTLP, count it and validate it; record it, and send it on
     Sink(sink::Args),
+    /// Work on recordings of `squall sink`, or of the Collector's file exporter
+    Capture(capture::Args),
     /// Serve faulty connections with Toxiproxy's HTTP API
     Proxy(proxy::Args),
     /// List the storms of the library, or show the timeline that one draws
@@ -117,7 +123,9 @@ fn run(command: Command) -> Outcome {
         Command::Init(args) => init::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Report(args) => report::run(args),
+        Command::Send(args) => send::run(*args),
         Command::Sink(args) => sink::run(args),
+        Command::Capture(args) => capture::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Storms(args) => storms::run(args),
         Command::Metrics(args) => metrics::run(args),

@@ -15,6 +15,7 @@
 //! | [`otlp`], [`sink`] | the wire format; receiving and accounting |
 //! | [`target`] | a program under test, run from outside |
 //! | [`raw`] | requests as bytes, laid out before the run: far more load than an SDK gives |
+//! | [`capture`] | telemetry kept in files: recorded, read back, made fit to share |
 //! | [`relay`] | a small forwarder with planted bugs, to judge squall by |
 //! | [`observe`] | samples of processes and of the machine |
 //! | [`evidence`], [`mapped`], [`journal`] | what was observed, and the files that survive a SIGKILL |
@@ -28,6 +29,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod capacity;
+pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod dns;

@@ -14,6 +14,7 @@ pub mod headers;
 pub mod identities;
 pub mod inflate;
 pub mod json;
+pub mod json_text;
 pub mod known_points;
 pub mod points;
 pub mod raw_points;

@@ -27,7 +27,9 @@ mod edit;
 mod export;
 #[cfg(test)]
 mod fixture;
+mod hop;
 mod intake;
+pub mod next_hop;
 mod oracle;
 mod overtaken;
 mod queue;

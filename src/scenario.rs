@@ -85,6 +85,14 @@ pub fn load_text(name: &str, text: &str, overrides: &[String]) -> Result<Plan, V
     }
 }
 
+/// A rate as scenarios write it, such as `10k/s`, in items per second.
+///
+/// # Errors
+/// When it is none; in words.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
+    units::RATE.parse(text).map_err(|error| error.message)
+}
+
 /// Whether the file is the plan of a stored run. One that cannot be read is none.
 pub fn is_stored_plan(path: &Path) -> bool {
     read_text(path).is_ok_and(|text| stored::is_plan(&text))

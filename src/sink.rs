@@ -2,7 +2,11 @@
 //!
 //! [`server`] accepts connections; [`grpc`] and [`http`] speak the two protocols; [`intake`] turns a
 //! body into protobuf within bounded memory; a [`Receiver`] decides what becomes of it. There are
-//! two receivers: [`accounting`], which closes a run's ledger, and [`counts`], for people.
+//! three receivers: [`accounting`], which closes a run's ledger, [`counts`], for people, and
+//! [`passing`] around the latter, which sends on and records.
+
+use bytes::Bytes;
+use hyper::HeaderMap;
 
 use crate::otlp::Malformed;
 use crate::signal::Signal;
@@ -15,14 +19,21 @@ pub mod grpc;
 pub mod http;
 pub mod intake;
 pub mod latency;
+pub mod passing;
 pub mod plant;
 pub mod required;
 pub mod server;
 pub mod throttle;
 pub mod tls;
+mod told;
 pub mod traffic;
 pub mod unanswered;
 pub mod weather;
+
+pub use told::Told;
+
+/// What a sender is told whose request its receiver forgot.
+const UNSETTLED: &str = "the request was not settled";
 
 /// A request that has been read wholly and inflated, not yet validated.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +98,10 @@ pub enum Answer {
     Unavailable(String),
     /// Do not try again: `INVALID_ARGUMENT`, HTTP 400.
     Refused(String),
+    /// What the next hop said, which was no success.
+    Told(Told),
+    /// [`Receiver::settle`] knows, and is given the request as protobuf.
+    Pending(Bytes),
 }
 
 /// Whoever decides what becomes of requests. Called by many connections at once.
@@ -96,4 +111,16 @@ pub trait Receiver: Send + Sync + 'static {
     /// # Errors
     /// When the body is not a valid request; then nothing of it is counted.
     fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed>;
+
+    /// The answer to a request of which [`Self::accept`] said that it is pending. `headers` are those
+    /// with which it came.
+    fn settle(
+        &self,
+        signal: Signal,
+        body: Bytes,
+        headers: &HeaderMap,
+    ) -> impl Future<Output = Answer> + Send {
+        let _ = (signal, body, headers);
+        std::future::ready(Answer::Accepted)
+    }
 }

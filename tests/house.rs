@@ -35,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "toxiproxy",
             "toxiproxy_client",
             "raw",
+            "capture",
             "relay",
             "target",
         ],

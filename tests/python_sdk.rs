@@ -5,6 +5,12 @@ use std::process::Command;
 
 use common::python::{python, run};
 use common::sink::Sink;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use squall::capture::file_of;
+use squall::capture::read::{Captures, Settings};
+use squall::signal::Signal;
 
 mod common;
 
@@ -23,7 +29,12 @@ fn the_python_sdk_is_counted_exactly_by_every_protocol() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/send.py");
     for protocol in ["grpc", "http"] {
         for compression in ["none", "gzip"] {
-            let sink = Sink::start(&[]);
+            let home = tempfile::tempdir().unwrap();
+            let file = match compression {
+                "none" => home.path().join("x.jsonl"),
+                _ => home.path().join("x.pb"),
+            };
+            let sink = Sink::start(&["--record", file.to_str().unwrap()]);
             let address = match protocol {
                 "grpc" => &sink.at.grpc,
                 _ => &sink.at.http,
@@ -52,6 +63,40 @@ fn the_python_sdk_is_counted_exactly_by_every_protocol() {
                 let services = [format!("python-{protocol}-{compression}")];
                 assert_eq!(counts["services"], serde_json::json!(services));
             }
+            let recorded = &summary["recorded"];
+            assert_eq!(
+                (&recorded["failed"], &recorded["inexact"]),
+                (&0.into(), &0.into())
+            );
+            let files = match compression {
+                "none" => vec![file],
+                _ => Signal::ALL.map(|signal| file_of(signal, &file)).into(),
+            };
+            let mut spans_and_logs = (0, 0);
+            let mut requests = 0;
+            for captured in files
+                .iter()
+                .flat_map(|file| Captures::open(file, Settings::default()).unwrap())
+            {
+                let captured = captured.unwrap();
+                requests += 1;
+                let body = &*captured.body;
+                match captured.signal {
+                    Signal::Traces => {
+                        let request = ExportTraceServiceRequest::decode(body).unwrap();
+                        let scopes = request.resource_spans.iter().flat_map(|r| &r.scope_spans);
+                        spans_and_logs.0 += scopes.map(|s| s.spans.len() as u64).sum::<u64>();
+                    }
+                    Signal::Logs => {
+                        let request = ExportLogsServiceRequest::decode(body).unwrap();
+                        let scopes = request.resource_logs.iter().flat_map(|r| &r.scope_logs);
+                        spans_and_logs.1 += scopes.map(|s| s.log_records.len() as u64).sum::<u64>();
+                    }
+                    Signal::Metrics => {}
+                }
+            }
+            assert_eq!(spans_and_logs, (SENT[0].1, SENT[2].1));
+            assert_eq!(recorded["requests"], requests);
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) struct About<'a> {
 /// A run that was made, judged, and saved as far as it could be.
 pub(super) struct Done {
     pub record: Record,
+    pub evidence: Evidence,
     /// Where its reports are.
     pub reports: Vec<PathBuf>,
     pub unsaved: Vec<StoreError>,
@@ -155,6 +156,7 @@ impl Session {
             reports,
             unsaved,
             interrupted: matches!(evidence.stopped, Some(Stopped::Signal(_))),
+            evidence,
         })
     }
 }

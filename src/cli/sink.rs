@@ -1,8 +1,9 @@
-//! `squall sink`: a receiver that counts and validates, for trying out any OTLP sender.
+//! `squall sink`: a receiver that counts and validates, for trying out any OTLP sender; it can record
+//! what comes and send it on.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,17 +11,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::amount::{parse_bytes, parse_duration};
 use super::{Outcome, print};
 use crate::error::{CliError, Exit};
-use crate::sink::counts::Counts;
+use crate::report::live::receiving::ReceivingView;
+use crate::sink::passing::Passing;
 use crate::sink::required::Required;
 use crate::sink::server::{Door, Limits, Server};
 use crate::sink::traffic::Traffic;
 use crate::sink::weather::Weather;
 
+mod beyond;
 mod shown;
 
+use beyond::Beyond;
 use shown::{Shown, Tally};
 
+/// Between two looks at the counters where lines are printed.
 const TICK: Duration = Duration::from_secs(1);
+/// The same where a view is kept up on a terminal.
+const LIVE_TICK: Duration = Duration::from_millis(100);
 
 /// Arguments of `squall sink`.
 #[derive(Debug, clap::Args)]
@@ -28,8 +35,17 @@ const TICK: Duration = Duration::from_secs(1);
 Examples:
   squall sink
   squall sink --grpc 127.0.0.1:0 --for 30s --json
+  squall sink --record day.jsonl --forward collector:4317
 
-Exit codes: 0 everything received was valid, 1 something was not")]
+A recording is as the OpenTelemetry Collector's file exporter writes it, and is with the
+system before its sender is answered. With --forward, what the next hop says is the answer,
+and what it accepted is recorded.
+
+When a request cannot be recorded, on a full disk for instance, the sink by default takes
+nothing more and ends, so that no recording looks whole that is not; the sender is told to
+try again. Either way what was recorded before stays whole.
+
+Exit codes: 0 everything received was valid, and recorded where that was asked for; 1 not")]
 pub struct Args {
     /// Where to receive OTLP over gRPC; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4317")]
@@ -46,6 +62,8 @@ pub struct Args {
     /// Stop after this time, in ms, s, m or h; without it, on Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     duration: Option<Duration>,
+    #[command(flatten)]
+    beyond: beyond::Args,
     /// Print JSON, one value a line
     #[arg(long)]
     json: bool,
@@ -85,6 +103,7 @@ pub fn run(args: Args) -> Outcome {
 }
 
 async fn receive(args: Args) -> Outcome {
+    let (receiver, beyond) = args.beyond.receiver()?;
     let grpc = listen("grpc", &args.grpc).await?;
     let http = listen("http", &args.http).await?;
     let shown = Shown { json: args.json };
@@ -93,7 +112,7 @@ async fn receive(args: Args) -> Outcome {
         print(&shown.listening(protocol, address))?;
     }
     let server = Arc::new(Server {
-        receiver: Arc::new(Counts::default()),
+        receiver: Arc::new(receiver),
         traffic: Arc::new(Traffic::default()),
         limits: Limits {
             strict: args.strict,
@@ -105,9 +124,12 @@ async fn receive(args: Args) -> Outcome {
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));
-    let tally = watch(&server, &shown, args.duration).await?;
+    let tally = watch(&server, &beyond, &shown, args.duration).await?;
+    if let Some((_, recorder)) = &beyond.recorder {
+        recorder.finish();
+    }
     print(&shown.summary(&tally))?;
-    Ok(if tally.is_valid() {
+    Ok(if tally.is_good() {
         Exit::Pass
     } else {
         Exit::Fail
@@ -124,9 +146,10 @@ async fn listen(protocol: &'static str, address: &str) -> Result<TcpListener, Cl
     })
 }
 
-/// Shows what changes once a second, until the time is over or a signal says stop.
+/// Shows what changes until the time is over, a signal says stop, or nothing more can be recorded.
 async fn watch(
-    server: &Server<Counts>,
+    server: &Server<Passing>,
+    beyond: &Beyond,
     shown: &Shown,
     duration: Option<Duration>,
 ) -> Result<Tally, CliError> {
@@ -139,17 +162,23 @@ async fn watch(
         }
     };
     tokio::pin!(over);
-    let mut ticks = tokio::time::interval(TICK);
-    let mut last = Tally::of(&server.receiver, &server.traffic);
+    let is_watched = !shown.json && io::stdout().is_terminal() && io::stderr().is_terminal();
+    let mut view = is_watched.then(ReceivingView::on_terminal);
+    let mut ticks = tokio::time::interval(if is_watched { LIVE_TICK } else { TICK });
+    let started = Instant::now();
+    let mut last = Tally::of(server, beyond);
     loop {
         let mut stop = tokio::select! {
             _ = ticks.tick() => false,
             () = &mut over => true,
             _ = interrupt.recv() => true,
             _ = terminate.recv() => true,
+            _ = server.receiver.until_failed() => true,
         };
-        let tally = Tally::of(&server.receiver, &server.traffic);
-        if tally != last {
+        let tally = Tally::of(server, beyond);
+        if let Some(view) = &mut view {
+            view.update(tally.live(started.elapsed(), &server.traffic));
+        } else if tally != last {
             // Without a reader there is nobody to receive for.
             stop |= !print(&shown.change(&last, &tally))?;
         }

@@ -34,6 +34,12 @@ impl Status {
         }
     }
 
+    /// What the body of an HTTP answer says, as protobuf; `None`: it is no status, or says nothing.
+    pub fn words(body: &[u8]) -> Option<String> {
+        let words = Self::decode(body).ok()?.message;
+        (!words.is_empty()).then_some(words)
+    }
+
     /// The body of an HTTP answer.
     pub fn to_body(&self, encoding: Encoding) -> Vec<u8> {
         match encoding {
@@ -137,6 +143,13 @@ mod tests {
         assert_eq!(
             (partial.rejected_log_records, partial.error_message.as_str()),
             (7, "why")
+        );
+        let read = partial_success(Signal::Logs, Encoding::Protobuf, &answer(Signal::Logs));
+        assert_eq!(read, Some((7, "why".to_owned())));
+        let full = export_response(Signal::Logs, Encoding::Protobuf, 0, "");
+        assert_eq!(
+            partial_success(Signal::Logs, Encoding::Protobuf, &full),
+            None
         );
     }
 

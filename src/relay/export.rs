@@ -6,22 +6,19 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
 use tokio::time::{Instant, sleep, sleep_until};
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{MetadataKey, MetadataMap};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::bug::Bug;
 use super::counters::Counters;
+use super::hop::{RawCodec, causes, channel, path};
 use super::oracle::Oracle;
 use super::overtaken::Overtaken;
 use super::queue::{Message, Queue};
 use super::{RelayError, Settings};
-use crate::otlp::headers::grpc_path;
 use crate::plan::secret::Secret;
 use crate::sink::throttle::Throttle;
 
@@ -62,26 +59,16 @@ impl Exporter {
             endpoint: settings.export.clone(),
             why,
         };
-        if !settings.export.starts_with("http://") && !settings.export.starts_with("https://") {
-            return Err(wrong("it must begin with http:// or https://".to_owned()));
-        }
-        let mut endpoint = Endpoint::from_shared(settings.export.clone())
-            .map_err(|error| wrong(error.to_string()))?
-            .connect_timeout(settings.timeout);
-        if settings.export.starts_with("https://") {
-            let mut tls = ClientTlsConfig::new();
-            if let Some(ca) = &settings.export_ca {
-                tls = tls.ca_certificate(Certificate::from_pem(ca));
-            }
-            if let Some((cert, key)) = &settings.export_identity {
-                tls = tls.identity(Identity::from_pem(cert, key));
-            }
-            endpoint = endpoint
-                .tls_config(tls)
-                .map_err(|error| wrong(error.to_string()))?;
-        }
+        let identity = settings.export_identity.as_ref();
+        let channel = channel(
+            &settings.export,
+            settings.timeout,
+            settings.export_ca.as_deref(),
+            identity.map(|(cert, key)| (cert.as_str(), key.as_str())),
+        )
+        .map_err(wrong)?;
         Ok(Self {
-            channel: endpoint.connect_lazy(),
+            channel,
             headers: metadata(&settings.export_headers)?,
             trouble: std::sync::Mutex::default(),
             timeout: settings.timeout,
@@ -174,8 +161,7 @@ impl Exporter {
                 .map_err(|error| Status::unavailable(error.to_string()))?;
             let mut request = tonic::Request::new(message.body.clone());
             *request.metadata_mut() = self.headers.clone();
-            let path = PathAndQuery::from_static(grpc_path(message.signal));
-            grpc.unary(request, path, RawCodec).await
+            grpc.unary(request, path(message.signal), RawCodec).await
         };
         match tokio::time::timeout(self.timeout, call).await {
             Ok(answer) => answer.map(|_| ()),
@@ -189,18 +175,6 @@ impl Exporter {
             sleep_until(throttle.turn(items, Instant::now()).begins).await;
         }
     }
-}
-
-/// An error with all that it comes from, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    words
 }
 
 fn metadata(headers: &[(String, Secret)]) -> Result<MetadataMap, RelayError> {
@@ -227,43 +201,4 @@ const fn may_retry(code: Code) -> bool {
             | Code::ResourceExhausted
             | Code::Unknown
     )
-}
-
-/// Sends and receives messages as the bytes that they are.
-#[derive(Debug, Clone, Copy, Default)]
-struct RawCodec;
-
-impl Codec for RawCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let bytes = from.remaining();
-        Ok(Some(from.copy_to_bytes(bytes)))
-    }
 }

@@ -3,12 +3,17 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::signal::Signal;
 
 use super::text::{Align, columns, table};
 use crate::units;
+
+mod block;
+pub mod receiving;
+
+use block::{Lines, style};
 
 /// Columns of the bar and of what stands between it and its text.
 const BAR: usize = 30 + 1;
@@ -17,8 +22,6 @@ const USUAL_WIDTH: usize = 80;
 const LEAST_WIDTH: usize = 40;
 /// Between two figures of a line.
 const GAP: &str = "   ";
-/// Refreshes per second on a terminal.
-const REFRESH_HZ: u8 = 5;
 /// Time between two plain lines.
 const LINE_EVERY_NS: u64 = 1_000_000_000;
 
@@ -118,25 +121,20 @@ impl Drop for LiveView {
     }
 }
 
-/// The block on a terminal: the timeline, and one bar without a bar per line of text.
+/// The block on a terminal: the timeline, and lines of text under it.
 #[derive(Debug)]
 struct Block {
-    all: MultiProgress,
     timeline: ProgressBar,
-    texts: Vec<ProgressBar>,
+    lines: Lines,
 }
 
 impl Block {
     fn new(total: Duration) -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REFRESH_HZ));
         let total_ms = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-        let timeline = all.add(ProgressBar::new(total_ms));
+        let lines = Lines::new();
+        let timeline = lines.add(ProgressBar::new(total_ms));
         timeline.set_style(style("{bar:30.cyan/black.bright} {wide_msg}").progress_chars("━━─"));
-        Self {
-            all,
-            timeline,
-            texts: Vec::new(),
-        }
+        Self { timeline, lines }
     }
 
     fn show(&mut self, state: &LiveState) {
@@ -146,29 +144,13 @@ impl Block {
         let (head, mut lines) = headlines(state, total, width);
         self.timeline.set_message(head);
         lines.extend(block_lines(state, width));
-        while self.texts.len() < lines.len() {
-            let text = self.all.add(ProgressBar::no_length());
-            text.set_style(style("{wide_msg}"));
-            self.texts.push(text);
-        }
-        for (index, text) in self.texts.iter().enumerate() {
-            text.set_message(lines.get(index).cloned().unwrap_or_default());
-        }
+        self.lines.show(&lines);
     }
 
     fn clear(self) {
-        for text in &self.texts {
-            text.finish_and_clear();
-        }
         self.timeline.finish_and_clear();
-        // A terminal that is gone needs no cleaning.
-        let _ = self.all.clear();
+        self.lines.clear();
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    // The templates above are constants; a bad one would only look plain.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Which lines are due where there is no terminal.

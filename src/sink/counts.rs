@@ -22,6 +22,8 @@ pub struct SignalCounts {
     pub requests: u64,
     /// Spans, data points or log records.
     pub items: u64,
+    /// Of the requests as protobuf, without compression.
+    pub bytes: u64,
     /// Items that can be decoded and are not what the specification demands. They are accepted.
     pub invalid: u64,
     /// What is wrong with them.
@@ -78,6 +80,7 @@ impl Receiver for Counts {
         let counts = &mut signals[request.signal.index()];
         counts.requests += 1;
         counts.items += items - kept_out;
+        counts.bytes += request.body.len() as u64;
         counts.invalid += invalid;
         counts.invalid_reasons.extend(reasons);
         for service in services {
@@ -139,11 +142,11 @@ mod tests {
     fn items_and_services_are_counted_per_signal() {
         let counts = Counts::default();
         let resource = r#""resource":{"attributes":[{"key":"host","value":{"stringValue":"h"}},{"key":"service.name","value":{"stringValue":"shop"}}]}"#;
-        let traces = format!(
+        let traces_json = format!(
             r#"{{"resourceSpans":[{{{resource},"scopeSpans":[{{"spans":[{{}},{{}}]}}]}}]}}"#
         );
-        accept(&counts, Signal::Traces, &traces);
-        accept(&counts, Signal::Traces, &traces);
+        accept(&counts, Signal::Traces, &traces_json);
+        accept(&counts, Signal::Traces, &traces_json);
         accept(
             &counts,
             Signal::Metrics,
@@ -151,6 +154,8 @@ mod tests {
         );
         let [traces, metrics, logs] = counts.snapshot();
         assert_eq!((traces.requests, traces.items), (2, 4));
+        let body = to_protobuf(Signal::Traces, traces_json.as_bytes()).unwrap();
+        assert_eq!(traces.bytes, 2 * body.len() as u64);
         assert_eq!((traces.invalid, traces.invalid_reasons.len()), (4, 1));
         assert_eq!(traces.services, ["shop".to_owned()].into());
         assert_eq!((metrics.requests, metrics.items), (1, 3));

@@ -18,7 +18,7 @@ use super::intake::{self, Refusal};
 use super::required::MISSING;
 use super::server::{AnswerBody, Door, Server};
 use super::weather::{Effect, Line};
-use super::{Answer, Receiver};
+use super::{Answer, Receiver, UNSETTLED};
 use crate::otlp::Encoding;
 use crate::otlp::headers::{PREFIX_BYTES, grpc_signal, unframe};
 use crate::otlp::inflate::Compression;
@@ -114,12 +114,13 @@ async fn export<R: Receiver>(
         status.metadata_mut().insert("grpc-accept-encoding", spoken);
         malformed(status)
     })?;
+    let (head, body) = request.into_parts();
     let limits = &server.limits;
     let max_bytes = limits.max_request_bytes;
-    if !server.required.met_by(request.headers()) {
+    if !server.required.met_by(&head.headers) {
         server.traffic.unauthenticated();
         // Read to its end: an answer before that would look like a broken connection to some.
-        let _ = intake::read(request.into_body(), max_bytes, None, limits.body_timeout).await;
+        let _ = intake::read(body, max_bytes, None, limits.body_timeout).await;
         return Err(Failure {
             status: Status::unauthenticated(MISSING),
             malformed: false,
@@ -128,7 +129,7 @@ async fn export<R: Receiver>(
     let strike = server.weather.strike(signal);
     let stops_at = strike.as_ref().and_then(|strike| strike.stops_at());
     let read = intake::read(
-        request.into_body(),
+        body,
         max_bytes.saturating_add(PREFIX_BYTES as u64),
         stops_at,
         limits.body_timeout,
@@ -162,6 +163,7 @@ async fn export<R: Receiver>(
     )
     .map_err(refused)?;
     server.take_time(taken.items).await;
+    let taken = intake::settle(receiver, signal, taken, &head.headers).await;
     let unwanted = |status| Failure {
         status,
         malformed: false,
@@ -191,6 +193,8 @@ async fn export<R: Receiver>(
         Answer::Accepted => message(0, ""),
         Answer::Partial { rejected, why } => message(rejected, &why),
         Answer::Unavailable(why) => Err(unwanted(Status::unavailable(why))),
+        Answer::Told(told) => Err(unwanted(with_wait(told.grpc, told.why, told.retry_after))),
+        Answer::Pending(_) => Err(unwanted(Status::internal(UNSETTLED))),
         Answer::Refused(why) => Err(unwanted(Status::invalid_argument(why))),
     }
 }
@@ -202,11 +206,17 @@ fn status_of(status: AnswerStatus, retry_after_ns: Option<u64>) -> Status {
         // The same failure in gRPC's words; scenarios name a code of the protocol that is spoken.
         AnswerStatus::Http(_) => Code::Unavailable,
     };
-    match retry_after_ns.map(Duration::from_nanos) {
-        None => Status::new(code, FAULT),
+    let wait = retry_after_ns.map(Duration::from_nanos);
+    with_wait(code, FAULT.to_owned(), wait)
+}
+
+/// A status, with `RetryInfo` where the sender is asked to wait.
+fn with_wait(code: Code, why: String, wait: Option<Duration>) -> Status {
+    match wait {
+        None => Status::new(code, why),
         Some(wait) => {
             let details = ErrorDetails::with_retry_info(Some(wait));
-            Status::with_error_details(code, FAULT, details)
+            Status::with_error_details(code, why, details)
         }
     }
 }

@@ -12,7 +12,7 @@ use super::intake::{self, Refusal};
 use super::required::MISSING;
 use super::server::{AnswerBody, Door, Server};
 use super::weather::{Effect, Line};
-use super::{Answer, Receiver};
+use super::{Answer, Receiver, UNSETTLED};
 use crate::otlp::Encoding;
 use crate::otlp::headers::{self, http_signal};
 use crate::otlp::inflate::Compression;
@@ -36,7 +36,8 @@ enum Reply {
 /// An answer that is not a success.
 struct Failure {
     http: StatusCode,
-    code: Code,
+    /// Of `google.rpc.Code`.
+    code: i32,
     why: String,
     /// How long the sender is asked to wait.
     retry_after: Option<Duration>,
@@ -67,7 +68,10 @@ pub async fn answer<R: Receiver>(
             }
             // Where the request's encoding is not known, the specification's default.
             let encoding = encoding.unwrap_or(Encoding::Protobuf);
-            let status = Status::new(failure.code, failure.why);
+            let status = Status {
+                code: failure.code,
+                message: failure.why,
+            };
             let mut response = respond(failure.http, encoding, status.to_body(encoding));
             if failure.http == StatusCode::METHOD_NOT_ALLOWED {
                 let allowed = HeaderValue::from_static("POST");
@@ -119,12 +123,13 @@ async fn export<R: Receiver>(
     }
     .ok_or_else(|| unsupported("the content encoding is neither gzip nor zstd".to_owned()))?;
 
+    let (head, body) = request.into_parts();
     let limits = &server.limits;
     let max_bytes = limits.max_request_bytes;
-    if !server.required.met_by(request.headers()) {
+    if !server.required.met_by(&head.headers) {
         server.traffic.unauthenticated();
         // Read to its end: an answer before that would look like a broken connection to some.
-        let _ = intake::read(request.into_body(), max_bytes, None, limits.body_timeout).await;
+        let _ = intake::read(body, max_bytes, None, limits.body_timeout).await;
         let why = MISSING.to_owned();
         return Err(unwanted(
             StatusCode::UNAUTHORIZED,
@@ -135,7 +140,7 @@ async fn export<R: Receiver>(
     let strike = server.weather.strike(signal);
     let stops_at = strike.as_ref().and_then(|strike| strike.stops_at());
     let timeout = limits.body_timeout;
-    let read = intake::read(request.into_body(), max_bytes, stops_at, timeout).await;
+    let read = intake::read(body, max_bytes, stops_at, timeout).await;
     let arrived = match (read, strike.as_ref()) {
         (Err(Refusal::Stopped), Some(strike)) => return Ok(Reply::Nothing(strike.stop(line))),
         (read, _) => read.map_err(refused)?,
@@ -156,6 +161,7 @@ async fn export<R: Receiver>(
     )
     .map_err(refused)?;
     server.take_time(taken.items).await;
+    let taken = intake::settle(receiver, signal, taken, &head.headers).await;
     let effect = match strike {
         None => Effect::AsItIs,
         Some(strike) => strike.meet(line, Door::Http, &taken, arrived_ns).await,
@@ -185,6 +191,17 @@ async fn export<R: Receiver>(
             let http = StatusCode::SERVICE_UNAVAILABLE;
             Err(unwanted(http, Code::Unavailable, why))
         }
+        Answer::Told(told) => Err(Failure {
+            http: StatusCode::from_u16(told.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code: told.grpc as i32,
+            why: told.why,
+            retry_after: told.retry_after,
+            malformed: false,
+        }),
+        Answer::Pending(_) => {
+            let http = StatusCode::INTERNAL_SERVER_ERROR;
+            Err(unwanted(http, Code::Unavailable, UNSETTLED.to_owned()))
+        }
         Answer::Refused(why) => {
             let http = StatusCode::BAD_REQUEST;
             Err(unwanted(http, Code::InvalidArgument, why))
@@ -210,7 +227,7 @@ fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
 fn unwanted(http: StatusCode, code: Code, why: String) -> Failure {
     Failure {
         http,
-        code,
+        code: code as i32,
         why,
         retry_after: None,
         malformed: false,

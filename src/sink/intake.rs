@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
 
 use super::server::Limits;
-use super::{Receiver, Request, Taken, Treatment};
+
+use super::{Answer, Receiver, Request, Taken, Treatment};
 use crate::clock::monotonic_ns;
 use crate::otlp::inflate::{Compression, InflateError, inflate};
 use crate::otlp::{Encoding, Malformed, strict, to_protobuf};
@@ -100,6 +102,19 @@ pub fn take(
             treatment,
         })
         .map_err(refusal)
+}
+
+/// The receiver's answer in the end, where it was not known at once.
+pub async fn settle(
+    receiver: &impl Receiver,
+    signal: Signal,
+    mut taken: Taken,
+    headers: &HeaderMap,
+) -> Taken {
+    if let Answer::Pending(body) = taken.answer {
+        taken.answer = receiver.settle(signal, body, headers).await;
+    }
+    taken
 }
 
 fn refusal(malformed: Malformed) -> Refusal {

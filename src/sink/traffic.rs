@@ -18,6 +18,8 @@ pub struct Traffic {
     malformed: AtomicU64,
     frozen: AtomicBool,
     examples: Mutex<Vec<String>>,
+    /// The last reason.
+    latest: Mutex<Option<String>>,
     unauthenticated: AtomicU64,
     failed_handshakes: AtomicU64,
     /// Why the last one did.
@@ -62,10 +64,13 @@ impl Traffic {
     /// Counts a request that was not valid OTLP, by the status with which it is answered.
     pub fn malformed(&self, status: &str, why: &str) {
         self.malformed.fetch_add(1, Ordering::Relaxed);
+        let words = format!("{status}: {why}");
         let mut examples = lock(&self.examples);
         if examples.len() < EXAMPLES_MAX {
-            examples.push(format!("{status}: {why}"));
+            examples.push(words.clone());
         }
+        drop(examples);
+        *lock(&self.latest) = Some(words);
     }
 
     /// Counts a request without the headers that are required.
@@ -109,6 +114,11 @@ impl Traffic {
 
     pub fn malformed_count(&self) -> u64 {
         self.malformed.load(Ordering::Relaxed)
+    }
+
+    /// The last reason, after its status.
+    pub fn last_malformed(&self) -> Option<String> {
+        lock(&self.latest).clone()
     }
 
     /// The first few reasons, each after its status.
@@ -173,5 +183,6 @@ mod tests {
         assert_eq!(traffic.malformed_count(), 100);
         assert_eq!(traffic.malformed_examples().len(), EXAMPLES_MAX);
         assert_eq!(traffic.malformed_examples()[0], "http 400: 0");
+        assert_eq!(traffic.last_malformed().as_deref(), Some("http 400: 99"));
     }
 }

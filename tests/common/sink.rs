@@ -14,7 +14,12 @@ pub struct Sink {
 
 impl Sink {
     pub fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_squall"))
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_squall")), args)
+    }
+
+    /// The same by another command, to which its own arguments are added.
+    pub fn start_by(mut command: Command, args: &[&str]) -> Self {
+        let mut child = command
             .args([
                 "sink",
                 "--json",
@@ -62,9 +67,14 @@ impl Sink {
     }
 
     /// Asks it to stop; its summary and exit code.
-    pub fn stop(mut self) -> (serde_json::Value, i32) {
+    pub fn stop(self) -> (serde_json::Value, i32) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.ended()
+    }
+
+    /// Waits for its end; its summary and exit code.
+    pub fn ended(mut self) -> (serde_json::Value, i32) {
         let mut summary = None;
         while let Some(line) = self.line() {
             if let Some(found) = line.get("summary") {

@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
 
+use super::beyond::Beyond;
+use crate::report::live::receiving::{Received, Receiving};
 use crate::signal::Signal;
-use crate::sink::counts::{Counts, SignalCounts};
+use crate::sink::counts::SignalCounts;
+use crate::sink::passing::Passing;
+use crate::sink::server::Server;
 use crate::sink::traffic::Traffic;
+use crate::units;
 
 /// Everything that was counted, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -18,20 +24,130 @@ pub struct Tally {
     pub malformed: u64,
     /// The first few reasons.
     pub malformed_examples: Vec<String>,
+    /// With `--record`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedTally>,
+    /// With `--forward`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<ForwardedTally>,
+    /// The last request that was not recorded or not sent on, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_trouble: Option<String>,
+}
+
+/// What was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RecordedTally {
+    /// The files, in words.
+    pub to: String,
+    pub requests: u64,
+    pub bytes: u64,
+    /// Requests that were accepted or turned away because they could not be recorded.
+    pub failed: u64,
+    /// Requests of which JSON could not say everything.
+    pub inexact: u64,
+}
+
+/// What was sent on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ForwardedTally {
+    pub to: String,
+    /// Requests that the next hop accepted.
+    pub accepted: u64,
+    /// Requests that it did not, or that did not reach it.
+    pub failed: u64,
 }
 
 impl Tally {
-    /// Whether everything that came was as the specification demands.
-    pub fn is_valid(&self) -> bool {
-        self.malformed == 0 && self.signals.values().all(|counts| counts.invalid == 0)
+    /// Whether everything that came was as the specification demands, and is recorded.
+    pub fn is_good(&self) -> bool {
+        let is_valid = self.malformed == 0 && self.signals.values().all(|s| s.invalid == 0);
+        is_valid && self.recorded.as_ref().is_none_or(|r| r.failed == 0)
     }
 
-    pub fn of(counts: &Counts, traffic: &Traffic) -> Self {
+    pub fn of(server: &Server<Passing>, beyond: &Beyond) -> Self {
+        let (receiver, traffic) = (&server.receiver, &server.traffic);
+        let passed = receiver.passed();
         Self {
-            signals: Signal::ALL.into_iter().zip(counts.snapshot()).collect(),
+            signals: Signal::ALL
+                .into_iter()
+                .zip(receiver.counts.snapshot())
+                .collect(),
             malformed: traffic.malformed_count(),
             malformed_examples: traffic.malformed_examples(),
+            recorded: beyond.recorder.as_ref().map(|(to, recorder)| {
+                let recorded = recorder.recorded();
+                RecordedTally {
+                    to: to.clone(),
+                    requests: recorded.requests,
+                    bytes: recorded.bytes,
+                    failed: passed.unrecorded,
+                    inexact: recorded.inexact,
+                }
+            }),
+            forwarded: beyond.forwards_to.as_ref().map(|to| ForwardedTally {
+                to: to.clone(),
+                accepted: passed.passed,
+                failed: passed.not_passed,
+            }),
+            last_trouble: receiver.trouble(),
         }
+    }
+
+    /// The same for the view on a terminal.
+    pub fn live(&self, since: Duration, traffic: &Traffic) -> Receiving {
+        let mut signals = [Received::default(); 3];
+        for (signal, counts) in &self.signals {
+            signals[signal.index()] = Received {
+                requests: counts.requests,
+                items: counts.items,
+                bytes: counts.bytes,
+            };
+        }
+        Receiving {
+            at_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            signals,
+            wire_bytes: traffic.wire_bytes(),
+            in_flight: traffic.in_flight(),
+            malformed: self.malformed,
+            last_error: self
+                .last_trouble
+                .clone()
+                .or_else(|| traffic.last_malformed()),
+            more: self.beyond().collect(),
+        }
+    }
+
+    /// What was recorded and sent on, a line each.
+    fn beyond(&self) -> impl Iterator<Item = String> {
+        let recorded = self.recorded.as_ref().map(|recorded| {
+            let (requests, bytes) = (
+                units::count(recorded.requests),
+                units::bytes(recorded.bytes as f64),
+            );
+            let mut text = format!("recorded {requests} requests, {bytes}, to {}", recorded.to);
+            if recorded.failed > 0 {
+                let failed = units::count(recorded.failed);
+                let _ = write!(text, "; {failed} could not be recorded");
+            }
+            if recorded.inexact > 0 {
+                let inexact = units::count(recorded.inexact);
+                let _ = write!(
+                    text,
+                    "; {inexact} hold values that JSON has no number for: record as .pb"
+                );
+            }
+            text
+        });
+        let forwarded = self.forwarded.as_ref().map(|forwarded| {
+            let (accepted, failed) = (
+                units::count(forwarded.accepted),
+                units::count(forwarded.failed),
+            );
+            let to = &forwarded.to;
+            format!("sent on to {to}: {accepted} requests accepted, {failed} not")
+        });
+        recorded.into_iter().chain(forwarded)
     }
 }
 
@@ -63,6 +179,11 @@ impl Shown {
         {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "malformed: {why}");
+        }
+        if let Some(trouble) = &now.last_trouble
+            && last.last_trouble.as_ref() != Some(trouble)
+        {
+            let _ = writeln!(text, "trouble: {trouble}");
         }
         let counts: Vec<String> = now
             .signals
@@ -111,6 +232,12 @@ impl Shown {
                 let _ = writeln!(text, "invalid in {signal}: {invalid} ({reasons})");
             }
         }
+        for line in tally.beyond() {
+            let _ = writeln!(text, "{line}");
+        }
+        if let Some(trouble) = &tally.last_trouble {
+            let _ = writeln!(text, "last trouble: {trouble}");
+        }
         text
     }
 }
@@ -127,6 +254,7 @@ mod tests {
         let traces = SignalCounts {
             requests: 2,
             items: 20,
+            bytes: 4100,
             invalid: 3,
             invalid_reasons: ["a span's trace id is not 16 bytes, or all zero"].into(),
             services: ["cart".to_owned(), "shop".to_owned()].into(),
@@ -142,6 +270,19 @@ mod tests {
             signals: signals.into(),
             malformed: 1,
             malformed_examples: vec!["http 415: the content type is wrong".to_owned()],
+            recorded: Some(RecordedTally {
+                to: "day.jsonl".to_owned(),
+                requests: 1,
+                bytes: 6200,
+                failed: 1,
+                inexact: 1,
+            }),
+            forwarded: Some(ForwardedTally {
+                to: "collector:4317".to_owned(),
+                accepted: 1,
+                failed: 1,
+            }),
+            last_trouble: Some("cannot record to day.jsonl: no space left".to_owned()),
         }
     }
 

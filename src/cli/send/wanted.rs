@@ -1,0 +1,205 @@
+//! The scenario that the arguments stand for. It goes the way of every other scenario, so that the
+//! same defaults and limits hold.
+
+use std::path::Path;
+
+use miette::miette;
+use serde_json::{Value, json};
+
+use super::{Args, Arrivals, Compressed};
+use crate::error::CliError;
+use crate::scenario;
+use crate::signal::Signal;
+
+/// The scenario's name. Paths in it start in the current folder.
+pub const NAME: &str = "send";
+
+/// Largest rate in items per second, and most items of a run, as in every scenario.
+const MOST_RATE: f64 = 10e6;
+const MOST_ITEMS: f64 = 200e6;
+/// Seconds of load that the client's queue holds, within these sizes.
+const QUEUE_S: f64 = 2.0;
+const QUEUE_MIN: f64 = 16_384.0;
+const QUEUE_MAX: f64 = 2e6;
+
+/// The scenario's text.
+///
+/// # Errors
+/// When a rate makes no sense, or a resource's attribute cannot be said.
+pub fn scenario(args: &Args) -> Result<String, CliError> {
+    let (shape, mean, peak) = rate(args)?;
+    let seconds = args.duration.as_secs_f64();
+    if mean * seconds > MOST_ITEMS {
+        return Err(wrong(
+            format!("{mean:.0} items per second for {seconds} s are more than a run can have"),
+            "at most 200 million items: lower --rate or shorten --for",
+        ));
+    }
+    let queue = (peak * QUEUE_S).clamp(QUEUE_MIN, QUEUE_MAX) as u64;
+    let queue = queue.max(u64::from(args.batch_size));
+    let batch = args.batch_size.to_string();
+    let sdk = json!({
+        "OTEL_BSP_SCHEDULE_DELAY": "200ms",
+        "OTEL_BSP_MAX_QUEUE_SIZE": queue,
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": args.batch_size,
+        "OTEL_BLRP_SCHEDULE_DELAY": "200ms",
+        "OTEL_BLRP_MAX_QUEUE_SIZE": queue,
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": args.batch_size,
+        "OTEL_METRIC_EXPORT_INTERVAL": "1s",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": ms(args.timeout),
+        "OTEL_RESOURCE_ATTRIBUTES": resource(args)?,
+    });
+    let headers = args.headers.iter().cloned();
+    let headers: serde_json::Map<String, Value> =
+        headers.map(|(name, value)| (name, value.into())).collect();
+    let scenario = json!({
+        "scenario": NAME,
+        "description": format!("squall send {}, batches of {batch}", args.signal),
+        "seed": args.seed,
+        "run": {
+            "warmup": "0s",
+            "duration": ms(args.duration),
+            // Nothing is judged by it, so that an item that is late is better than one that is missed.
+            "miss_after": "2s",
+            "lateness_limit": "2s",
+            // What was sent last may take as long as an answer may, and be tried again.
+            "drain": ms(args.timeout * 2),
+        },
+        "client": {
+            "service": args.service,
+            "protocol": match (args.http, args.http_json) {
+                (_, true) => "http/json",
+                (true, false) => "http/protobuf",
+                (false, false) => "grpc",
+            },
+            "compression": match args.compression {
+                Compressed::None => "none",
+                Compressed::Gzip => "gzip",
+                Compressed::Zstd => "zstd",
+            },
+            "producers": args.workers,
+            "headers": headers,
+            "tls": tls(args),
+            "sdk": sdk,
+        },
+        "load": { args.signal.as_str(): load(args, shape) },
+        "target": {
+            "name": "endpoint",
+            "external": { "endpoint": args.endpoint() },
+        },
+    });
+    Ok(scenario.to_string())
+}
+
+/// The keys of the load that say the rate, the mean rate, and the largest.
+fn rate(args: &Args) -> Result<(Value, f64, f64), CliError> {
+    if let Some(ramp) = &args.ramp {
+        let ends = ramp.split_once("..");
+        let (from, to) = ends.ok_or_else(|| {
+            wrong(
+                format!("--ramp {ramp}: this is no ramp"),
+                "two rates, such as 100/s..10k/s",
+            )
+        })?;
+        let (from, to) = (parsed("--ramp", from)?, parsed("--ramp", to)?);
+        if from.max(to) <= 0.0 {
+            return Err(nothing("--ramp"));
+        }
+        let over = ms(args.duration);
+        let ramp = json!({ "from": per_second(from), "to": per_second(to), "over": over });
+        let shape = json!({ "shape": { "ramp": ramp } });
+        return Ok((shape, f64::midpoint(from, to), from.max(to)));
+    }
+    let rate = parsed("--rate", args.rate.as_deref().unwrap_or_default())?;
+    if rate <= 0.0 {
+        return Err(nothing("--rate"));
+    }
+    Ok((json!({ "rate": per_second(rate) }), rate, rate))
+}
+
+/// A rate in items per second, with a unit or without.
+fn parsed(option: &str, text: &str) -> Result<f64, CliError> {
+    let rate = match text.trim().parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate >= 0.0 => rate,
+        _ => scenario::parse_rate(text).map_err(|why| {
+            wrong(
+                format!("{option} {text}: {why}"),
+                "a number and a unit, such as 10k/s",
+            )
+        })?,
+    };
+    if rate > MOST_RATE {
+        return Err(wrong(
+            format!("{option} {text}: this is more than 10M/s, the most that can be asked for"),
+            "lower it; what this machine can do is far below",
+        ));
+    }
+    Ok(rate)
+}
+
+fn nothing(option: &str) -> CliError {
+    wrong(
+        format!("{option}: a rate of 0 sends nothing"),
+        "say how much to send, such as --rate 10k/s; there is no rate without a limit, for nothing could be due then",
+    )
+}
+
+fn wrong(message: String, help: &str) -> CliError {
+    CliError::usage(miette!(help = help.to_owned(), "{message}"))
+}
+
+fn load(args: &Args, mut load: Value) -> Value {
+    load["arrivals"] = match args.arrivals {
+        Arrivals::Constant => "constant",
+        Arrivals::Poisson => "poisson",
+    }
+    .into();
+    load["attributes"] = json!({
+        "count": args.attributes,
+        "value_bytes": args.attribute_bytes,
+    });
+    match args.signal {
+        Signal::Traces => load["spans_per_trace"] = args.spans_per_trace.into(),
+        Signal::Logs => load["body_bytes"] = args.body_bytes.into(),
+        Signal::Metrics => {}
+    }
+    load
+}
+
+fn tls(args: &Args) -> Value {
+    let shown = |path: &Path| path.display().to_string();
+    let Some(ca) = &args.ca else {
+        return "off".into();
+    };
+    let mut given = json!({ "ca": shown(ca) });
+    if let (Some(cert), Some(key)) = (&args.client_cert, &args.client_key) {
+        given["client"] = json!({ "cert": shown(cert), "key": shown(key) });
+    }
+    json!({ "given": given })
+}
+
+/// The attributes as OTEL_RESOURCE_ATTRIBUTES has them.
+fn resource(args: &Args) -> Result<String, CliError> {
+    let mut texts = Vec::new();
+    for (key, value) in &args.resource {
+        // The variable has no way to write them that every SDK reads.
+        if [key, value].iter().any(|text| text.contains([',', '='])) {
+            return Err(wrong(
+                format!(
+                    "--otlp-attributes {key}={value}: a comma or another = cannot be said here"
+                ),
+                "leave it out, or write a scenario",
+            ));
+        }
+        texts.push(format!("{key}={value}"));
+    }
+    Ok(texts.join(","))
+}
+
+fn per_second(rate: f64) -> String {
+    format!("{rate}/s")
+}
+
+fn ms(duration: std::time::Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
