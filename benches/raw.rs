@@ -138,8 +138,8 @@ fn restamp(c: &mut Criterion) {
         b.iter(|| {
             next(&mut stamp);
             out.clear();
-            let mut sequence = stamp.first_sequence;
-            for span in &mut message.resource_spans[0].scope_spans[0].spans {
+            let spans = &mut message.resource_spans[0].scope_spans[0].spans;
+            for (sequence, span) in (stamp.first_sequence..).zip(spans) {
                 let identity = Identity {
                     producer: stamp.producer,
                     sequence,
@@ -154,7 +154,6 @@ fn restamp(c: &mut Criterion) {
                 let length = span.end_time_unix_nano - span.start_time_unix_nano;
                 span.start_time_unix_nano = stamp.due_unix_ns;
                 span.end_time_unix_nano = stamp.due_unix_ns + length;
-                sequence += 1;
             }
             message.encode(&mut out).expect("room");
             black_box(out.len())

@@ -258,22 +258,28 @@ fn fill<const N: usize>(place: &mut [u8], bytes: &[u8; N]) {
 }
 
 fn hexadecimal<const N: usize>(bytes: [u8; N], place: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Arithmetic instead of a table: the compiler makes many digits at once of it.
+    let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
     let (digits, _) = place.as_chunks_mut();
     for (digits, byte) in digits.iter_mut().zip(bytes) {
-        *digits = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+        *digits = [digit(byte >> 4), digit(byte & 15)];
     }
 }
 
 /// A whole number, with `pad` before it.
 fn decimal<const N: usize>(mut value: u64, pad: u8, place: &mut [u8]) {
     let mut text = [pad; N];
-    for (index, digit) in text.iter_mut().rev().enumerate() {
-        if index > 0 && value == 0 {
-            break;
-        }
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+    let mut end = N;
+    // Two digits at a time, for each division waits for the one before.
+    while value >= 10 && end >= 2 {
+        let pair = (value % 100) as u8;
+        value /= 100;
+        text[end - 2] = b'0' + pair / 10;
+        text[end - 1] = b'0' + pair % 10;
+        end -= 2;
+    }
+    if (value > 0 || end == N) && end > 0 {
+        text[end - 1] = b'0' + (value % 10) as u8;
     }
     fill(place, &text);
 }
@@ -337,6 +343,11 @@ mod tests {
             "1700000000000000005"
         );
         assert_eq!(text(PatchValue::Ordinal { plus: 0 }), "0000000000000000007");
+        assert_eq!(text(PatchValue::Ordinal { plus: 3 }), "0000000000000000010");
+        assert_eq!(
+            text(PatchValue::Ordinal { plus: 9_993 }),
+            "0000000000000010000"
+        );
         assert_eq!(
             text(PatchValue::OrdinalDouble { plus: 100 }),
             "               107"

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::complete::UNKNOWN_UNIX_NS;
 use super::places::{Place, Places, Role};
 use super::sample;
 use crate::otlp::Malformed;
@@ -111,8 +112,9 @@ impl Binding {
                     Meaning::Sample => sample::offset_ns(bits)?,
                     Meaning::Captured => {
                         let latest = self.points.get(&place.item).unwrap_or(&self.latest);
-                        // Zero is unknown, and stays so.
-                        (bits != 0 && *latest != 0).then(|| bits.wrapping_sub(*latest) as i64)?
+                        // Zero is unknown, and stays so; so does what is told by an unknown time.
+                        (bits != 0 && *latest > UNKNOWN_UNIX_NS)
+                            .then(|| bits.wrapping_sub(*latest) as i64)?
                     }
                 };
                 Some(PatchValue::Time { offset_ns })

@@ -10,6 +10,9 @@ use crate::otlp::raw_points::{SERIES_KEY, attributes_field, is_series, series};
 use crate::otlp::wire::{Value, checked, placed};
 use crate::signal::Signal;
 
+/// The time of a data point that has none: not zero, which is often not written at all.
+pub const UNKNOWN_UNIX_NS: u64 = 1;
+
 /// A request that has been walked, in which every span and log record has ids of the right length,
 /// and every data point a time and the series that `producer` gives it by its position in the request.
 ///
@@ -106,7 +109,7 @@ fn with_one_series(point: &[u8], attributes: u32, series: i64) -> Vec<u8> {
     let mut out = Vec::with_capacity(point.len() + 40);
     let mut has_time = false;
     for (range, field) in placed(point) {
-        has_time |= field.number == TIME;
+        has_time |= field.number == TIME && field.value != Value::Fixed64(0);
         let replaced = field.number == attributes
             && matches!(field.value, Value::Bytes(attribute) if is_series(attribute));
         if !replaced {
@@ -123,7 +126,7 @@ fn with_one_series(point: &[u8], attributes: u32, series: i64) -> Vec<u8> {
     push(&mut out, attributes, &attribute.encode_to_vec());
     if !has_time {
         encode_key(TIME, WireType::SixtyFourBit, &mut out);
-        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&UNKNOWN_UNIX_NS.to_le_bytes());
     }
     out
 }
