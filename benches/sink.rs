@@ -62,7 +62,12 @@ impl Sink {
 }
 
 fn logs() -> ExportLogsServiceRequest {
-    let spans = request().resource_spans.remove(0).scope_spans.remove(0).spans;
+    let spans = request()
+        .resource_spans
+        .remove(0)
+        .scope_spans
+        .remove(0)
+        .spans;
     let log_records = spans
         .into_iter()
         .map(|span| LogRecord {
@@ -91,7 +96,12 @@ fn logs() -> ExportLogsServiceRequest {
 }
 
 fn metrics() -> ExportMetricsServiceRequest {
-    let spans = request().resource_spans.remove(0).scope_spans.remove(0).spans;
+    let spans = request()
+        .resource_spans
+        .remove(0)
+        .scope_spans
+        .remove(0)
+        .spans;
     let data_points = spans
         .into_iter()
         .map(|span| NumberDataPoint {

@@ -132,7 +132,10 @@ mod tests {
         let mut runs = Runs::default();
         for span_id in 7..519 {
             let time_unix_ns = 5;
-            runs.push(Item { span_id, time_unix_ns });
+            runs.push(Item {
+                span_id,
+                time_unix_ns,
+            });
         }
         assert_eq!((runs.iter().count(), runs.len()), (1, 512));
     }

@@ -193,14 +193,14 @@ fn write_value(value: Option<&any_value::Value>, quoted: bool, out: &mut String)
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::ids::series_hash;
     use opentelemetry::{Array, Value as SdkValue};
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
     use opentelemetry_proto::tonic::metrics::v1::{
         ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
         Metric, NumberDataPoint, Sum, metric::Data, number_data_point,
     };
-    use super::*;
-    use crate::ids::series_hash;
 
     fn points(data: Data) -> Vec<Point> {
         let metric = Metric {

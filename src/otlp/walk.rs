@@ -143,7 +143,8 @@ impl<'a, F: FnMut(Found<'a>)> Walk<'_, F> {
             return Ok(());
         };
         // Most messages of a request are attributes with a plain value: two messages each.
-        if std::ptr::eq(*inner, &raw const KEY_VALUE) && levels >= 2 && quick::is_plain_pair(bytes) {
+        if std::ptr::eq(*inner, &raw const KEY_VALUE) && levels >= 2 && quick::is_plain_pair(bytes)
+        {
             self.messages += 2;
             return Ok(());
         }

@@ -112,12 +112,7 @@ impl<'a> Fields<'a> {
         Ok(Field { number, value })
     }
 
-    fn value(
-        &mut self,
-        number: u32,
-        wire_type: u8,
-        levels: u32,
-    ) -> Result<Value<'a>, WireError> {
+    fn value(&mut self, number: u32, wire_type: u8, levels: u32) -> Result<Value<'a>, WireError> {
         Ok(match wire_type {
             0 => Value::Varint(self.varint()?),
             1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),

@@ -233,12 +233,7 @@ impl Accounting {
         }
     }
 
-    fn take_items(
-        &self,
-        signal: Signal,
-        items: &Runs,
-        arrival: Arrival<'_>,
-    ) -> io::Result<Reply> {
+    fn take_items(&self, signal: Signal, items: &Runs, arrival: Arrival<'_>) -> io::Result<Reply> {
         let mut book = lock(&self.books[signal.index()]);
         if book.frozen {
             return Ok(Reply::Unavailable);
@@ -250,8 +245,7 @@ impl Accounting {
         for run in items.iter() {
             let due_unix_ns = run.first.time_unix_ns;
             if let Some((_, sequences, marks)) =
-                self.shelves
-                    .find_run(signal, run.first.span_id, run.count)
+                self.shelves.find_run(signal, run.first.span_id, run.count)
             {
                 book.copies += run.count;
                 let firsts = marks.mark_run(sequences);
@@ -380,11 +374,7 @@ impl Receiver for Accounting {
 }
 
 impl Accounting {
-    fn accept_with(
-        &self,
-        scratch: &mut Scratch,
-        request: Request<'_>,
-    ) -> Result<Taken, Malformed> {
+    fn accept_with(&self, scratch: &mut Scratch, request: Request<'_>) -> Result<Taken, Malformed> {
         let Scratch { items, points } = scratch;
         items.clear();
         points.clear();
@@ -425,17 +415,13 @@ impl Accounting {
             let _ = self.failure.set(why.clone());
             return unavailable(&why);
         }
-        let taken = self
-            .strike(&request, items, points)
-            .and_then(|kept_out| {
-                let reply = match request.signal {
-                    Signal::Traces | Signal::Logs => {
-                        self.take_items(request.signal, items, arrival)
-                    }
-                    Signal::Metrics => self.take_points(points, arrival),
-                }?;
-                Ok((reply, kept_out))
-            });
+        let taken = self.strike(&request, items, points).and_then(|kept_out| {
+            let reply = match request.signal {
+                Signal::Traces | Signal::Logs => self.take_items(request.signal, items, arrival),
+                Signal::Metrics => self.take_points(points, arrival),
+            }?;
+            Ok((reply, kept_out))
+        });
         Ok(told(match taken {
             Ok((Reply::Accepted, 0)) => Answer::Accepted,
             Ok((Reply::Accepted, rejected)) => Answer::Partial {

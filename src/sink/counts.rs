@@ -53,30 +53,26 @@ impl Receiver for Counts {
             invalid += u64::from(wrong.is_some());
             reasons.extend(wrong);
         };
-        walk(
-            request.signal,
-            request.body,
-            &mut |found| match found {
-                Found::Span(_, bytes) => {
-                    items += 1;
-                    note(check::span(bytes));
-                }
-                Found::LogRecord(_, bytes) => {
-                    items += 1;
-                    note(check::log_record(bytes));
-                }
-                Found::Metric(bytes) => {
-                    note(check::metric(bytes));
-                    points.clear();
-                    of_metric(bytes, &mut points);
-                    items += points.len() as u64;
-                }
-                Found::Resource(bytes) if services.len() < SERVICES_MAX => {
-                    services.extend(service_name(bytes));
-                }
-                Found::Resource(_) => {}
-            },
-        )?;
+        walk(request.signal, request.body, &mut |found| match found {
+            Found::Span(_, bytes) => {
+                items += 1;
+                note(check::span(bytes));
+            }
+            Found::LogRecord(_, bytes) => {
+                items += 1;
+                note(check::log_record(bytes));
+            }
+            Found::Metric(bytes) => {
+                note(check::metric(bytes));
+                points.clear();
+                of_metric(bytes, &mut points);
+                items += points.len() as u64;
+            }
+            Found::Resource(bytes) if services.len() < SERVICES_MAX => {
+                services.extend(service_name(bytes));
+            }
+            Found::Resource(_) => {}
+        })?;
         let kept_out = request.kept_out(items);
         let mut signals = lock(&self.signals);
         let counts = &mut signals[request.signal.index()];
