@@ -1,7 +1,7 @@
 //! Plain OTLP/JSON, rewritten as protobuf in one pass: no value is kept, no message is built.
 //!
-//! It takes what senders write. Whatever else the other reader of [`super`] takes as well (`null`,
-//! a field given twice, a list for an object, base64, hexadecimal digits after `0x`) it leaves to that.
+//! It takes what senders write. Whatever else the other reader of [`super`] takes as well (most
+//! `null`s, a field given twice, a list for an object, base64, hexadecimal digits after `0x`) it leaves to that.
 
 use std::fmt;
 
@@ -78,7 +78,12 @@ impl<'de> Visitor<'de> for Body<'_> {
             }
             seen |= bit;
             next = index + 1;
-            map.next_value_seed(Held { field, out })?;
+            let nullable = (shape.one_of | shape.required) & bit == 0;
+            map.next_value_seed(Held {
+                field,
+                nullable,
+                out,
+            })?;
         }
         if seen & shape.required != shape.required {
             return Err(A::Error::custom("a field is missing"));
@@ -122,6 +127,8 @@ impl Visitor<'_> for Name {
 /// Reads the value of a field, and writes the field.
 struct Held<'o> {
     field: &'static Field,
+    /// Whether `null` says that the field is not there.
+    nullable: bool,
     out: &'o mut Vec<u8>,
 }
 
@@ -129,6 +136,16 @@ impl<'de> DeserializeSeed<'de> for Held<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        match self.field.form {
+            // What the official SDKs write as `null`, if anything.
+            Form::Message(_) | Form::Double if self.nullable => from.deserialize_option(self),
+            _ => self.present(from),
+        }
+    }
+}
+
+impl Held<'_> {
+    fn present<'de, D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
         match self.field.form {
             Form::Text | Form::Hex => from.deserialize_str(self),
             Form::Message(shape) => delimited(self.field, self.out, |out| {
@@ -151,6 +168,14 @@ impl<'de> Visitor<'de> for Held<'_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the value of {}", self.field.name)
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.present(from)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
