@@ -22,6 +22,9 @@ const TRIAL_MIN: Duration = Duration::from_secs(2);
 const WITHIN_MIN: f64 = 0.005;
 const WITHIN_MAX: f64 = 0.5;
 
+/// Share of the machine's cores in use from which on there is none to spare.
+const BUSY: f64 = 0.95;
+
 const EXAMPLES: &str = "\
 Examples:
   squall capacity scenarios/capacity.yaml
@@ -137,7 +140,7 @@ pub fn run(args: Args) -> Outcome {
             .to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         settings,
         ended: made.ended,
-        notes: Vec::new(),
+        notes: busy(&made.trials).into_iter().collect(),
         environment: observe::environment(),
     };
     let result = conclude(&plan, &made.search, made.trials, ending);
@@ -159,6 +162,21 @@ pub fn run(args: Args) -> Outcome {
         }
         None => outcome,
     }
+}
+
+/// What is to be said of a machine on which there was no CPU to spare.
+fn busy(trials: &[Trial]) -> Option<String> {
+    let full = |trial: &&Trial| {
+        let busy = trial.figures.get("machine.busy.mean");
+        busy.is_some_and(|busy| *busy >= BUSY)
+    };
+    let count = trials.iter().filter(full).count();
+    (count > 0).then(|| {
+        format!(
+            "in {count} of {} trials all cores of the machine were busy: what gave out may have had too little CPU",
+            trials.len()
+        )
+    })
 }
 
 fn settings(args: &Args, plan: &Plan) -> Result<CapacitySettings, CliError> {

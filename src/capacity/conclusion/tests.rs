@@ -1,3 +1,5 @@
+//! The answers to made-up searches.
+
 use super::*;
 use crate::capacity::search::Bounds;
 use crate::plan::fixture::{plan, plan_with_target};

@@ -1,3 +1,5 @@
+//! The search against pipelines whose limit is known, with noise.
+
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;

@@ -1,3 +1,5 @@
+//! Made-up runs: which rates are held, and who is named.
+
 use super::*;
 use crate::evidence::SinkSample;
 use crate::judge::fixture::healthy;

@@ -1,3 +1,5 @@
+//! A made-up search, as it is shown.
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -104,5 +106,7 @@ fn the_page_has_curves_over_the_rate_and_links_to_its_runs() {
     ] {
         assert!(page.contains(told), "{told}");
     }
-    assert!(!page.contains("http://"), "it works offline");
+    for fetched in ["src=\"http", "href=\"http", "@import"] {
+        assert!(!page.contains(fetched), "it works offline");
+    }
 }
