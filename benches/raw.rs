@@ -11,8 +11,7 @@ use prost::Message;
 use squall::ids::Identity;
 use squall::otlp::Encoding;
 use squall::otlp::raw_points::of_metric;
-use squall::otlp::schema::Landmark;
-use squall::otlp::walk::walk;
+use squall::otlp::walk::{Found, walk};
 use squall::plan::{
     AttributePlan, InstrumentKind, LogPayload, MetricPayload, Temporality, TracePayload,
 };
@@ -182,8 +181,8 @@ fn lay_out(c: &mut Criterion) {
 fn points(c: &mut Criterion) {
     let template = metrics(Encoding::Protobuf);
     let mut found = Vec::new();
-    walk(Signal::Metrics, &template.bytes, &mut |landmark, metric| {
-        if landmark == Landmark::Metric {
+    walk(Signal::Metrics, &template.bytes, &mut |told| {
+        if let Found::Metric(metric) = told {
             found.push(metric);
         }
     })

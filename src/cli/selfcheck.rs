@@ -135,6 +135,9 @@ fn timers() -> std::io::Result<Vec<TimerLateness>> {
     timers.collect()
 }
 
+/// A run's metrics by name.
+type Metrics = BTreeMap<String, f64>;
+
 /// Short runs, whose folders are gone afterwards.
 struct Runs {
     session: Session,
@@ -215,11 +218,7 @@ impl Runs {
     }
 
     /// One run at a rate, and its metrics; `None` when it was interrupted.
-    fn once(
-        &mut self,
-        plan: &Plan,
-        rate: f64,
-    ) -> Result<Option<(Trial, BTreeMap<String, f64>)>, CliError> {
+    fn once(&mut self, plan: &Plan, rate: f64) -> Result<Option<(Trial, Metrics)>, CliError> {
         let trial_ns = u64::try_from(TRIAL.as_nanos()).unwrap_or(u64::MAX);
         let plan = plan.at_rate(rate, trial_ns).map_err(CliError::usage)?;
         let about = About {

@@ -48,6 +48,7 @@ impl NextHop {
             limits: Limits::with_max_request(1 << 20),
             weather: Weather::default(),
             required: Required::new(&required).unwrap(),
+            throttle: None,
         });
         let mut addresses = Vec::new();
         for door in [Door::Grpc, Door::Http] {

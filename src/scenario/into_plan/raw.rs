@@ -75,7 +75,7 @@ impl Planner<'_> {
         let key = "client.raw.items_per_request";
         let whole_traces = ITEMS_PER_REQUEST.next_multiple_of(spans_per_trace);
         let items = self.count(key, raw.items_per_request, whole_traces, 1..=100_000);
-        if items % spans_per_trace != 0 {
+        if !items.is_multiple_of(spans_per_trace) {
             let message =
                 format!("{items} spans are no whole number of traces of {spans_per_trace}");
             let help = "a request holds whole traces: a multiple of `spans_per_trace`";
