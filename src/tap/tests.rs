@@ -154,7 +154,9 @@ fn told(bytes: &[u8], cuts: &[usize], max: u64) -> Told {
     let mut from = 0;
     for to in cuts {
         let fed = decoder.feed(&bytes[from..to], &mut |sight| match sight {
-            Sight::Request { signal, body } => told.requests.push((signal, body.to_vec())),
+            Sight::Request { signal, body } => {
+                told.requests.push((signal, canonical(signal, body)))
+            }
             Sight::Unread(why) => told.unread.push(why),
         });
         if let Err(why) = fed {
@@ -163,6 +165,15 @@ fn told(bytes: &[u8], cuts: &[usize], max: u64) -> Told {
         from = to;
     }
     told
+}
+
+/// As prost writes it: JSON is made into protobuf that says the same and may be longer.
+fn canonical(signal: Signal, body: &[u8]) -> Vec<u8> {
+    match signal {
+        Signal::Traces => ExportTraceServiceRequest::decode(body)
+            .map_or_else(|_| body.to_vec(), |request| request.encode_to_vec()),
+        Signal::Metrics | Signal::Logs => body.to_vec(),
+    }
 }
 
 fn requests(of: &[u64]) -> Told {
