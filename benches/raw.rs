@@ -37,6 +37,7 @@ const STAMP: Stamp = Stamp {
 fn layout(encoding: Encoding) -> Layout {
     Layout {
         service: "bench".to_owned(),
+        resource: Default::default(),
         seed: 7,
         items: SPANS as u32,
         entropy: None,

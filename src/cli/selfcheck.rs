@@ -23,10 +23,13 @@ use crate::record::{
 };
 use crate::{fingerprint, observe, scenario, store};
 
-/// A load that any client can send, over a link to the sink, with no fault.
-const SCENARIO: &str = include_str!("selfcheck.yaml");
+/// A load that any client can send, over a link to the sink, with no fault; and from which rate on each
+/// kind of client is tried.
+const SCENARIOS: [(&str, f64); 2] = [
+    (include_str!("selfcheck.yaml"), 16_000.0),
+    (include_str!("selfcheck_raw.yaml"), 128_000.0),
+];
 const TRIAL: Duration = Duration::from_secs(2);
-const FROM_PER_S: f64 = 16_000.0;
 const TO_PER_S: f64 = 4e6;
 const WITHIN: f64 = 0.15;
 /// Runs at half of what was held.
@@ -55,8 +58,8 @@ pub struct Args {
     /// Where it is stored
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
-    /// How long the search for the client's limit may go on; its last trial may begin just before
-    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = parse_duration)]
+    /// How long the search for the clients' limits may go on; the last trial may begin just before
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     budget: Duration,
     /// Show no progress, only what was found
     #[arg(long, short)]
@@ -70,7 +73,11 @@ pub fn run(args: Args) -> Outcome {
             let _ = writeln!(std::io::stderr(), "{what}");
         }
     };
-    let plan = scenario::load_text("selfcheck", SCENARIO, &[]).map_err(CliError::problems)?;
+    let mut plans = Vec::new();
+    for (text, from_per_s) in SCENARIOS {
+        let plan = scenario::load_text("selfcheck", text, &[]).map_err(CliError::problems)?;
+        plans.push((plan, from_per_s));
+    }
     let failed =
         |error: std::io::Error| CliError::usage(miette!("cannot measure the machine: {error}"));
     tell("clock, timers, loopback");
@@ -93,11 +100,19 @@ pub fn run(args: Args) -> Outcome {
         folder: tempfile::tempdir().map_err(failed)?,
         interrupted: None,
     };
-    tell("client, link and sink at their limit");
-    selfcheck.clients.push(runs.limit(&plan, args.budget)?);
-    if let (Some(holds), None) = (selfcheck.clients[0].holds_per_s, runs.interrupted) {
+    let budget = args.budget / SCENARIOS.len() as u32;
+    for (plan, from_per_s) in &plans {
+        tell("client, link and sink at their limit");
+        let limit = runs.limit(plan, *from_per_s, budget)?;
+        selfcheck.clients.push(limit);
+        if runs.interrupted.is_some() {
+            break;
+        }
+    }
+    let held = selfcheck.clients.first().and_then(|one| one.holds_per_s);
+    if let (Some(holds), None, Some((plan, _))) = (held, runs.interrupted, plans.first()) {
         tell("the same run, again and again");
-        let figures = runs.repeats(&plan, holds / 2.0)?;
+        let figures = runs.repeats(plan, holds / 2.0)?;
         let told = figures.iter();
         selfcheck.noise = told
             .filter_map(|(name, values)| noise(name, values))
@@ -148,9 +163,14 @@ struct Runs {
 
 impl Runs {
     /// The most that the plan's client sends through a link to the sink.
-    fn limit(&mut self, plan: &Plan, budget: Duration) -> Result<ClientLimit, CliError> {
+    fn limit(
+        &mut self,
+        plan: &Plan,
+        from_per_s: f64,
+        budget: Duration,
+    ) -> Result<ClientLimit, CliError> {
         let settings = CapacitySettings {
-            from_per_s: FROM_PER_S,
+            from_per_s,
             to_per_s: TO_PER_S,
             within: WITHIN,
             trial_s: TRIAL.as_secs_f64(),
@@ -158,7 +178,7 @@ impl Runs {
             expect_per_s: None,
         };
         let mut search = Search::new(Bounds {
-            from: FROM_PER_S,
+            from: from_per_s,
             to: TO_PER_S,
             within: WITHIN,
         });

@@ -43,7 +43,7 @@ pub struct Args {
     /// What to send
     #[arg(value_name = "traces|metrics|logs", value_parser = parse_signal)]
     signal: Signal,
-    /// Spans, log records or measurements per second in all, such as 10k/s; a bare number is per second
+    /// Spans, log records or data points per second in all, such as 10k/s; a bare number is per second
     #[arg(
         long,
         value_name = "RATE",
@@ -87,7 +87,7 @@ pub struct Args {
     /// The resource's service.name
     #[arg(long, value_name = "NAME", default_value = "squall")]
     service: String,
-    /// Threads that generate
+    /// Producers, each with a thread and a connection of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
     /// The same seed sends the same items
@@ -108,7 +108,7 @@ pub struct Args {
     /// Length of a log record's body
     #[arg(long, value_name = "BYTES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     body_bytes: u32,
-    /// Most spans or log records in a request
+    /// Most items in a request; fewer where the rate is low, so that a request is due every 200 ms
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
     /// How requests are compressed

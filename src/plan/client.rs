@@ -88,6 +88,9 @@ pub struct RawPlan {
     /// Share of each text that is random rather than repeated, 0 to 1: how well it is compressed.
     /// `None`: texts are the SDK client's, out of a table.
     pub entropy: Option<f64>,
+    /// Attributes of the resource beside `service.name`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resource: BTreeMap<String, String>,
     /// Longest wait for an answer.
     pub timeout_ns: u64,
     pub pacer: Pacer,

@@ -9,6 +9,8 @@
 //!   are meant, [`entropy`] makes their texts harder to compress.
 //! - [`captured`]: a request that somebody else sent. [`complete`] adds what an identity needs.
 
+use std::collections::BTreeMap;
+
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
@@ -42,6 +44,8 @@ const SCOPE: &str = "squall";
 pub struct Layout {
     /// `service.name` of the resource.
     pub service: String,
+    /// Its further attributes.
+    pub resource: BTreeMap<String, String>,
     pub seed: u64,
     /// Items of a request, at least one.
     pub items: u32,
@@ -58,13 +62,20 @@ impl Layout {
     }
 
     fn resource(&self) -> Option<Resource> {
-        let value = any_value::Value::StringValue(self.service.clone());
+        let attribute = |(key, text): (&str, &String)| KeyValue {
+            key: key.to_owned(),
+            value: Some(AnyValue {
+                value: Some(any_value::Value::StringValue(text.clone())),
+            }),
+            ..KeyValue::default()
+        };
+        let further = self.resource.iter();
+        let further = further.map(|(key, text)| (key.as_str(), text));
         Some(Resource {
-            attributes: vec![KeyValue {
-                key: "service.name".to_owned(),
-                value: Some(AnyValue { value: Some(value) }),
-                ..KeyValue::default()
-            }],
+            attributes: std::iter::once(("service.name", &self.service))
+                .chain(further)
+                .map(attribute)
+                .collect(),
             ..Resource::default()
         })
     }

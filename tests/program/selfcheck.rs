@@ -30,13 +30,16 @@ fn the_machine_is_measured_and_told() {
     assert!(found.loopback_bytes_per_s > 1e6, "{text}");
     let timers: Vec<u32> = found.timers.iter().map(|timer| timer.per_s).collect();
     assert_eq!(timers, [1000, 10_000]);
-    assert_eq!(found.clients.len(), 1);
+    let kinds: Vec<ClientKind> = found.clients.iter().map(|client| client.kind).collect();
+    assert_eq!(kinds, [ClientKind::Sdk, ClientKind::Raw]);
     // One trial at least: it was held, or it was not.
+    for client in &found.clients {
+        assert!(
+            client.holds_per_s.is_some() || client.gives_way_per_s.is_some(),
+            "{text}"
+        );
+    }
     let client = &found.clients[0];
-    assert!(
-        client.holds_per_s.is_some() || client.gives_way_per_s.is_some(),
-        "{text}"
-    );
     assert!(
         client.holds_per_s.is_none() || !found.noise.is_empty(),
         "{text}"
@@ -45,6 +48,7 @@ fn the_machine_is_measured_and_told() {
         "the clock costs",
         "an idle producer of 10,000/s",
         "the SDK client",
+        "a raw client",
     ] {
         assert!(story.contains(told), "{told}: {story}");
     }

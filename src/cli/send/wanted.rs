@@ -1,6 +1,7 @@
 //! The scenario that the arguments stand for. It goes the way of every other scenario, so that the
 //! same defaults and limits hold.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use miette::miette;
@@ -17,15 +18,17 @@ pub const NAME: &str = "send";
 /// Largest rate in items per second, and most items of a run, as in every scenario.
 const MOST_RATE: f64 = 10e6;
 const MOST_ITEMS: f64 = 200e6;
-/// Seconds of load that the client's queue holds, within these sizes.
+/// A request is due this often at least, so that a small load does not come in lumps.
+const REQUEST_S: f64 = 0.2;
+/// Seconds of load that may wait for an answer to make room, and the fewest requests.
 const QUEUE_S: f64 = 2.0;
-const QUEUE_MIN: f64 = 16_384.0;
-const QUEUE_MAX: f64 = 2e6;
+const QUEUE_MIN: f64 = 64.0;
+const QUEUE_MAX: f64 = 1e6;
 
 /// The scenario's text.
 ///
 /// # Errors
-/// When a rate makes no sense, or a resource's attribute cannot be said.
+/// When a rate makes no sense.
 pub fn scenario(args: &Args) -> Result<String, CliError> {
     let (shape, mean, peak) = rate(args)?;
     let seconds = args.duration.as_secs_f64();
@@ -35,19 +38,14 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
             "at most 200 million items: lower --rate or shorten --for",
         ));
     }
-    let queue = (peak * QUEUE_S).clamp(QUEUE_MIN, QUEUE_MAX) as u64;
-    let queue = queue.max(u64::from(args.batch_size));
-    let batch = args.batch_size.to_string();
-    let sdk = json!({
-        "OTEL_BSP_SCHEDULE_DELAY": "200ms",
-        "OTEL_BSP_MAX_QUEUE_SIZE": queue,
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": args.batch_size,
-        "OTEL_BLRP_SCHEDULE_DELAY": "200ms",
-        "OTEL_BLRP_MAX_QUEUE_SIZE": queue,
-        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": args.batch_size,
-        "OTEL_METRIC_EXPORT_INTERVAL": "1s",
-        "OTEL_EXPORTER_OTLP_TIMEOUT": ms(args.timeout),
-        "OTEL_RESOURCE_ATTRIBUTES": resource(args)?,
+    let batch = items_per_request(args, mean);
+    let queue = (peak * QUEUE_S / f64::from(batch)).clamp(QUEUE_MIN, QUEUE_MAX);
+    let raw = json!({
+        "items_per_request": batch,
+        "connections": args.workers,
+        "queue": queue as u64,
+        "timeout": ms(args.timeout),
+        "resource": args.resource.iter().cloned().collect::<BTreeMap<String, String>>(),
     });
     let headers = args.headers.iter().cloned();
     let headers: serde_json::Map<String, Value> =
@@ -80,7 +78,9 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
             "producers": args.workers,
             "headers": headers,
             "tls": tls(args),
-            "sdk": sdk,
+            "kind": "raw",
+            "raw": raw,
+            "retry": { "max_retries": 3 },
         },
         "load": { args.signal.as_str(): load(args, shape) },
         "target": {
@@ -89,6 +89,19 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
         },
     });
     Ok(scenario.to_string())
+}
+
+/// As many as asked for, or fewer where the rate is so low that one request would hold what comes due in
+/// a long time; whole traces in any case.
+fn items_per_request(args: &Args, mean: f64) -> u32 {
+    let trace = match args.signal {
+        Signal::Traces => args.spans_per_trace.max(1),
+        Signal::Metrics | Signal::Logs => 1,
+    };
+    let seconds = REQUEST_S.min(args.duration.as_secs_f64());
+    let often = (mean * seconds / f64::from(args.workers.max(1))).round() as u32;
+    let items = args.batch_size.min(often).max(1);
+    (items / trace).max(1) * trace
 }
 
 /// The keys of the load that say the rate, the mean rate, and the largest.
@@ -176,24 +189,6 @@ fn tls(args: &Args) -> Value {
         given["client"] = json!({ "cert": shown(cert), "key": shown(key) });
     }
     json!({ "given": given })
-}
-
-/// The attributes as OTEL_RESOURCE_ATTRIBUTES has them.
-fn resource(args: &Args) -> Result<String, CliError> {
-    let mut texts = Vec::new();
-    for (key, value) in &args.resource {
-        // The variable has no way to write them that every SDK reads.
-        if [key, value].iter().any(|text| text.contains([',', '='])) {
-            return Err(wrong(
-                format!(
-                    "--otlp-attributes {key}={value}: a comma or another = cannot be said here"
-                ),
-                "leave it out, or write a scenario",
-            ));
-        }
-        texts.push(format!("{key}={value}"));
-    }
-    Ok(texts.join(","))
 }
 
 fn per_second(rate: f64) -> String {

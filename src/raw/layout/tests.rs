@@ -34,6 +34,7 @@ const START_UNIX_NS: u64 = 1_690_000_000_000_000_000;
 pub fn layout(items: u32, entropy: Option<f64>) -> Layout {
     Layout {
         service: "shop".to_owned(),
+        resource: Default::default(),
         seed: 7,
         items,
         entropy,

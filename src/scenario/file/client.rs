@@ -71,6 +71,8 @@ pub struct RawFile {
     pub templates: Option<u16>,
     /// Share of each text that is random rather than repeated: how well it is compressed. Default: the same values as the SDK's client.
     pub entropy: Option<Share>,
+    /// Attributes of the resource beside `service.name`.
+    pub resource: Option<BTreeMap<String, String>>,
     /// Longest wait for an answer. Default 10s.
     pub timeout: Option<Time>,
     /// `sleep`, or `spin`: on time, at the cost of a whole core for each producer. Default sleep.

@@ -97,6 +97,7 @@ impl Planner<'_> {
             entropy: raw
                 .entropy
                 .map(|share| self.share("client.raw.entropy", Some(share), 0.0)),
+            resource: raw.resource.clone().unwrap_or_default(),
             timeout_ns: self.time("client.raw.timeout", raw.timeout, 10 * SECOND, MS..=HOUR),
             pacer: raw.pacer.unwrap_or(Pacer::Sleep),
         })

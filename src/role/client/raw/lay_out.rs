@@ -24,6 +24,7 @@ pub fn templates(
 ) -> Result<Vec<Template>, Malformed> {
     let layout = Layout {
         service: setup.client.service.clone(),
+        resource: plan.resource.clone(),
         seed: setup.seed,
         items: plan.items_per_request,
         entropy: plan.entropy,
