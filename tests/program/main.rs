@@ -1,7 +1,6 @@
 //! Tests of the whole program: real runs of the built executable, judged by something else.
 
 mod answers;
-mod capacity;
 mod conformance;
 mod content;
 mod cost;
@@ -21,7 +20,6 @@ mod raw;
 #[path = "../common/relay.rs"]
 mod relay;
 mod secured;
-mod selfcheck;
 mod tap;
 #[cfg(target_os = "linux")]
 mod targets;

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::{only_run, read_result, squall};
-use crate::interrupts::send;
 
 /// Log records through a relay with these arguments; a busy machine's lateness is no matter here.
 fn scenario(relay: &str, more: &str) -> String {
@@ -82,6 +81,7 @@ fn search(scenario: &str, code: i32) -> (Value, String) {
 
 #[test]
 fn a_relay_that_is_too_slow_is_found_and_named() {
+    let _alone = crate::alone();
     let (found, story) = search(&scenario("[--throttle=3200]", ""), 0);
     assert_eq!(found["answer"], "limit", "{story}");
     assert_eq!(found["gave_out"]["part"], "target", "{story}");
@@ -96,6 +96,7 @@ fn a_relay_that_is_too_slow_is_found_and_named() {
 
 #[test]
 fn a_sink_that_is_too_slow_is_named_and_the_target_is_not_judged() {
+    let _alone = crate::alone();
     let slow = scenario("[]", "sink: { throttle: 3200/s }");
     // What is expected is carried, whoever gave out above it.
     let (found, story) = search(&slow, 0);
@@ -109,6 +110,7 @@ fn a_sink_that_is_too_slow_is_named_and_the_target_is_not_judged() {
 
 #[test]
 fn an_interrupted_search_saves_what_it_has() {
+    let _alone = crate::alone();
     let home = tempfile::tempdir().unwrap();
     let mut child = command(home.path(), &scenario("[]", ""), &["--quiet"])
         .stdout(Stdio::null())
@@ -126,7 +128,7 @@ fn an_interrupted_search_saves_what_it_has() {
         std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_secs(1));
-    send(child.id(), Signal::INT);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let found = stored(home.path());
     assert_eq!(found["ended"], "interrupted");
@@ -140,6 +142,7 @@ fn an_interrupted_search_saves_what_it_has() {
 
 #[test]
 fn without_a_rate_that_can_be_raised_there_is_no_search() {
+    let _alone = crate::alone();
     let load = |load: &str| scenario("[]", "").replace("logs: { rate: 2k/s }", load);
     let cases = [
         (

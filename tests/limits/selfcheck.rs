@@ -12,6 +12,7 @@ use crate::harness::{only_run, read_result, squall};
 
 #[test]
 fn the_machine_is_measured_and_told() {
+    let _alone = crate::alone();
     let home = tempfile::tempdir().unwrap();
     let output = squall()
         .args(["selfcheck", "--budget", "1s", "--results"])
@@ -108,6 +109,7 @@ load: { logs: { rate: 100/s } }
 
 #[test]
 fn runs_cite_it_and_are_inconclusive_beyond_it() {
+    let _alone = crate::alone();
     let home = tempfile::tempdir().unwrap();
     let now = chrono::Utc::now().to_rfc3339();
     let cited = |result: &Value| !result["calibration"].is_null();
