@@ -7,7 +7,7 @@
 //!
 //! - [`traces`], [`logs`], [`metrics`]: requests from a plan's payload; [`sample`] says how their numbers
 //!   are meant, [`entropy`] makes their texts harder to compress.
-//! - [`captured`]: a request that somebody else sent. [`complete`] adds what an identity needs.
+//! - [`captured`]: a request that somebody else sent. [`mod@complete`] adds what an identity needs.
 
 use std::collections::BTreeMap;
 

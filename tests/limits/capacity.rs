@@ -110,7 +110,6 @@ fn a_sink_that_is_too_slow_is_named_and_the_target_is_not_judged() {
 
 #[test]
 fn an_interrupted_search_saves_what_it_has() {
-    let _alone = crate::alone();
     let home = tempfile::tempdir().unwrap();
     let mut child = command(home.path(), &scenario("[]", ""), &["--quiet"])
         .stdout(Stdio::null())
@@ -142,7 +141,6 @@ fn an_interrupted_search_saves_what_it_has() {
 
 #[test]
 fn without_a_rate_that_can_be_raised_there_is_no_search() {
-    let _alone = crate::alone();
     let load = |load: &str| scenario("[]", "").replace("logs: { rate: 2k/s }", load);
     let cases = [
         (

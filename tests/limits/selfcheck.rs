@@ -109,7 +109,6 @@ load: { logs: { rate: 100/s } }
 
 #[test]
 fn runs_cite_it_and_are_inconclusive_beyond_it() {
-    let _alone = crate::alone();
     let home = tempfile::tempdir().unwrap();
     let now = chrono::Utc::now().to_rfc3339();
     let cited = |result: &Value| !result["calibration"].is_null();

@@ -32,6 +32,8 @@ pub struct Lane {
     pub signal: Signal,
     pub producer: u16,
     pub arrivals: Arrivals,
+    /// High half of its trace ids: records and spans have identities alike, and must not share traces.
+    trace_high: u64,
     /// Sent in turn.
     templates: Vec<Template>,
     /// A closed loop's next arrival, and when the one before was released.
@@ -52,7 +54,6 @@ struct Shared {
     lanes: Vec<Lane>,
     setup: ClientSetup,
     plan: RawPlan,
-    trace_high: u64,
     clock: OnceLock<RunClock>,
 }
 
@@ -94,6 +95,7 @@ impl Raw {
                     signal,
                     producer,
                     templates: lay_out::templates(setup, &plan, signal, producer).map_err(wrong)?,
+                    trace_high: trace_high(setup.seed, signal),
                     next: Mutex::new((file.resume_at(0), 0)),
                     arrivals: file,
                 });
@@ -103,7 +105,6 @@ impl Raw {
             recorder: Arc::clone(recorder),
             sender: Sender::new(settings(setup, &plan).map_err(wrong)?).map_err(wrong)?,
             lanes,
-            trace_high: mix(setup.seed, Use::TraceHigh, 0, 0) | 1,
             setup: setup.clone(),
             clock: OnceLock::new(),
             plan,
@@ -274,7 +275,7 @@ impl Shared {
             first_sequence: items.first,
             arrival: job.arrival,
             due_unix_ns: clock.to_unix_ns(job.due_ns),
-            trace_high: self.trace_high,
+            trace_high: lane.trace_high,
         };
         let (result, rejected, message) = match writer.write(template, &stamp) {
             Ok(body) => {
@@ -361,6 +362,15 @@ fn pause(retry: &RetryPlan, retries: u32, batch: u64, asked: Option<Duration>) -
         max => mix(batch, Use::Span, u64::from(retries), 0) % max,
     };
     Duration::from_nanos(doubled.min(retry.max_delay_ns).saturating_add(jitter_ns))
+}
+
+/// Never 0, which would make ids that look like those of 64 bits.
+const fn trace_high(seed: u64, signal: Signal) -> u64 {
+    let of = match signal {
+        Signal::Logs => Use::LogTraceHigh,
+        Signal::Traces | Signal::Metrics => Use::TraceHigh,
+    };
+    mix(seed, of, 0, 0) | 1
 }
 
 /// How to send what was laid out.
