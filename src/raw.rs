@@ -5,10 +5,10 @@
 //! - [`template`]: a request's bytes and the places that are patched.
 //! - [`body`]: a stamped template, compressed and framed.
 //! - [`send`]: sends bodies and reads the answers.
-//! - [`names`]: where names lead to.
+//! - [`dial`]: connects.
 
 pub mod body;
+pub mod dial;
 pub mod layout;
-pub mod names;
 pub mod send;
 pub mod template;

@@ -100,13 +100,13 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     spans_per_trace: u32,
     /// Attributes of each item
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..=128))]
     attributes: u32,
     /// Length of each attribute's text
     #[arg(long, value_name = "BYTES", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     attribute_bytes: u32,
     /// Length of a log record's body
-    #[arg(long, value_name = "BYTES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    #[arg(long, value_name = "BYTES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     body_bytes: u32,
     /// Most items in a request; fewer where the rate is low, so that a request is due every 200 ms
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -165,6 +165,7 @@ pub fn run(args: Args) -> Outcome {
     let text = wanted::scenario(&args)?;
     let plan = scenario::load_text(wanted::NAME, &text, &[]).map_err(CliError::problems)?;
     let endpoint = args.endpoint();
+    args.check_scheme()?;
     reach(&endpoint)?;
     let nowhere = match args.keep {
         true => None,
@@ -203,6 +204,24 @@ pub fn run(args: Args) -> Outcome {
 }
 
 impl Args {
+    /// What the endpoint's scheme says must be what is done.
+    fn check_scheme(&self) -> Result<(), CliError> {
+        let given = self.endpoint.as_deref().unwrap_or_default();
+        if given.starts_with("https://") && self.ca.is_none() {
+            return Err(CliError::usage(miette!(
+                help = "name the authority that signed its certificate with --ca FILE",
+                "{given} is to be spoken to with TLS, and nobody says whom to trust"
+            )));
+        }
+        if given.starts_with("http://") && self.ca.is_some() {
+            return Err(CliError::usage(miette!(
+                help = "write https://, or leave --ca out",
+                "{given} is to be spoken to in the clear, and --ca asks for TLS"
+            )));
+        }
+        Ok(())
+    }
+
     /// `HOST:PORT`.
     fn endpoint(&self) -> String {
         let default = match self.is_http() {

@@ -44,7 +44,7 @@ const SCOPE: &str = "squall";
 pub struct Layout {
     /// `service.name` of the resource.
     pub service: String,
-    /// Its further attributes.
+    /// Its further attributes; a `service.name` among them takes the place of `service`.
     pub resource: BTreeMap<String, String>,
     pub seed: u64,
     /// Items of a request, at least one.
@@ -69,13 +69,10 @@ impl Layout {
             }),
             ..KeyValue::default()
         };
-        let further = self.resource.iter();
-        let further = further.map(|(key, text)| (key.as_str(), text));
+        let mut attributes = BTreeMap::from([("service.name", &self.service)]);
+        attributes.extend(self.resource.iter().map(|(key, text)| (key.as_str(), text)));
         Some(Resource {
-            attributes: std::iter::once(("service.name", &self.service))
-                .chain(further)
-                .map(attribute)
-                .collect(),
+            attributes: attributes.into_iter().map(attribute).collect(),
             ..Resource::default()
         })
     }

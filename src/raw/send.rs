@@ -14,13 +14,12 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::names::Names;
+use super::dial::Dial;
 use crate::otlp::headers::{grpc_path, unframe};
 use crate::otlp::{Encoding, status};
 use crate::plan::{Compression, Protocol};
@@ -30,8 +29,6 @@ use crate::signal::Signal;
 const ANSWER_MAX_BYTES: usize = 1 << 20;
 /// What a peer may send before it is read: answers are short.
 const WINDOW_BYTES: u32 = 1 << 20;
-/// Longest wait for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where and how to send.
 #[derive(Debug, Clone)]
@@ -88,7 +85,7 @@ pub enum Reply {
 /// Several connections to one endpoint, taken in turn.
 #[derive(Debug)]
 pub struct Sender {
-    clients: Vec<Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>>,
+    clients: Vec<Client<HttpsConnector<Dial>, Full<Bytes>>>,
     next: AtomicUsize,
     protocol: Protocol,
     /// Per signal.
@@ -221,17 +218,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
-fn client(
-    settings: &Settings,
-) -> Result<Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>, SendError> {
-    let mut connector = HttpConnector::new_with_resolver(Names {
-        server: settings.name_server,
+fn client(settings: &Settings) -> Result<Client<HttpsConnector<Dial>, Full<Bytes>>, SendError> {
+    let connector = Dial {
+        name_server: settings.name_server,
         leads_to: settings.leads_to,
-    });
-    // Without it, Nagle and delayed acknowledgements add 40 ms to a request.
-    connector.set_nodelay(true);
-    connector.enforce_http(false);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    };
     let tls = settings.tls.clone().unwrap_or_else(|| {
         ClientConfig::builder()
             .with_root_certificates(rustls::RootCertStore::empty())

@@ -185,6 +185,8 @@ fn http_client(endpoint: &str, settings: &Settings) -> Result<reqwest::Client, S
         return Err("it must begin with http:// or https://".to_owned());
     }
     let mut builder = reqwest::Client::builder()
+        // What a redirect leads to has not taken the telemetry.
+        .redirect(reqwest::redirect::Policy::none())
         .timeout(settings.timeout)
         .no_proxy();
     if let Some(ca) = &settings.ca {

@@ -50,6 +50,7 @@ pub fn into_plan(
     client.raw = planner.raw(file, client.kind);
     let producers = planner.producers(file, client.instances);
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
+    planner.raw_bounds(&client, &load);
     run.onset_ns = planner.onset(file.run.as_ref(), &client, &load);
     let mut targets = planner.targets(file, &client);
     let sink_tls = planner.sink_tls(file, &targets);

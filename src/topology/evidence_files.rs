@@ -15,6 +15,8 @@ pub mod taps;
 /// Arrivals per second for which a closed loop's producer has room. The files are sparse: room
 /// that is not used takes no space.
 const CLOSED_LOOP_ARRIVALS_PER_SECOND: u64 = 500_000;
+/// The same for items, where an arrival makes many.
+const CLOSED_LOOP_ITEMS_PER_SECOND: u64 = 10_000_000;
 
 /// Makes every file that the plan needs and tells which producers the sink is to expect.
 ///
@@ -33,7 +35,10 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
             let count = match arrivals.process {
                 ArrivalProcess::ClosedLoop { .. } => {
                     let seconds = plan.run.duration_ns.div_ceil(1_000_000_000);
-                    let room = seconds * CLOSED_LOOP_ARRIVALS_PER_SECOND;
+                    let items = u64::from(arrivals.items_per_arrival.max(1));
+                    let room = seconds
+                        * CLOSED_LOOP_ARRIVALS_PER_SECOND
+                            .min(CLOSED_LOOP_ITEMS_PER_SECOND.div_ceil(items));
                     let room = usize::try_from(room).map_err(io::Error::other)?;
                     Arrivals::create_unscheduled(&path, room)?.len()
                 }

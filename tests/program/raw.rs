@@ -142,6 +142,10 @@ fn what_cannot_be_said_of_a_raw_client_is_an_error() {
             "no whole number of traces of 4",
         ),
         ("client: { kind: raw }\nvalidate: content", "is raw"),
+        (
+            "client: { kind: raw, raw: { items_per_request: 100000, templates: 1024 } }",
+            "would be laid out in some",
+        ),
     ];
     for (text, words) in cases {
         let home = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -27,6 +27,11 @@ use crate::sdk::outcome::{LastAnswer, of_failure};
 use crate::sdk::recorder::Recorder;
 use crate::signal::Signal;
 
+/// Longest sleep of a closed loop's thread, so that a stop is obeyed soon.
+const NAP: Duration = Duration::from_millis(5);
+/// The longest that a peer may ask a sender to stay away, as in the SDK.
+const ASKED_MAX: Duration = Duration::from_secs(30);
+
 /// One producer of one signal.
 pub struct Lane {
     pub signal: Signal,
@@ -36,8 +41,17 @@ pub struct Lane {
     trace_high: u64,
     /// Sent in turn.
     templates: Vec<Template>,
-    /// A closed loop's next arrival, and when the one before was released.
-    next: Mutex<(usize, u64)>,
+    /// Of a closed loop only.
+    next: Mutex<Next>,
+}
+
+/// Where a closed loop is.
+struct Next {
+    arrival: usize,
+    /// When the arrival before that one was released.
+    before_ns: u64,
+    /// Nothing more is released.
+    ended: bool,
 }
 
 /// A request that is due.
@@ -96,7 +110,11 @@ impl Raw {
                     producer,
                     templates: lay_out::templates(setup, &plan, signal, producer).map_err(wrong)?,
                     trace_high: trace_high(setup.seed, signal),
-                    next: Mutex::new((file.resume_at(0), 0)),
+                    next: Mutex::new(Next {
+                        arrival: file.resume_at(0),
+                        before_ns: 0,
+                        ended: false,
+                    }),
                     arrivals: file,
                 });
             }
@@ -148,38 +166,32 @@ impl Raw {
     }
 
     /// Runs a closed loop until `end_ns` or until it is stopped: so many requests are always under way.
+    /// Those of the end are [`Self::finish`]'s to wait for.
     pub fn run_closed(&self, lane: usize, outstanding: u32, end_ns: u64, pacer: &Producer<'_>) {
-        let requests = (outstanding / self.shared.plan.items_per_request).max(1);
-        let per_arrival = u64::from(self.shared.plan.items_per_request);
-        let circle = || async {
-            let Some(clock) = self.shared.clock.get() else {
-                return;
-            };
-            let Ok(mut writer) = self.shared.writer() else {
-                return;
-            };
-            sleep(clock.until(0)).await;
-            while clock.now_ns() < end_ns.min(pacer.stop_at_ns.load(Ordering::Relaxed)) {
-                let Some((arrival, due_ns)) = self.shared.lanes[lane].take(clock) else {
-                    return;
-                };
-                pacer
-                    .offered
-                    .offered
-                    .fetch_add(per_arrival, Ordering::Relaxed);
-                self.shared.enter(lane, arrival);
-                let job = Job {
-                    lane,
-                    arrival,
-                    due_ns,
-                };
-                self.shared.deliver(&mut writer, &job).await;
+        let items = self.shared.plan.items_per_request;
+        let of_lane = &self.shared.lanes[lane];
+        let mut counted = of_lane.begun();
+        {
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            for _ in 0..(outstanding / items).max(1) {
+                workers.spawn_on(circle(Arc::clone(&self.shared), lane), &self.runtime);
             }
-        };
-        self.runtime.block_on(async {
-            let circles = (0..requests).map(|_| circle());
-            futures_util::future::join_all(circles).await;
-        });
+        }
+        loop {
+            let end_ns = end_ns.min(pacer.stop_at_ns.load(Ordering::Relaxed));
+            let left = pacer.clock.until(end_ns);
+            let begun = match left.is_zero() {
+                true => of_lane.end(),
+                false => of_lane.begun(),
+            };
+            let more = (begun - counted) as u64 * u64::from(items);
+            pacer.offered.offered.fetch_add(more, Ordering::Relaxed);
+            counted = begun;
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(NAP));
+        }
     }
 
     /// Waits until what was released is answered for, at most so long; tells what was not.
@@ -206,15 +218,48 @@ impl Raw {
 impl Lane {
     /// A closed loop's next arrival, due now. No two are due at the same time.
     fn take(&self, clock: &RunClock) -> Option<(u64, u64)> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let (index, before_ns) = *next;
-        if index >= self.arrivals.len() {
+        let mut next = self.next();
+        if next.ended || next.arrival >= self.arrivals.len() {
             return None;
         }
-        let due_ns = clock.now_ns().max(before_ns + 1);
-        self.arrivals.release_unscheduled(index, due_ns);
-        *next = (index + 1, due_ns);
-        Some((index as u64, due_ns))
+        let arrival = next.arrival;
+        let due_ns = clock.now_ns().max(next.before_ns + 1);
+        self.arrivals.release_unscheduled(arrival, due_ns);
+        (next.arrival, next.before_ns) = (arrival + 1, due_ns);
+        Some((arrival as u64, due_ns))
+    }
+
+    /// How many arrivals have begun.
+    fn begun(&self) -> usize {
+        self.next().arrival
+    }
+
+    /// Ends the loop; how many arrivals had begun.
+    fn end(&self) -> usize {
+        let mut next = self.next();
+        next.ended = true;
+        next.arrival
+    }
+
+    fn next(&self) -> MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends one request after the other, until the lane's loop has ended.
+async fn circle(shared: Arc<Shared>, lane: usize) {
+    let (Some(clock), Ok(mut writer)) = (shared.clock.get(), shared.writer()) else {
+        return;
+    };
+    sleep(clock.until(0)).await;
+    while let Some((arrival, due_ns)) = shared.lanes[lane].take(clock) {
+        shared.enter(lane, arrival);
+        let job = Job {
+            lane,
+            arrival,
+            due_ns,
+        };
+        shared.deliver(&mut writer, &job).await;
     }
 }
 
@@ -352,7 +397,7 @@ impl Shared {
 /// little more that differs from batch to batch.
 fn pause(retry: &RetryPlan, retries: u32, batch: u64, asked: Option<Duration>) -> Duration {
     if let Some(asked) = asked {
-        return asked.min(Duration::from_nanos(retry.max_delay_ns));
+        return asked.min(ASKED_MAX);
     }
     let doubled = retry
         .initial_delay_ns

@@ -2,10 +2,18 @@
 
 use super::super::file::{RawFile, ScenarioFile};
 use super::{HOUR, MS, Planner, SECOND};
-use crate::plan::{ClientKind, Pacer, RawPlan};
+use crate::plan::{
+    ArrivalProcess, AttributePlan, ClientKind, ClientPlan, LoadPlan, Pacer, RawPlan,
+};
+use crate::signal::Signal;
 
 /// Items of a request where nothing is said: the SDK's own batch.
 const ITEMS_PER_REQUEST: u32 = 512;
+/// What squall's sink takes in one request.
+const REQUEST_MAX_BYTES: u64 = 64 << 20;
+const TEMPLATES_MAX_BYTES: u64 = 1 << 30;
+/// Most requests that one producer's closed loop may have under way.
+const CLOSED_LOOP_MAX: u32 = 10_000;
 /// Keys that mean something to one kind of client only: the key, whose it is, and what to do instead.
 const OF_ONE_KIND: &[(&str, ClientKind, &str)] = &[
     (
@@ -102,4 +110,62 @@ impl Planner<'_> {
             pacer: raw.pacer.unwrap_or(Pacer::Sleep),
         })
     }
+
+    /// Finds requests that nobody would take, or that memory cannot hold.
+    pub(super) fn raw_bounds(&mut self, client: &ClientPlan, load: &LoadPlan) {
+        let Some(raw) = &client.raw else { return };
+        for signal in load.signals() {
+            let Some(arrivals) = load.arrivals(signal) else {
+                continue;
+            };
+            let request_bytes = u64::from(raw.items_per_request) * item_bytes(load, signal);
+            if request_bytes > REQUEST_MAX_BYTES {
+                let message = format!(
+                    "a request of {signal} would have some {} MiB",
+                    request_bytes >> 20
+                );
+                let help =
+                    "receivers take 64 MiB at most: ask for fewer items, or for smaller ones";
+                self.problem("client.raw.items_per_request", message, help);
+            }
+            let templates = u64::from(raw.templates) * u64::from(arrivals.producers.max(1));
+            let all_bytes = request_bytes.saturating_mul(templates);
+            if all_bytes > TEMPLATES_MAX_BYTES {
+                let message = format!("{signal} would be laid out in some {} MiB", all_bytes >> 20);
+                let help = "1 GiB at most: ask for fewer templates, producers or items";
+                self.problem("client.raw.templates", message, help);
+            }
+            if let ArrivalProcess::ClosedLoop { outstanding } = arrivals.process
+                && outstanding / raw.items_per_request.max(1) > CLOSED_LOOP_MAX
+            {
+                let message =
+                    format!("{outstanding} items are more than {CLOSED_LOOP_MAX} requests");
+                let key = format!("load.{signal}.closed_loop.outstanding");
+                self.problem(&key, message, "ask for fewer");
+            }
+        }
+    }
+}
+
+/// What an item takes on the wire at most, its attributes' keys and numbers guessed.
+fn item_bytes(load: &LoadPlan, signal: Signal) -> u64 {
+    let attributes =
+        |plan: &AttributePlan| u64::from(plan.count) * (u64::from(plan.value_bytes) + 24);
+    let bytes = match signal {
+        Signal::Traces => load.traces.as_ref().map(|load| {
+            let payload = &load.payload;
+            attributes(&payload.attributes)
+                + 40 * u64::from(payload.events_per_span)
+                + 40 * u64::from(payload.links_per_span)
+        }),
+        Signal::Metrics => load
+            .metrics
+            .as_ref()
+            .map(|load| attributes(&load.payload.attributes)),
+        Signal::Logs => load
+            .logs
+            .as_ref()
+            .map(|load| u64::from(load.payload.body_bytes) + attributes(&load.payload.attributes)),
+    };
+    100 + bytes.unwrap_or(0)
 }
