@@ -42,13 +42,19 @@ fn leak(bytes_per_second: u64) {
     }
 }
 
+/// In step with the clock, whatever others leave of the processor meanwhile.
 fn burn(share: f64) {
+    let start = Instant::now();
     loop {
-        let start = Instant::now();
-        let busy = BURN_PERIOD.mul_f64(share);
-        while start.elapsed() < busy {
+        while used() < start.elapsed().mul_f64(share) {
             std::hint::spin_loop();
         }
-        thread::sleep(BURN_PERIOD.saturating_sub(start.elapsed()));
+        thread::sleep(BURN_PERIOD.mul_f64(1.0 - share));
     }
+}
+
+/// Processor time of this thread.
+fn used() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
 }
