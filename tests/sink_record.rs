@@ -16,7 +16,15 @@ mod common;
 
 fn captured(path: &Path) -> Vec<Captured> {
     let captures = Captures::open(path, Settings::default()).unwrap();
-    captures.map(|one| one.unwrap()).collect()
+    captures
+        .map(|one| {
+            let one = one.unwrap();
+            Captured {
+                body: common::canonical(one.signal, &one.body),
+                ..one
+            }
+        })
+        .collect()
 }
 
 fn text(path: &Path) -> &str {

@@ -3,6 +3,12 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use squall::signal::Signal;
+
 pub mod http;
 pub mod next_hop;
 pub mod proxy;
@@ -12,6 +18,16 @@ pub mod role;
 pub mod sender;
 pub mod sink;
 pub mod starved;
+
+/// A request as prost writes it: what was made of JSON says the same and may be longer.
+pub fn canonical(signal: Signal, body: &[u8]) -> Vec<u8> {
+    match signal {
+        Signal::Traces => ExportTraceServiceRequest::decode(body).map(|one| one.encode_to_vec()),
+        Signal::Metrics => ExportMetricsServiceRequest::decode(body).map(|one| one.encode_to_vec()),
+        Signal::Logs => ExportLogsServiceRequest::decode(body).map(|one| one.encode_to_vec()),
+    }
+    .unwrap()
+}
 
 /// A test that could not be run on this machine.
 #[derive(Debug)]

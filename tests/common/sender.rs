@@ -139,7 +139,13 @@ pub async fn send_spans(
             };
             match client.export(request).await {
                 Ok(answer) => told(&answer.into_inner()),
-                Err(status) if status.code() == tonic::Code::Unavailable => Told::Unavailable,
+                // Unknown is what a connection is called that broke before the answer.
+                Err(status)
+                    if [tonic::Code::Unavailable, tonic::Code::Unknown]
+                        .contains(&status.code()) =>
+                {
+                    Told::Unavailable
+                }
                 Err(status) if status.code() == tonic::Code::InvalidArgument => Told::Refused,
                 Err(status) => panic!("{status}"),
             }
