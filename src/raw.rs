@@ -5,7 +5,7 @@
 //! - [`template`]: a request's bytes and the places that are patched.
 //! - [`body`]: a stamped template, compressed and framed.
 //! - [`send`]: sends bodies and reads the answers.
-//! - [`dial`]: connects.
+//! - [`dial`] makes connections, by name, by address or to the link.
 
 pub mod body;
 pub mod dial;
