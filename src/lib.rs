@@ -23,6 +23,7 @@
 //! | [`capacity`] | the search for the highest rate that a line carries, and what gave out |
 //! | [`record`], [`store`], [`report`] | what is kept of a run, and what is shown |
 //! | [`metric`], [`units`] | the registry of everything that an expectation can name; how values are shown |
+//! | [`error_chain`] | an error with all that it comes from |
 //! | [`cli`] | the commands |
 
 // The documentation is for those who work on squall, private items included.
@@ -35,6 +36,7 @@ pub mod clock;
 pub mod dns;
 pub mod drive;
 pub mod error;
+pub mod error_chain;
 pub mod evidence;
 pub mod fingerprint;
 pub mod ids;

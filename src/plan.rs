@@ -142,10 +142,9 @@ impl Plan {
         names.into_iter().cloned().collect()
     }
 
-    /// Whether the items of that signal follow the schedule one by one, and so have their own marks. An
-    /// SDK makes data points of measurements when it collects them.
+    /// As [`ClientPlan::is_scheduled`].
     pub fn is_scheduled(&self, signal: Signal) -> bool {
-        signal != Signal::Metrics || self.client.kind == ClientKind::Raw
+        self.client.is_scheduled(signal)
     }
 
     /// Whether every item that is not lost comes back to the sink.

@@ -14,7 +14,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "words",
         &[
-            "signal", "ids", "metric", "evidence", "record", "stats", "units",
+            "signal",
+            "ids",
+            "metric",
+            "evidence",
+            "record",
+            "stats",
+            "units",
+            "error_chain",
         ],
     ),
     ("ground", &["clock", "mapped", "journal"]),

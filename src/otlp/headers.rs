@@ -2,6 +2,10 @@
 //!
 //! Sources: the OTLP specification, sections OTLP/gRPC and OTLP/HTTP; gRPC over HTTP/2.
 
+use std::time::Duration;
+
+use http::header::{HeaderMap, RETRY_AFTER};
+
 use super::Encoding;
 use crate::signal::Signal;
 
@@ -22,6 +26,12 @@ pub const fn grpc_path(signal: Signal) -> &'static str {
         Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
         Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     }
+}
+
+/// When a peer wants to be asked again. Only in seconds: a date needs a clock that both ends agree on.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Whose telemetry is posted to this path.

@@ -46,6 +46,12 @@ const fn is_one_client(instances: &u16) -> bool {
 }
 
 impl ClientPlan {
+    /// Whether the items of that signal follow the schedule one by one, and so have their own marks. An
+    /// SDK makes data points of measurements when it collects them.
+    pub fn is_scheduled(&self, signal: Signal) -> bool {
+        signal != Signal::Metrics || self.kind == ClientKind::Raw
+    }
+
     /// Items that the SDK's queues of that signal hold, over all instances; `None` where it has none.
     pub fn queue_size(&self, signal: Signal) -> Option<u64> {
         if let Some(raw) = &self.raw {

@@ -20,7 +20,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::dial::Dial;
-use crate::otlp::headers::{grpc_path, unframe};
+use crate::error_chain::error_chain;
+use crate::otlp::headers::{grpc_path, retry_after, unframe};
 use crate::otlp::{Encoding, status};
 use crate::plan::{Compression, Protocol};
 use crate::signal::Signal;
@@ -155,7 +156,7 @@ impl Sender {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let client = &self.clients[next % self.clients.len()];
         let exchange = async {
-            let response = client.request(request).await.map_err(|e| chain(&e))?;
+            let response = client.request(request).await.map_err(|e| error_chain(&e))?;
             self.read(signal, response).await
         };
         match tokio::time::timeout(self.timeout, exchange).await {
@@ -168,7 +169,7 @@ impl Sender {
     async fn read(&self, signal: Signal, response: Response<Incoming>) -> Result<Reply, String> {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
-        let body = body.map_err(|error| chain(&*error))?;
+        let body = body.map_err(|error| error_chain(&*error))?;
         let trailers = body.trailers().cloned().unwrap_or_default();
         let bytes = body.to_bytes();
         if self.protocol == Protocol::Grpc && head.status.is_success() {
@@ -210,12 +211,6 @@ fn grpc(signal: Signal, status: &Status, body: &[u8]) -> Reply {
 fn accepted(signal: Signal, encoding: Encoding, body: &[u8]) -> Reply {
     let (rejected, message) = status::partial_success(signal, encoding, body).unwrap_or_default();
     Reply::Accepted { rejected, message }
-}
-
-/// Only in seconds: a date needs a clock that both ends agree on.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn client(settings: &Settings) -> Result<Client<HttpsConnector<Dial>, Full<Bytes>>, SendError> {
@@ -288,18 +283,6 @@ fn headers(settings: &Settings) -> Result<HeaderMap, SendError> {
         headers.insert(key, value);
     }
     Ok(headers)
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// The settings of TLS.

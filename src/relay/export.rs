@@ -14,11 +14,12 @@ use tonic::{Code, Status};
 
 use super::bug::Bug;
 use super::counters::Counters;
-use super::hop::{RawCodec, causes, channel, path};
+use super::hop::{RawCodec, channel, path};
 use super::oracle::Oracle;
 use super::overtaken::Overtaken;
 use super::queue::{Message, Queue};
 use super::{RelayError, Settings};
+use crate::error_chain::error_chain;
 use crate::plan::secret::Secret;
 use crate::sink::throttle::Throttle;
 
@@ -137,7 +138,7 @@ impl Exporter {
                 "{}: {}: {}",
                 status.code(),
                 status.message(),
-                causes(source)
+                error_chain(source)
             ),
             None => format!("{}: {}", status.code(), status.message()),
         };

@@ -43,18 +43,6 @@ pub fn channel(
     Ok(endpoint.connect_lazy())
 }
 
-/// An error with all that it comes from, in one line.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    words
-}
-
 /// The method of that signal.
 pub fn path(signal: Signal) -> PathAndQuery {
     PathAndQuery::from_static(grpc_path(signal))

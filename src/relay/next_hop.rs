@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::client::Grpc;
@@ -13,8 +13,10 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
 
-use super::hop::{RawCodec, causes, channel, path};
+use super::hop::{RawCodec, channel, path};
+use crate::error_chain::error_chain;
 use crate::otlp::Encoding;
+use crate::otlp::headers::retry_after;
 use crate::otlp::status::{Status as HttpStatus, partial_success};
 use crate::plan::Transport;
 use crate::signal::Signal;
@@ -118,7 +120,7 @@ impl NextHop {
     /// A status with a source was made on this side: there was no answer.
     fn status(&self, status: &Status) -> Answer {
         if let Some(source) = std::error::Error::source(status) {
-            return self.unanswered(&causes(source));
+            return self.unanswered(&error_chain(source));
         }
         let retry_after = status.get_details_retry_info();
         let retry_after = retry_after.and_then(|info| info.retry_delay);
@@ -140,17 +142,13 @@ impl NextHop {
             .body(body);
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) => return self.unanswered(&causes(&error)),
+            Err(error) => return self.unanswered(&error_chain(&error)),
         };
         let code = answer.status();
-        let retry_after = answer.headers().get(RETRY_AFTER);
-        // A date, which is allowed as well, is more than senders of telemetry are told.
-        let retry_after = retry_after
-            .and_then(|text| text.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = retry_after(answer.headers());
         let bytes = match answer.bytes().await {
             Ok(bytes) => bytes,
-            Err(error) => return self.unanswered(&causes(&error)),
+            Err(error) => return self.unanswered(&error_chain(&error)),
         };
         if code.is_success() {
             return success(signal, &bytes);
@@ -190,10 +188,11 @@ fn http_client(endpoint: &str, settings: &Settings) -> Result<reqwest::Client, S
         .timeout(settings.timeout)
         .no_proxy();
     if let Some(ca) = &settings.ca {
-        let ca = reqwest::Certificate::from_pem(ca.as_bytes()).map_err(|error| causes(&error))?;
+        let ca =
+            reqwest::Certificate::from_pem(ca.as_bytes()).map_err(|error| error_chain(&error))?;
         builder = builder.tls_certs_only([ca]);
     }
-    builder.build().map_err(|error| causes(&error))
+    builder.build().map_err(|error| error_chain(&error))
 }
 
 /// The headers that the sender meant for whoever takes its telemetry.

@@ -10,6 +10,7 @@ use super::names::Names;
 use super::outcome::LastAnswer;
 use super::transport::Tls;
 use super::{SdkError, attempt};
+use crate::error_chain::error_chain;
 use crate::otlp::{Encoding, status};
 use crate::signal::Signal;
 
@@ -57,7 +58,7 @@ impl Watched {
 }
 
 fn wrong(error: reqwest::Error) -> SdkError {
-    SdkError::Tls(chain(&error))
+    SdkError::Tls(error_chain(&error))
 }
 
 #[async_trait]
@@ -77,23 +78,11 @@ impl HttpClient for Watched {
                 }
             }
             Err(error) => {
-                attempt::http_answered(false, LastAnswer::None(chain(error.as_ref())));
+                attempt::http_answered(false, LastAnswer::None(error_chain(error.as_ref())));
             }
         }
         result
     }
-}
-
-/// An error with its causes: reqwest's own text leaves out why.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Rejected items and the message of a partial success, if the answer is one.

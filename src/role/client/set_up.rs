@@ -102,8 +102,7 @@ impl Client {
         // Both TLS stacks use it; a second call of a process has nothing to do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let secrets = setup.headers.iter().map(|(_, value)| Secret::new(value));
-        let is_raw = setup.client.kind == ClientKind::Raw;
-        let is_scheduled = |signal| is_raw || signal != Signal::Metrics;
+        let is_scheduled = |signal| setup.client.is_scheduled(signal);
         let recorder = Recorder::open(
             &setup.evidence,
             &setup.load,
@@ -143,7 +142,7 @@ impl Client {
             duration_ns: setup.duration_ns,
             miss_after_ns: setup.miss_after_ns,
         };
-        if is_raw {
+        if setup.client.kind == ClientKind::Raw {
             client.raw = Some(Raw::build(&setup, &client.recorder)?);
             return Ok(client);
         }
