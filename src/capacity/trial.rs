@@ -54,9 +54,16 @@ fn why_not(steady: &Steady<'_>) -> Vec<String> {
         .iter()
         .filter(|c| c.verdict != Verdict::Pass);
     let mut why: Vec<String> = failed.map(in_words).collect();
-    if let Some(growth) = steady.backlog().filter(|growth| growth.is_real()) {
-        let share = units::metric("backlog.growth", Some(Unit::Ratio), growth.share);
-        why.push(format!("the backlog grew by {share} of what was generated"));
+    match steady.backlog() {
+        Some(growth) if growth.is_real() => {
+            let share = units::metric("backlog.growth", Some(Unit::Ratio), growth.share);
+            why.push(format!("the backlog grew by {share} of what was generated"));
+        }
+        Some(_) => {}
+        // What nobody saw was not held.
+        None => {
+            why.push("too little was seen of the steady phase to tell a growing backlog".into())
+        }
     }
     let lost = record.result.metrics.get("lost").copied().unwrap_or(0.0);
     if lost > 0.0 && !limits_loss(&record.plan) {

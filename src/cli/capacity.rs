@@ -198,8 +198,10 @@ fn settings(args: &Args, plan: &Plan) -> Result<CapacitySettings, CliError> {
     if let Some(problem) = problem {
         return Err(CliError::usage(problem));
     }
-    plan.at_rate(from, trial_ns(args))
-        .map_err(CliError::usage)?;
+    for rate in [from, args.to] {
+        plan.at_rate(rate, trial_ns(args))
+            .map_err(CliError::usage)?;
+    }
     Ok(CapacitySettings {
         from_per_s: from,
         to_per_s: args.to,

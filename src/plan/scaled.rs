@@ -1,5 +1,6 @@
 //! The same plan at another rate, for as long as one trial of a search for capacity.
 
+use super::schedule::{MOST_ARRIVALS, MOST_RATE};
 use super::{ArrivalProcess, ClientKind, LoadPlan, Plan, RateProfile};
 use crate::signal::Signal;
 
@@ -36,6 +37,31 @@ pub enum NotScalable {
         rate_per_s: f64,
         every_ms: u64,
         variable: &'static str,
+    },
+    #[error(
+        "{signal}: a request of {items} is due every {every_ms} ms at {rate_per_s:.0}/s, and a trial has to see several of them"
+    )]
+    #[diagnostic(help(
+        "make requests smaller, such as `--set client.raw.items_per_request=16`, or the trials longer: `--trial 20s`"
+    ))]
+    Requests {
+        signal: Signal,
+        rate_per_s: f64,
+        items: u32,
+        every_ms: u64,
+    },
+    #[error(
+        "{signal}: {rate_per_s:.0}/s for {seconds:.0} s is more than squall can time, or hold in memory"
+    )]
+    #[diagnostic(help(
+        "at most {}M/s and {}M arrivals in a trial: lower `--to` and `--from`, or make trials shorter",
+        MOST_RATE / 1e6,
+        MOST_ARRIVALS / 1e6
+    ))]
+    TooMuch {
+        signal: Signal,
+        rate_per_s: f64,
+        seconds: f64,
     },
     #[error(
         "the fault `{fault}` comes and goes, and a trial is too short to tell what it does to capacity"
@@ -89,6 +115,7 @@ impl Plan {
         plan.run.duration_ns = trial_ns;
         plan.run.warmup_ns = plan.run.warmup_ns.min(trial_ns / WARMUP_SHARE);
         for signal in plan.load.signals() {
+            plan.can_be_timed(signal)?;
             plan.sees_batches(signal)?;
         }
         // What takes longer than the load to drain was more than the line can carry.
@@ -98,8 +125,43 @@ impl Plan {
 }
 
 impl Plan {
+    /// As a scenario's own rates are checked: `check` has not seen this one.
+    fn can_be_timed(&self, signal: Signal) -> Result<(), NotScalable> {
+        let rate_per_s = constant_rate(&self.load, signal)?;
+        let seconds = self.run.duration_ns as f64 / 1e9;
+        let items = f64::from(self.items_per_arrival(signal));
+        if rate_per_s <= MOST_RATE && rate_per_s * seconds / items <= MOST_ARRIVALS {
+            return Ok(());
+        }
+        Err(NotScalable::TooMuch {
+            signal,
+            rate_per_s,
+            seconds,
+        })
+    }
+
+    fn items_per_arrival(&self, signal: Signal) -> u32 {
+        let arrivals = self.load.arrivals(signal);
+        arrivals.map_or(1, |arrivals| arrivals.items_per_arrival.max(1))
+    }
+
     /// Whether each third of the steady phase has a batch of the signal.
     fn sees_batches(&self, signal: Signal) -> Result<(), NotScalable> {
+        let third_ms = (self.run.duration_ns - self.run.warmup_ns) / 3 / 1_000_000;
+        let rate_per_s = constant_rate(&self.load, signal)?;
+        if self.client.kind == ClientKind::Raw {
+            let items = self.items_per_arrival(signal);
+            let every_ms = (f64::from(items) / rate_per_s * 1e3) as u64;
+            return match every_ms <= third_ms {
+                true => Ok(()),
+                false => Err(NotScalable::Requests {
+                    signal,
+                    rate_per_s,
+                    items,
+                    every_ms,
+                }),
+            };
+        }
         let (variable, batch) = match signal {
             Signal::Traces => ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
             Signal::Logs => (
@@ -109,17 +171,12 @@ impl Plan {
             // A point is collected when it is sent: there is none that waits.
             Signal::Metrics => return Ok(()),
         };
-        if !matches!(self.client.kind, ClientKind::Sdk) {
-            return Ok(());
-        }
         let setting = |name: &str| self.client.sdk.get(name)?.parse::<u64>().ok();
         let (Some(delay_ms), Some(batch)) = (setting(variable), setting(batch)) else {
             return Ok(());
         };
-        let rate_per_s = constant_rate(&self.load, signal)?;
         let full_ms = (batch as f64 / rate_per_s * 1e3) as u64;
         let every_ms = delay_ms.min(full_ms);
-        let third_ms = (self.run.duration_ns - self.run.warmup_ns) / 3 / 1_000_000;
         if every_ms <= third_ms {
             return Ok(());
         }
@@ -218,6 +275,34 @@ mod tests {
         // Batches that fill do not wait, and longer trials see more of them.
         assert!(slow.at_rate(1000.0, 5 * SECOND_NS).is_ok());
         assert!(slow.at_rate(100.0, 20 * SECOND_NS).is_ok());
+    }
+
+    #[test]
+    fn a_rate_that_no_scenario_may_have_no_trial_may_have() {
+        let plan = plan();
+        assert!(plan.at_rate(MOST_RATE, 5 * SECOND_NS).is_ok());
+        for (rate, seconds) in [(1e12, 5), (MOST_RATE, 3600)] {
+            let refused = plan.at_rate(rate, seconds * SECOND_NS).unwrap_err();
+            assert!(
+                matches!(refused, NotScalable::TooMuch { .. }),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_trial_sees_several_requests() {
+        let mut raw = plan();
+        raw.client.kind = ClientKind::Raw;
+        if let Some(logs) = &mut raw.load.logs {
+            logs.arrivals.items_per_arrival = 512;
+        }
+        let refused = raw.at_rate(100.0, 5 * SECOND_NS).unwrap_err();
+        assert!(
+            matches!(refused, NotScalable::Requests { every_ms: 5120, .. }),
+            "{refused:?}"
+        );
+        assert!(raw.at_rate(1000.0, 5 * SECOND_NS).is_ok());
     }
 
     #[test]

@@ -6,6 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use super::{ArrivalPlan, ArrivalProcess, RateProfile};
 use crate::signal::Signal;
 
+/// Largest rate that can be timed, in items per second.
+pub const MOST_RATE: f64 = 10e6;
+/// Most arrivals of one signal in a run: their due times are kept in memory.
+pub const MOST_ARRIVALS: f64 = 200e6;
+
 /// Resolution with which a profile that is not constant is integrated.
 const STEP_NS: u64 = 1_000_000;
 /// Part of an arrival by which the integral may be off: sums of doubles are not exact, and an arrival

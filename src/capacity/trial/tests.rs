@@ -49,6 +49,18 @@ fn a_healthy_run_holds_its_rate() {
 }
 
 #[test]
+fn a_backlog_that_nobody_saw_is_not_held() {
+    let mut blind = record(plan());
+    blind.series.live.client.clear();
+    let told = trial(&blind, 100.0);
+    assert!(
+        !told.held && told.why[0].contains("too little was seen"),
+        "{told:?}"
+    );
+    assert!(told.gave_out.is_empty(), "{told:?}");
+}
+
+#[test]
 fn what_a_target_keeps_is_its_own() {
     let mut slow = record(plan_with_target());
     sink(&mut slow, |sample| slower(&mut sample.received, 0.9));

@@ -5,8 +5,9 @@ use super::super::file::{
     TracesFile,
 };
 use super::super::units::{Rate, Share};
-use super::profile::{MOST_ARRIVALS, MOST_RATE, arrivals_of, peak_rate};
+use super::profile::{arrivals_of, peak_rate};
 use super::{Planner, SECOND};
+use crate::plan::schedule::{MOST_ARRIVALS, MOST_RATE};
 use crate::plan::{
     ArrivalPlan, ArrivalProcess, AttributePlan, AttributeType, ClientPlan, InstrumentKind,
     LoadPlan, LogPayload, MetricPayload, RateProfile, RunPlan, SignalLoad, TracePayload,

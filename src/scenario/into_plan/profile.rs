@@ -5,11 +5,6 @@ use super::super::units::{RATE, Rate};
 use super::{Planner, SECOND};
 use crate::plan::{ArrivalPlan, RatePoint, RateProfile, RateStep, RunPlan};
 
-/// Largest rate, in items per second.
-pub(super) const MOST_RATE: f64 = 10e6;
-/// Most arrivals of one signal in a run: their due times are kept in memory.
-pub(super) const MOST_ARRIVALS: f64 = 200e6;
-
 const RATE_HELP: &str = "a number and a unit, for example `2k/s`";
 
 impl Planner<'_> {
