@@ -23,11 +23,11 @@ use crate::record::{
 };
 use crate::{fingerprint, observe, scenario, store};
 
-/// A load that any client can send, over a link to the sink, with no fault; and from which rate on each
-/// kind of client is tried.
-const SCENARIOS: [(&str, f64); 2] = [
-    (include_str!("selfcheck.yaml"), 16_000.0),
-    (include_str!("selfcheck_raw.yaml"), 128_000.0),
+/// For each kind of client a load that it can send, over a link to the sink, with no fault; and from
+/// which rate on it is tried.
+const SCENARIOS: [(&str, &str, f64); 2] = [
+    ("SDK", include_str!("selfcheck.yaml"), 16_000.0),
+    ("raw", include_str!("selfcheck_raw.yaml"), 128_000.0),
 ];
 const TRIAL: Duration = Duration::from_secs(2);
 const TO_PER_S: f64 = 4e6;
@@ -67,6 +67,13 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Outcome {
+    if args.budget < TRIAL * SCENARIOS.len() as u32 {
+        return Err(CliError::usage(miette!(
+            help = "each kind of client needs several runs of {TRIAL:?}; 30s is usual",
+            "--budget {:?}: there is no time for a single run of each",
+            args.budget
+        )));
+    }
     let tell = |what: &str| {
         if !args.quiet {
             // Where nobody can be told, the check goes on.
@@ -74,9 +81,9 @@ pub fn run(args: Args) -> Outcome {
         }
     };
     let mut plans = Vec::new();
-    for (text, from_per_s) in SCENARIOS {
+    for (client, text, from_per_s) in SCENARIOS {
         let plan = scenario::load_text("selfcheck", text, &[]).map_err(CliError::problems)?;
-        plans.push((plan, from_per_s));
+        plans.push((client, plan, from_per_s));
     }
     let failed =
         |error: std::io::Error| CliError::usage(miette!("cannot measure the machine: {error}"));
@@ -101,8 +108,8 @@ pub fn run(args: Args) -> Outcome {
         interrupted: None,
     };
     let budget = args.budget / SCENARIOS.len() as u32;
-    for (plan, from_per_s) in &plans {
-        tell("client, link and sink at their limit");
+    for (client, plan, from_per_s) in &plans {
+        tell(&format!("{client} client, link and sink at their limit"));
         let limit = runs.limit(plan, *from_per_s, budget)?;
         selfcheck.clients.push(limit);
         if runs.interrupted.is_some() {
@@ -110,7 +117,7 @@ pub fn run(args: Args) -> Outcome {
         }
     }
     let held = selfcheck.clients.first().and_then(|one| one.holds_per_s);
-    if let (Some(holds), None, Some((plan, _))) = (held, runs.interrupted, plans.first()) {
+    if let (Some(holds), None, Some((_, plan, _))) = (held, runs.interrupted, plans.first()) {
         tell("the same run, again and again");
         let figures = runs.repeats(plan, holds / 2.0)?;
         let told = figures.iter();
@@ -199,17 +206,19 @@ impl Runs {
             environment: BTreeMap::new(),
         };
         let found = conclude(plan, &search, trials, ending);
-        let best = found.trials.iter().rev();
-        let best = best
-            .clone()
-            .find(|trial| Some(trial.rate_per_s) == found.holds_per_s);
-        let per_item = best.into_iter().flat_map(|trial| {
-            let cpu = trial.figures.iter();
-            cpu.filter_map(|(name, cores)| {
-                let role = name.strip_suffix(".cpu")?;
-                Some((role.to_owned(), cores / trial.rate_per_s))
-            })
-        });
+        let held = |trial: &&Trial| trial.held && Some(trial.rate_per_s) == found.holds_per_s;
+        let per_item = found
+            .trials
+            .iter()
+            .rfind(held)
+            .into_iter()
+            .flat_map(|trial| {
+                let cpu = trial.figures.iter();
+                cpu.filter_map(|(name, cores)| {
+                    let role = name.strip_suffix(".cpu")?;
+                    Some((role.to_owned(), cores / trial.rate_per_s))
+                })
+            });
         Ok(ClientLimit {
             kind: plan.client.kind,
             cpu_per_item_s: per_item.collect(),
@@ -237,10 +246,13 @@ impl Runs {
         Ok(figures)
     }
 
-    /// One run at a rate, and its metrics; `None` when it was interrupted.
+    /// One run at a rate, and its metrics; `None` when it was interrupted, or cannot be made at that rate.
     fn once(&mut self, plan: &Plan, rate: f64) -> Result<Option<(Trial, Metrics)>, CliError> {
         let trial_ns = u64::try_from(TRIAL.as_nanos()).unwrap_or(u64::MAX);
-        let plan = plan.at_rate(rate, trial_ns).map_err(CliError::usage)?;
+        // A rate too low for a trial to tell anything is not worth one.
+        let Ok(plan) = plan.at_rate(rate, trial_ns) else {
+            return Ok(None);
+        };
         let about = About {
             results: &self.folder.path().join("runs"),
             replay_of: None,

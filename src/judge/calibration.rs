@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::harness::check;
 use super::names;
 use crate::plan::{ClientKind, Plan};
-use crate::record::{Calibration, CheckResult, Noise, SelfcheckResult};
+use crate::record::{Calibration, CheckResult, ClientLimit, Noise, SelfcheckResult};
 use crate::stats::median::{interval, median};
 use crate::units;
 
@@ -19,9 +19,12 @@ const SEED: u64 = 0x5e1f_c4ec;
 /// What runs with a client of that kind may rely on.
 pub fn calibration(selfcheck: &SelfcheckResult, kind: ClientKind) -> Calibration {
     let client = selfcheck.clients.iter().find(|client| client.kind == kind);
+    // Where none was held of those that were tried, nothing can be believed.
+    let none_held = |client: &ClientLimit| client.gives_way_per_s.map(|_| 0.0);
     Calibration {
         made: selfcheck.made.clone(),
-        client_holds_per_s: client.and_then(|client| client.holds_per_s),
+        client_holds_per_s: client
+            .and_then(|client| client.holds_per_s.or_else(|| none_held(client))),
         words: selfcheck.words.clone(),
     }
 }
@@ -185,6 +188,39 @@ mod tests {
         let ratio = loud.smallest_effect / quiet.smallest_effect;
         assert!((5.0..20.0).contains(&ratio), "{ratio}");
         assert_eq!(noise("a", &[1.0, 2.0]), None);
+    }
+
+    #[test]
+    fn where_no_rate_was_held_nothing_can_be_believed() {
+        let tried = |gives_way_per_s| SelfcheckResult {
+            format: 1,
+            made: String::new(),
+            machine: std::collections::BTreeMap::new(),
+            clock_cost_ns: 0.0,
+            clock_resolution_ns: 0,
+            system_call_ns: 0.0,
+            loopback_bytes_per_s: 0.0,
+            timers: Vec::new(),
+            clients: vec![ClientLimit {
+                kind: ClientKind::Sdk,
+                holds_per_s: None,
+                gives_way_per_s,
+                gave_out: None,
+                cpu_per_item_s: std::collections::BTreeMap::new(),
+            }],
+            noise: Vec::new(),
+            words: Vec::new(),
+        };
+        let verdict = |gives_way, kind| {
+            let known = calibration(&tried(gives_way), kind);
+            within_limits(&plan(), &known).map(|check| check.verdict)
+        };
+        assert_eq!(
+            verdict(Some(62.5), ClientKind::Sdk),
+            Some(Verdict::Inconclusive)
+        );
+        assert_eq!(verdict(None, ClientKind::Sdk), None, "nothing was tried");
+        assert_eq!(verdict(Some(62.5), ClientKind::Raw), None);
     }
 
     #[test]

@@ -135,3 +135,14 @@ fn runs_cite_it_and_are_inconclusive_beyond_it() {
     checked(home.path(), 50.0, true, "2020-01-01T00:00:00Z");
     assert!(!cited(&run(home.path()).1), "it is old");
 }
+
+#[test]
+fn without_time_for_a_run_nothing_is_saved() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = squall();
+    let args = ["selfcheck", "--quiet", "--budget", "1s", "--results"];
+    let output = command.args(args).arg(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--budget 1s"));
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
