@@ -8,7 +8,9 @@ use common::sender::{
 };
 use common::sink::Sink;
 use prost::Message as _;
+use squall::capture::Format;
 use squall::capture::read::{Captured, Captures, Settings};
+use squall::capture::record::{RecordError, Recorder};
 use squall::plan::{Compression, Protocol};
 use squall::signal::Signal;
 
@@ -217,6 +219,39 @@ fn what_cannot_be_recorded_to_is_told_before_it_listens() {
     assert_eq!(std::fs::read_to_string(&before).unwrap(), "{}\n");
     let (code, _) = told(&["--record", text(&nameless), "--record-format", "json"]);
     assert_eq!(code, 0);
+}
+
+#[test]
+fn what_is_no_recording_is_not_hashed() {
+    let home = tempfile::tempdir().unwrap();
+    let (input, out) = (home.path().join("a.jsonl"), home.path().join("b.jsonl"));
+    std::fs::write(&input, "hello\n").unwrap();
+    let files = [text(&input), text(&out)];
+    for (more, words) in [
+        (&[][..], "--skip-broken"),
+        (&["--skip-broken"], "nothing in"),
+    ] {
+        let (code, said) = hash(&[&files[..], more].concat(), None);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(words), "{said}");
+        assert!(!out.exists());
+    }
+    let (code, said) = hash(&["nowhere.jsonl", files[1]], None);
+    assert!(code == 2 && !said.contains("--skip-broken"), "{said}");
+}
+
+#[test]
+fn two_recordings_at_once_do_not_share_a_file() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("one.jsonl");
+    let first = Recorder::create(&file, Format::Json).unwrap();
+    let second = Recorder::create(&file, Format::Json);
+    assert!(
+        matches!(second, Err(RecordError::InUse { .. })),
+        "{second:?}"
+    );
+    drop(first);
+    assert!(Recorder::create(&file, Format::Json).is_ok());
 }
 
 fn hash(args: &[&str], key: Option<&str>) -> (i32, String) {

@@ -3,7 +3,7 @@
 //! A request is written whole or not at all: where a write breaks off, for instance on a full disk,
 //! the file is cut back to the last request that is whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,8 @@ pub enum RecordError {
     Io { path: PathBuf, error: io::Error },
     #[error("cannot record to {}: it holds something already", path.display())]
     NotEmpty { path: PathBuf },
+    #[error("cannot record to {}: another recording is being written to it", path.display())]
+    InUse { path: PathBuf },
     #[error("cannot record to {}: a write broke off, and the file could not be cut back to the last whole request", path.display())]
     Torn { path: PathBuf },
     #[error("the recording has ended")]
@@ -145,6 +147,12 @@ struct Tape {
 impl Tape {
     fn create(path: PathBuf) -> Result<Self, RecordError> {
         let opened = OpenOptions::new().create(true).append(true).open(&path);
+        // Two recordings would cut back and remove each other's requests.
+        if let Ok(file) = &opened
+            && matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            return Err(RecordError::InUse { path });
+        }
         let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {
             Ok((0, file)) => Ok(Self {

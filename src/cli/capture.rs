@@ -72,8 +72,13 @@ struct HashArgs {
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 enum CaptureError {
     #[error(transparent)]
-    #[diagnostic(help("--skip-broken leaves out lines and messages that are broken"))]
+    #[diagnostic(help("{}", read_help(.0)))]
     Read(#[from] ReadError),
+    #[error("nothing in {} can be read; the first: {first}", path.display())]
+    #[diagnostic(help(
+        "it is no recording: OTLP/JSON, one request a line, or length-delimited protobuf"
+    ))]
+    AllBroken { path: PathBuf, first: String },
     #[error(transparent)]
     #[diagnostic(help("name a new file, in a folder that exists and has room"))]
     Record(#[from] RecordError),
@@ -82,6 +87,15 @@ enum CaptureError {
     #[error("the environment has no variable {variable}, or it is empty")]
     #[diagnostic(help("set it to a key of your own, or leave out --salt"))]
     Variable { variable: String },
+}
+
+fn read_help(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Broken { .. } => "--skip-broken leaves out lines and messages that are broken",
+        ReadError::Io { .. } | ReadError::Compressed { .. } => {
+            "IN is a file of OTLP/JSON lines, or of length-delimited protobuf"
+        }
+    }
 }
 
 pub fn run(args: Args) -> Outcome {
@@ -118,9 +132,17 @@ fn hash(args: &HashArgs) -> Outcome {
         recorder.discard();
         return Err(CliError::usage(error));
     }
-    recorder.finish();
-    let mut text = format!("{} requests hashed\n", recorder.recorded().requests);
     let skipped = captures.skipped();
+    let hashed = recorder.recorded().requests;
+    if let (0, Some(first)) = (hashed, &skipped.first) {
+        recorder.discard();
+        return Err(usage(CaptureError::AllBroken {
+            path: args.input.clone(),
+            first: first.clone(),
+        }));
+    }
+    recorder.finish();
+    let mut text = format!("{hashed} requests hashed\n");
     if let Some(first) = &skipped.first {
         text += &format!("{} left out; the first: {first}\n", skipped.count);
     }
