@@ -1,15 +1,21 @@
 //! `squall send`: load without a scenario file, and what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use common::next_hop::NextHop;
 use common::sink::Sink;
+use hyper::Response;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::Value;
 use squall::capture::read::{Captures, Settings};
 use squall::sink::Answer;
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 mod common;
@@ -146,9 +152,10 @@ async fn what_is_not_acknowledged_fails_and_is_told_by_kind() {
         rejected: 10,
         why: "ten".to_owned(),
     };
-    for (answer, name, items, endpoint, way) in [
+    for (answer, why, name, items, endpoint, way) in [
         (
             Answer::Refused("never".to_owned()),
+            "never",
             "refused",
             100,
             &grpc,
@@ -156,12 +163,21 @@ async fn what_is_not_acknowledged_fails_and_is_told_by_kind() {
         ),
         (
             Answer::Unavailable("later".to_owned()),
+            "later",
             "given_up",
             100,
             &http,
             &["--http"],
         ),
-        (partial, "refused", 10, &grpc, &[]),
+        (
+            Answer::Refused("never".to_owned()),
+            "never",
+            "refused",
+            100,
+            &http,
+            &["--http-json"],
+        ),
+        (partial, "ten", "refused", 10, &grpc, &[]),
     ] {
         hop.says(answer);
         // All at once, in one request.
@@ -177,6 +193,12 @@ async fn what_is_not_acknowledged_fails_and_is_told_by_kind() {
         let sent = send(&[&args[..], way].concat()).await;
         assert_eq!(sent.code, 1, "{}", sent.words);
         assert_eq!(sent.figures["offered"], 100, "{}", sent.words);
+        let said = sent.figures["words"][0][0].as_str();
+        assert!(
+            said.is_some_and(|said| said.contains(why)),
+            "{}",
+            sent.words
+        );
         if items == 100 {
             assert_eq!(sent.figures[name], items, "{}", sent.words);
             assert_eq!(sent.figures["acknowledged"], 0);
@@ -188,6 +210,65 @@ async fn what_is_not_acknowledged_fails_and_is_told_by_kind() {
             assert_eq!(sent.figures["acknowledged"], 100 - rejected);
         }
     }
+}
+
+#[tokio::test]
+async fn without_a_seed_no_two_sendings_have_an_id_in_common() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("both.traces.pb");
+    let sink = Sink::start(&["--record", file.to_str().unwrap()]);
+    let args = ["traces", "--rate", "100/s", "--for", "100ms"];
+    let args = [&args[..], &["--endpoint", &sink.at.grpc]].concat();
+    let mut seeds = Vec::new();
+    for _ in 0..2 {
+        let sent = send(&args).await;
+        assert_eq!(sent.code, 0, "{}", sent.words);
+        seeds.push(sent.figures["seed"].as_u64().unwrap());
+    }
+    sink.stop();
+    assert_ne!(seeds[0], seeds[1]);
+    let mut ids = BTreeSet::new();
+    let mut spans = 0;
+    for captured in Captures::open(&file, Settings::default()).unwrap() {
+        let request = ExportTraceServiceRequest::decode(&*captured.unwrap().body).unwrap();
+        let scopes = request
+            .resource_spans
+            .into_iter()
+            .flat_map(|r| r.scope_spans);
+        for span in scopes.flat_map(|scope| scope.spans) {
+            spans += 1;
+            ids.insert(span.trace_id);
+        }
+    }
+    assert_eq!((spans, ids.len()), (20, 20));
+}
+
+/// A web server that takes anything.
+async fn welcomes_everything() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answer = service_fn(|_| async {
+                Response::builder()
+                    .header("content-type", "text/html")
+                    .body("<html>hello</html>".to_owned())
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_success_of_something_else_than_otlp_is_told() {
+    let address = welcomes_everything().await.to_string();
+    let args = ["logs", "--rate", "100/s", "--for", "100ms", "--http"];
+    let sent = send(&[&args[..], &["--endpoint", &address]].concat()).await;
+    assert_eq!(sent.code, 0, "{}", sent.words);
+    let said = sent.figures["words"].to_string();
+    assert!(said.contains("text/html"), "{}", sent.words);
 }
 
 #[tokio::test]

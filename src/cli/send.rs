@@ -14,6 +14,7 @@ use crate::error::{CliError, Exit};
 use crate::signal::Signal;
 use crate::{scenario, store};
 
+mod arguments;
 mod outcome;
 mod wanted;
 
@@ -90,9 +91,9 @@ pub struct Args {
     /// Producers, each with a thread and a connection of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
-    /// The same seed sends the same items
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// The same seed sends the same items with the same ids; default: another one each time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// How due times are spread around the rate
     #[arg(long, value_name = "HOW", default_value = "constant")]
     arrivals: Arrivals,
@@ -163,7 +164,8 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 /// Sends, and passes when everything that was offered was acknowledged.
 pub fn run(args: Args) -> Outcome {
     let text = wanted::scenario(&args)?;
-    let plan = scenario::load_text(wanted::NAME, &text, &[]).map_err(CliError::problems)?;
+    let plan = scenario::load_text(wanted::NAME, &text, &[])
+        .map_err(|problems| CliError::problems(arguments::of_arguments(problems)))?;
     let endpoint = args.endpoint();
     args.check_scheme()?;
     reach(&endpoint)?;

@@ -34,9 +34,15 @@ impl Status {
         }
     }
 
-    /// What the body of an HTTP answer says, as protobuf; `None`: it is no status, or says nothing.
-    pub fn words(body: &[u8]) -> Option<String> {
-        let words = Self::decode(body).ok()?.message;
+    /// What the body of an HTTP answer says; `None`: it is no status, or says nothing.
+    pub fn words(encoding: Encoding, body: &[u8]) -> Option<String> {
+        let words = match encoding {
+            Encoding::Protobuf => Self::decode(body).ok()?.message,
+            Encoding::Json => {
+                let status: serde_json::Value = serde_json::from_slice(body).ok()?;
+                status.get("message")?.as_str()?.to_owned()
+            }
+        };
         (!words.is_empty()).then_some(words)
     }
 

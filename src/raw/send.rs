@@ -21,13 +21,17 @@ use tonic_types::StatusExt as _;
 
 use super::dial::Dial;
 use crate::error_chain::error_chain;
-use crate::otlp::headers::{grpc_path, retry_after, unframe};
+use crate::otlp::headers::{encoding, grpc_path, retry_after, unframe};
 use crate::otlp::{Encoding, status};
 use crate::plan::{Compression, Protocol};
 use crate::signal::Signal;
 
 /// Longest answer that is read.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
+/// What is said of an answer without a content type.
+const OF_NO_TYPE: &str = "of no type";
+/// Characters that are kept of an answer in plain text.
+const WORDS_MAX: usize = 200;
 /// What a peer may send before it is read: answers are short.
 const WINDOW_BYTES: u32 = 1 << 20;
 
@@ -71,6 +75,8 @@ pub enum Reply {
     /// An HTTP status that is no success, and when to come back, if the peer said so.
     Http {
         status: u16,
+        /// Its words; empty if it has none.
+        message: String,
         retry_after: Option<Duration>,
     },
     /// The same for a gRPC code that the peer sent.
@@ -162,7 +168,7 @@ impl Sender {
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(why)) => Reply::Nothing(why),
-            Err(_) => Reply::Nothing(format!("within {:?}", self.timeout)),
+            Err(_) => Reply::Nothing(format!("nothing came within {:?}", self.timeout)),
         }
     }
 
@@ -182,22 +188,58 @@ impl Sender {
         if !head.status.is_success() {
             return Ok(Reply::Http {
                 status: head.status.as_u16(),
+                message: words(&head.headers, &bytes),
                 retry_after: retry_after(&head.headers),
             });
         }
-        let encoding = match self.protocol {
+        let wanted = match self.protocol {
             Protocol::HttpJson => Encoding::Json,
             Protocol::HttpProtobuf | Protocol::Grpc => Encoding::Protobuf,
         };
-        Ok(accepted(signal, encoding, &bytes))
+        let (rejected, mut message) = partial_success(signal, wanted, &bytes);
+        if message.is_empty() && !bytes.is_empty() {
+            // A success for every sender, and the sign of a wrong endpoint.
+            message = stranger(&head.headers, wanted).unwrap_or_default();
+        }
+        Ok(Reply::Accepted { rejected, message })
     }
+}
+
+/// What the body of an answer that is no success says.
+fn words(headers: &HeaderMap, body: &[u8]) -> String {
+    let given = content_type(headers);
+    match encoding(given) {
+        Some(encoding) => status::Status::words(encoding, body).unwrap_or_default(),
+        // What servers say that do not know OTLP.
+        None if ["text/plain", OF_NO_TYPE]
+            .iter()
+            .any(|text| given.starts_with(text)) =>
+        {
+            let text = String::from_utf8_lossy(body);
+            text.trim().chars().take(WORDS_MAX).collect()
+        }
+        None => String::new(),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    let given = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
+    given.and_then(Result::ok).unwrap_or(OF_NO_TYPE)
+}
+
+/// What is to be said of an answer that has a body, and not one of OTLP.
+fn stranger(headers: &HeaderMap, wanted: Encoding) -> Option<String> {
+    let given = content_type(headers);
+    (encoding(given) != Some(wanted))
+        .then(|| format!("a success whose body is {given}: is this an endpoint of OTLP/HTTP?"))
 }
 
 fn grpc(signal: Signal, status: &Status, body: &[u8]) -> Reply {
     if status.code() == Code::Ok {
         // A body that cannot be read says nothing; the status alone counts.
         let message = unframe(body).map_or(&[][..], |(_, message)| message);
-        return accepted(signal, Encoding::Protobuf, message);
+        let (rejected, message) = partial_success(signal, Encoding::Protobuf, message);
+        return Reply::Accepted { rejected, message };
     }
     Reply::Grpc {
         code: status.code(),
@@ -208,9 +250,8 @@ fn grpc(signal: Signal, status: &Status, body: &[u8]) -> Reply {
     }
 }
 
-fn accepted(signal: Signal, encoding: Encoding, body: &[u8]) -> Reply {
-    let (rejected, message) = status::partial_success(signal, encoding, body).unwrap_or_default();
-    Reply::Accepted { rejected, message }
+fn partial_success(signal: Signal, encoding: Encoding, body: &[u8]) -> (u64, String) {
+    status::partial_success(signal, encoding, body).unwrap_or_default()
 }
 
 fn client(settings: &Settings) -> Result<Client<HttpsConnector<Dial>, Full<Bytes>>, SendError> {

@@ -153,7 +153,7 @@ impl NextHop {
         if code.is_success() {
             return success(signal, &bytes);
         }
-        let why = HttpStatus::words(&bytes).unwrap_or_else(|| code.to_string());
+        let why = HttpStatus::words(Encoding::Protobuf, &bytes).unwrap_or_else(|| code.to_string());
         Answer::Told(Told::over_http(code.as_u16(), why, retry_after))
     }
 

@@ -1,5 +1,6 @@
 //! What a sending came to.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -15,6 +16,8 @@ use crate::units;
 pub struct Figures {
     pub signal: &'static str,
     pub endpoint: String,
+    /// With it the same items are sent again.
+    pub seed: u64,
     pub offered: u64,
     pub acknowledged: u64,
     /// Answered with a permanent error, or rejected by a partial success.
@@ -34,6 +37,8 @@ pub struct Figures {
     pub latencies: Vec<Latency>,
     /// Answers that were no success, each with how often it came; the most frequent first.
     pub answers: Vec<(String, u64)>,
+    /// What the endpoint said about requests in words, with a success as well; as `answers`.
+    pub words: Vec<(String, u64)>,
 }
 
 /// Percentiles of one latency.
@@ -53,8 +58,10 @@ const LATENCIES: [(&str, &str); 3] = [
     ("response", "export.response"),
     ("lateness", "lateness"),
 ];
-/// Kinds of answers that are told.
-const ANSWERS_MAX: usize = 5;
+/// Kinds of answers that are told, and words.
+const TOLD_MAX: usize = 5;
+/// Characters of them.
+const WORDS_MAX: usize = 200;
 
 impl Figures {
     /// Of a run of that signal alone.
@@ -62,6 +69,7 @@ impl Figures {
         let mut figures = Self {
             signal: signal.as_str(),
             endpoint: endpoint.to_owned(),
+            seed: done.record.plan.seed,
             ..Self::default()
         };
         let ledger = done.record.result.ledger.get(&signal);
@@ -70,18 +78,24 @@ impl Figures {
         figures.missed = missed;
         let evidence = &done.evidence;
         let mut last_ns = evidence.times.load_ended_ns;
-        let mut answers = std::collections::BTreeMap::new();
+        let (mut answers, mut words) = (BTreeMap::new(), BTreeMap::new());
         for batch in evidence.batches.iter().filter(|b| b.signal == signal) {
             figures.requests += batch.attempts.len() as u64;
             for answer in batch.attempts.iter().filter_map(|a| a.answer.as_ref()) {
                 if !answer.ok {
-                    *answers.entry(answer.text.clone()).or_insert(0_u64) += 1;
+                    *answers.entry(answer.text.as_str()).or_insert(0_u64) += 1;
                 }
             }
             let Some(outcome) = &batch.outcome else {
                 continue;
             };
             last_ns = last_ns.max(outcome.at_ns);
+            let last = batch.attempts.last().and_then(|a| a.answer.as_ref());
+            let said = outcome.message.as_str();
+            // Where there was no answer, its text says all of it.
+            if !said.is_empty() && !last.is_some_and(|answer| answer.text.contains(said)) {
+                *words.entry(said).or_insert(0_u64) += 1;
+            }
             let items = batch.len();
             let rejected = outcome.rejected.min(items);
             match outcome.result {
@@ -99,11 +113,8 @@ impl Figures {
         if last_ns > 0 {
             figures.rate = figures.acknowledged as f64 / figures.seconds;
         }
-        figures.answers = answers.into_iter().collect();
-        figures
-            .answers
-            .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        figures.answers.truncate(ANSWERS_MAX);
+        figures.answers = most_frequent(answers);
+        figures.words = most_frequent(words);
         figures.latencies = LATENCIES
             .into_iter()
             .map(|(name, metric)| {
@@ -159,6 +170,13 @@ impl Figures {
         for (answer, count) in &self.answers {
             let _ = writeln!(text, "  {} times {answer}", units::count(*count));
         }
+        if self.offered > 0 && self.acknowledged == 0 {
+            text += "nothing was acknowledged: is this an endpoint of OTLP in the protocol that was asked for \
+                     (gRPC, or HTTP with --http)?\n";
+        }
+        for (words, count) in &self.words {
+            let _ = writeln!(text, "  {} times it said: {words}", units::count(*count));
+        }
         let shown =
             |value: Option<f64>| value.map_or_else(|| units::UNKNOWN.to_owned(), units::seconds);
         let mut rows = vec![
@@ -184,8 +202,19 @@ impl Figures {
         }
         text += "service: from sending to the answer, per request; response: from the due time of an\n\
                  item to its answer; lateness: of the generator itself\n";
+        let _ = writeln!(text, "--seed {} sends the same items again", self.seed);
         text
     }
+}
+
+/// The most frequent first.
+fn most_frequent(counts: BTreeMap<&str, u64>) -> Vec<(String, u64)> {
+    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.truncate(TOLD_MAX);
+    let shown = |text: &str| text.replace('\n', " ").chars().take(WORDS_MAX).collect();
+    let told = counts.into_iter();
+    told.map(|(text, count)| (shown(text), count)).collect()
 }
 
 #[cfg(test)]
@@ -204,6 +233,7 @@ mod tests {
         Figures {
             signal: "traces",
             endpoint: "127.0.0.1:4317".to_owned(),
+            seed: 77,
             offered: 300_000,
             acknowledged: 299_000,
             refused: 512,
@@ -215,6 +245,7 @@ mod tests {
             rate: 9900.7,
             latencies: vec![latency("service", 0.0021), latency("response", 0.11)],
             answers: vec![("grpc UNAVAILABLE".to_owned(), 3)],
+            words: vec![("too many of them".to_owned(), 2)],
         }
     }
 

@@ -373,8 +373,12 @@ impl Shared {
                 Reply::Accepted { rejected, message } => {
                     return (OutcomeKind::Acknowledged, rejected, message);
                 }
-                Reply::Http { retry_after, .. } => (retry_after, answer.text()),
-                Reply::Grpc {
+                Reply::Http {
+                    retry_after,
+                    message,
+                    ..
+                }
+                | Reply::Grpc {
                     retry_after,
                     message,
                     ..
@@ -385,7 +389,8 @@ impl Shared {
             let kind = of_failure(&answer, retry_after.is_none());
             let retry = &self.setup.client.retry;
             if kind == OutcomeKind::Refused || retries >= retry.max_retries {
-                return (kind, 0, message);
+                let is_silent = message.is_empty();
+                return (kind, 0, if is_silent { answer.text() } else { message });
             }
             sleep(pause(retry, retries, batch, retry_after)).await;
             retries += 1;
