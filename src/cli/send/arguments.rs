@@ -4,7 +4,7 @@
 use crate::scenario::Problem;
 
 /// Keys of the scenario, and the options that they come from.
-const OPTIONS: [(&str, &str); 16] = [
+const OPTIONS: [(&str, &str); 17] = [
     ("arrivals", "--arrivals"),
     ("ca", "--ca"),
     ("cert", "--client-cert"),
@@ -21,6 +21,7 @@ const OPTIONS: [(&str, &str); 16] = [
     ("service", "--service"),
     ("templates", "--batch-size"),
     ("timeout", "--timeout"),
+    ("to", "--ramp"),
 ];
 
 /// How the headers begin, whose names are the user's.
