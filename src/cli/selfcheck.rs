@@ -69,7 +69,7 @@ pub struct Args {
 pub fn run(args: Args) -> Outcome {
     if args.budget < TRIAL * SCENARIOS.len() as u32 {
         return Err(CliError::usage(miette!(
-            help = "each kind of client needs several runs of {TRIAL:?}; 30s is usual",
+            help = format!("each kind of client needs several runs of {TRIAL:?}; 30s is usual"),
             "--budget {:?}: there is no time for a single run of each",
             args.budget
         )));
