@@ -21,8 +21,9 @@ pub mod hash;
 pub mod read;
 pub mod record;
 
-/// Largest message or line that is read by default, in bytes.
-pub const MESSAGE_MAX_BYTES: u64 = 64 << 20;
+/// Largest message or line that is read by default, in bytes: room for what the largest request that a
+/// receiver takes by default, 64 MiB, becomes as JSON.
+pub const MESSAGE_MAX_BYTES: u64 = 512 << 20;
 
 /// How a capture is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,6 +50,22 @@ fn normal(signal: Signal, body: &[u8]) -> Vec<u8> {
     }
 }
 
+#[test]
+fn the_largest_request_that_a_sink_takes_by_default_is_read_back_from_json() {
+    const TAKEN_BYTES: usize = 64 << 20;
+    // Short keys and numbers grow most.
+    let attribute = r#"{"key":"k","value":{"intValue":"1"}}"#;
+    let attributes = [attribute; 1000].join(",");
+    let text = format!(
+        r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"attributes":[{attributes}]}}]}}]}}]}}"#
+    );
+    let body = json::to_protobuf(Signal::Logs, text.as_bytes()).unwrap();
+    let mut line = Vec::new();
+    crate::otlp::json_text::from_protobuf(Signal::Logs, &body, &mut line).unwrap();
+    let largest = TAKEN_BYTES.div_ceil(body.len()) * line.len();
+    assert!(largest as u64 <= MESSAGE_MAX_BYTES, "{largest}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
