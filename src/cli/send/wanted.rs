@@ -215,3 +215,32 @@ fn per_second(rate: f64) -> String {
 fn ms(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_drain_lasts_as_long_as_the_last_request_may_be_tried() {
+        for timeout in ["500ms", "10s"] {
+            let line = ["send", "traces", "--rate", "10/s", "--timeout", timeout];
+            let text = scenario(&Line::parse_from(line).args).unwrap();
+            let plan = crate::scenario::load_text(NAME, &text, &[]).unwrap();
+            let retry = &plan.client.retry;
+            let tries = u64::from(retry.max_retries) + 1;
+            let pause_ns = |retries: u32| (retry.initial_delay_ns << retries) + retry.max_jitter_ns;
+            let pauses_ns: u64 = (0..retry.max_retries).map(pause_ns).sum();
+            let answers_ns = tries * plan.client.raw.as_ref().unwrap().timeout_ns;
+            assert!(plan.run.drain_ns >= answers_ns + pauses_ns, "{timeout}");
+            assert!(plan.client.shutdown_timeout_ns >= plan.run.drain_ns);
+        }
+    }
+}
