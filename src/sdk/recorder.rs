@@ -352,7 +352,6 @@ mod tests {
         assert_eq!((second.next_batch(), second.next_points(2)), (2, 3));
     }
 
-    /// Two producers of traces of four spans, which enter the root last.
     #[test]
     fn requests_that_leave_a_raw_clients_queue_in_any_order_leave_nothing_behind() {
         let record = SignalRecord {
@@ -369,6 +368,7 @@ mod tests {
         assert_eq!(record.queued(), 0);
     }
 
+    /// Two producers of traces of four spans, which enter the root last.
     #[test]
     fn what_a_full_queue_dropped_is_in_it_until_something_behind_it_left() {
         let folder = tempfile::tempdir().unwrap();

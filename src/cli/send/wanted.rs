@@ -54,16 +54,11 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
         "resource": args.resource.iter().cloned().collect::<BTreeMap<String, String>>(),
     });
     // Over HTTP/1.1 each request under way has a connection.
-    let many = if args.is_http() {
-        "in_flight"
-    } else {
-        "connections"
+    let (many, count) = match args.is_http() {
+        true => ("in_flight", 8 * args.workers),
+        false => ("connections", args.workers),
     };
-    raw[many] = match args.is_http() {
-        true => 8 * u32::from(args.workers),
-        false => u32::from(args.workers),
-    }
-    .into();
+    raw[many] = count.into();
     let headers = args.headers.iter().cloned();
     let headers: serde_json::Map<String, Value> =
         headers.map(|(name, value)| (name, value.into())).collect();
