@@ -203,11 +203,11 @@ fn a_sink_without_descriptors_takes_no_connection() {
     };
     let none = "faults: [ { name: none, for: 1500ms, descriptors: { role: sink } } ]
 expect: [ \"lost == 0\" ]";
-    let (with, without) = both(|| scenario(3, none), || scenario(2, ""));
+    let with = scenario(4, none);
     assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "every descriptor below");
     assert_eq!(requests_early(&with), 0);
-    assert!(requests_early(&without) > 0);
+    assert!(requests_early(&scenario(2, "")) > 0);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_client_that_takes_more_memory_than_it_may_is_killed_and_accounted_for() {
         format!(
             "
 scenario: memory
-run: {{ warmup: 500ms, duration: 4s, drain: 5s, miss_after: 4s, lateness_limit: 4s }}
+run: {{ warmup: 500ms, duration: 6s, drain: 5s, miss_after: 4s, lateness_limit: 4s }}
 client:
   sdk:
     OTEL_BSP_MAX_QUEUE_SIZE: 200000
@@ -224,12 +224,12 @@ client:
 load:
   traces: {{ rate: 1k/s, attributes: {{ count: 4, value_bytes: 20000, cardinality: 10, types: [string] }} }}
 faults:
-  - {{ name: cut, at: 1s, for: 3s, partition: silence }}
+  - {{ name: cut, at: 1s, for: 5s, partition: silence }}
 {fault}"
         )
     };
     let with = run(&text(
-        "  - { name: tight, at: 1s, for: 3s, memory_limit: { role: client, bytes: 60MiB } }",
+        "  - { name: tight, at: 1s, for: 5s, memory_limit: { role: client, bytes: 60MiB } }",
     ));
     let fault = &with.result["faults"][1];
     let proof = fault["proof"].as_str().unwrap_or_default();
