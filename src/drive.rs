@@ -11,7 +11,7 @@ use crate::evidence::{
     Evidence, PacketEvidence, Silence, SinkEvidence, Stopped, TapEvidence, TargetExit,
 };
 use crate::plan::windows::segments_with;
-use crate::plan::{Plan, RoleName};
+use crate::plan::{LinkBackend, LinkPlan, Plan, RoleName};
 use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
@@ -407,13 +407,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether, once the client is done, nobody opens another connection: targets do, a packet may be sent
+    /// again by a kernel, and what a fault holds up may come after it.
+    fn is_closed(&self) -> bool {
+        let by_proxy = |link: &LinkPlan| link.via == LinkBackend::Proxy;
+        self.plan.targets.is_empty()
+            && self.plan.links.iter().all(by_proxy)
+            && !self.faults.any_active()
+            && self.timeline.next_at_ns().is_none()
+    }
+
     fn is_over(&mut self) -> bool {
         let now_ns = self.clock.now_ns();
         let Some(load_ended_ns) = self.load_ended_ns else {
             // Without its sink or link a load tells nothing; the client is stopped with the rest.
             return self.live.dead.iter().any(|role| *role != RoleName::Client);
         };
-        if self.client_done_ns.is_some() && self.quiescence.is_quiet() && !self.more_may_come() {
+        if self.client_done_ns.is_some()
+            && self.quiescence.is_quiet(self.is_closed())
+            && !self.more_may_come()
+        {
             self.quiescent_ns = Some(now_ns);
             return true;
         }
@@ -424,7 +437,7 @@ impl<'a> Run<'a> {
         // A stopped run's drain begins when it was stopped, which is when its load ended.
         let deadline_ns = load_ended_ns.saturating_add(drain_ns);
         if now_ns >= deadline_ns && self.by_deadline.is_none() {
-            if self.client_done_ns.is_some() && self.quiescence.is_quiet() {
+            if self.client_done_ns.is_some() && self.quiescence.is_quiet(false) {
                 // Whatever a target still holds, it does not send it.
                 self.quiescent_ns = Some(now_ns);
                 return true;

@@ -366,6 +366,10 @@ pub struct ProcessSample {
     pub fds: u64,
     pub context_switches_voluntary: u64,
     pub context_switches_involuntary: u64,
+    /// Time in which its threads could have run and waited for a core, added up over them; 0 where that is not
+    /// known, as of containers.
+    #[serde(default)]
+    pub cpu_waited_ns: u64,
     pub read_bytes: u64,
     pub written_bytes: u64,
     /// Stopped by a signal (state `T`); of a family, all of it.
@@ -471,6 +475,9 @@ pub struct SinkSample {
     pub wire_bytes: u64,
     /// Requests being answered at this moment.
     pub in_flight: u64,
+    /// Connections that are open at this moment.
+    #[serde(default)]
+    pub connections_open: u64,
     /// Time from reading a request to its answer, of all that were answered; side by side each counts.
     #[serde(default)]
     pub worked_ns: u64,

@@ -70,7 +70,7 @@ load:
         "
 scenario: rotel
 seed: 7
-run: {{ warmup: 500ms, duration: 5s, drain: 15s, miss_after: 3s, lateness_limit: 3s }}
+run: {{ warmup: 500ms, duration: 5s, drain: 10s, miss_after: 3s, lateness_limit: 3s }}
 client:
   protocol: {protocol}
   sdk:

@@ -200,6 +200,20 @@ fn unwrapped(words: &str) -> String {
     words.replace("\n  │ ", " ")
 }
 
+/// A recording as protobuf has three files, of which the last cannot be written.
+#[test]
+fn of_a_recording_that_cannot_be_nothing_is_left() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("day.pb");
+    std::fs::write(home.path().join("day.logs.pb"), "something").unwrap();
+    let (code, said) = told(&["--record", text(&path)]);
+    assert_eq!(code, 2, "{said}");
+    assert!(unwrapped(&said).contains("day.logs.pb"), "{said}");
+    let left = std::fs::read_dir(home.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["day.logs.pb"]);
+}
+
 #[test]
 fn what_cannot_be_recorded_to_is_told_before_it_listens() {
     let home = tempfile::tempdir().unwrap();

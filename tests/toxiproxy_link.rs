@@ -20,6 +20,8 @@ mod common;
 #[allow(dead_code)]
 #[path = "program/harness.rs"]
 mod harness;
+#[path = "toxiproxy_link/refused.rs"]
+mod refused;
 
 const MS: u64 = 1_000_000;
 /// No fault that is tested here is as short.
@@ -257,7 +259,7 @@ fn scenario(toxiproxy: &str, more: &str) -> String {
     format!(
         "
 scenario: toxiproxy
-run: {{ warmup: 1s, duration: 6s, recovery: 1s, drain: 10s, miss_after: 5s, lateness_limit: 5s }}
+run: {{ warmup: 1s, duration: 5s, recovery: 1s, drain: 10s, miss_after: 5s, lateness_limit: 5s }}
 client:
   sdk:
     OTEL_BSP_SCHEDULE_DELAY: 100ms
@@ -295,10 +297,8 @@ fn a_run_through_a_running_server_has_its_weather_and_leaves_nothing() {
     assert_weather(&with);
     assert_eq!(left_over(&server), serde_json::json!({}));
 
-    let without = run(&scenario(
-        &there,
-        "expect: [ \"export.service.p50 > 40ms in steady\", \"delivery.gap > 1.5s\" ]",
-    ));
+    let none = "expect: [ \"export.service.p50 > 40ms in steady\", \"delivery.gap > 1.5s\" ]";
+    let without = run(&scenario(&there, none).replace("duration: 5s", "duration: 3s"));
     assert_eq!(without.code, 1, "{}", without.story());
     for check in without.result["checks"].as_array().unwrap() {
         if check["group"] == "expectation" {
@@ -413,109 +413,6 @@ fn a_server_that_goes_in_the_middle_makes_the_run_inconclusive() {
     let folder = harness::only_run(&home.path().join("runs")).unwrap();
     let result = harness::read_result(&folder);
     assert!(result.to_string().contains(&why), "{said}\n{result}");
-}
-
-#[test]
-fn a_server_that_hangs_or_is_not_there_is_said_before_the_run() {
-    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let hanging_at = hanging.local_addr().unwrap();
-    for (there, why) in [
-        (
-            format!("server: \"{hanging_at}\""),
-            "does not answer (ask for its version, 2 s)",
-        ),
-        (format!("server: \"{refused}\""), "cannot be reached"),
-        (
-            "command: squall-no-such-program".to_owned(),
-            "cannot start squall-no-such-program",
-        ),
-        ("command: \"false\"".to_owned(), "has ended: exit status: 1"),
-    ] {
-        let home = tempfile::tempdir().unwrap();
-        let began = Instant::now();
-        let controller = started(&scenario(&format!("{{ {there} }}"), ""), &home, || true);
-        let output = controller.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        // The words are wrapped to the terminal's width.
-        let said: Vec<&str> = said
-            .split([' ', '\n', '│'])
-            .filter(|w| !w.is_empty())
-            .collect();
-        let said = said.join(" ");
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(why), "{there}: {said}");
-        assert!(began.elapsed() < Duration::from_secs(15), "{there}");
-    }
-}
-
-/// `squall check` on a scenario text: its code and words.
-fn check(text: &str) -> (Option<i32>, String) {
-    let home = tempfile::tempdir().unwrap();
-    let file = home.path().join("scenario.yaml");
-    std::fs::write(&file, text).unwrap();
-    let output = squall().arg("check").arg(&file).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status.code(), said)
-}
-
-#[test]
-fn what_it_cannot_do_and_wrong_settings_are_errors_of_check() {
-    let good = check(&scenario("{ server: \"127.0.0.1:8474\" }", WEATHER));
-    assert_eq!(good.0, Some(0), "{}", good.1);
-    assert_eq!(check(&scenario("{ image: default }", WEATHER)).0, Some(0));
-    let here = "{ server: \"127.0.0.1:8474\" }";
-    for (there, more, message, help) in [
-        (
-            here,
-            "faults: [ { name: far, latency: { delay: 2ms } } ]",
-            "a latency below 5ms cannot be proven",
-            "`link: { via: proxy }` can",
-        ),
-        (
-            here,
-            "faults: [ { name: thin, bandwidth: 1KiB/s } ]",
-            "only whole kilobytes a second",
-            "`link: { via: proxy }` can",
-        ),
-        (
-            "{ server: \"10.0.0.5:8474\" }",
-            "",
-            "not an address and port on this machine",
-            "127.0.0.1:8474",
-        ),
-        (
-            "{ server: localhost }",
-            "",
-            "not an address and port on this machine",
-            "127.0.0.1:8474",
-        ),
-        ("{ image: \"\" }", "", "an image has a name", "default"),
-        (
-            "{ command: \"\" }",
-            "",
-            "an executable has a name",
-            "toxiproxy-server",
-        ),
-        (
-            "{ image: a, command: b }",
-            "",
-            "cannot stand together",
-            "exactly one of",
-        ),
-        ("{}", "", "nothing to do", "add one of"),
-    ] {
-        let (code, said) = check(&scenario(there, more));
-        assert_eq!(code, Some(2), "{there} {more}: {said}");
-        assert!(said.contains(message) && said.contains(help), "{said}");
-    }
-    let idle = scenario(here, "").replace("via: toxiproxy", "via: proxy");
-    let (code, said) = check(&idle);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("does not go through a Toxiproxy"), "{said}");
 }
 
 /// A real Toxiproxy for a scenario and for a role, or why there is none.

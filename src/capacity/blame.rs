@@ -23,6 +23,12 @@ const BUFFER_FULL: f64 = 0.5;
 const MOST: f64 = 0.5;
 /// Share of the machine's cores from which on there is none left.
 const MACHINE_FULL: f64 = 0.95;
+/// Share of them from which on other processes use much of the machine.
+const OTHERS_SHARE: f64 = 0.1;
+/// Share of the time in which a role could have run, from which on it waited too long for a core.
+const STARVED: f64 = 0.25;
+/// Threads waiting, on average: less does not matter to anybody.
+const STARVED_MIN: f64 = 0.05;
 /// Share of them that squall's own roles may have while a target is to be judged that lacks CPU.
 const OWN_SHARE: f64 = 0.5;
 
@@ -51,6 +57,9 @@ pub fn blame(steady: &Steady<'_>) -> Vec<GaveOut> {
     let starved = case.target_was_starved(&found);
     if let Some(squall) = given_out(Part::Squall, "squall", starved) {
         found.insert(0, squall);
+    }
+    if let Some(others) = given_out(Part::Machine, "the machine", case.starved_by_others()) {
+        found.insert(0, others);
     }
     let of_its_own = case.against_squall(found.is_empty());
     found.extend(given_out(Part::Squall, "squall", of_its_own));
@@ -195,6 +204,37 @@ impl Case<'_> {
         evidence
     }
 
+    /// Whoever is kept from running by programs that are no part of the line is not slow, but starved.
+    fn starved_by_others(&self) -> Vec<String> {
+        let record = self.steady.record;
+        let machine = self.machine_cores();
+        let roles = || record.plan.roles();
+        let cores = |role: RoleName| self.steady.cores(role.as_str()).unwrap_or(0.0);
+        let of_line: f64 = roles().map(cores).sum();
+        let others = self.steady.machine_busy().unwrap_or(0.0) * machine - of_line;
+        if others < machine * OTHERS_SHARE {
+            return Vec::new();
+        }
+        let starved = roles().filter_map(|role| {
+            let waiting = self.steady.waiting(role.as_str())?;
+            let share = waiting / (waiting + cores(role));
+            (waiting >= STARVED_MIN && share >= STARVED).then(|| {
+                let share = units::metric("share", Some(Unit::Ratio), share);
+                format!(
+                    "{} waited for a core in {share} of the time in which it could have run, while other processes used {} of the machine's {machine}",
+                    record.plan.name_of(role),
+                    units::number(others)
+                )
+            })
+        });
+        starved.collect()
+    }
+
+    fn machine_cores(&self) -> f64 {
+        let cores = self.steady.record.result.environment.get("cores");
+        cores.and_then(|cores| cores.parse().ok()).unwrap_or(1.0)
+    }
+
     /// A target on a machine without CPU to spare, most of which squall's own roles took, was not
     /// measured but starved.
     fn target_was_starved(&self, found: &[GaveOut]) -> Vec<String> {
@@ -203,8 +243,7 @@ impl Case<'_> {
         let is_target = found
             .first()
             .is_some_and(|first| first.part == Part::Target);
-        let machine = record.result.environment.get("cores");
-        let machine: f64 = machine.and_then(|cores| cores.parse().ok()).unwrap_or(1.0);
+        let machine = self.machine_cores();
         let (mut own, mut theirs) = (0.0, 0.0);
         for role in record.plan.roles() {
             let cores = self.steady.cores(role.as_str()).unwrap_or(0.0);

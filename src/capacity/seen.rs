@@ -131,11 +131,20 @@ impl<'a> Steady<'a> {
 
     /// CPU that a role used, in cores.
     pub fn cores(&self, role: &str) -> Option<f64> {
-        let cpu_ns = |s: &ProcessSample| s.cpu_user_ns + s.cpu_system_ns;
+        self.rate(role, |s| s.cpu_user_ns + s.cpu_system_ns)
+    }
+
+    /// Threads of a role that could have run and waited for a core, on average.
+    pub fn waiting(&self, role: &str) -> Option<f64> {
+        self.rate(role, |s| s.cpu_waited_ns)
+    }
+
+    /// By how much a counter of a role's in nanoseconds grows in a nanosecond.
+    fn rate(&self, role: &str, ns: impl Fn(&ProcessSample) -> u64) -> Option<f64> {
         let mut inside = self.inside(self.samples(role)?, |s| s.at_ns);
         let (first, last) = (inside.next()?, inside.next_back()?);
         let length_ns = last.at_ns.checked_sub(first.at_ns).filter(|ns| *ns > 0)?;
-        Some(cpu_ns(last).saturating_sub(cpu_ns(first)) as f64 / length_ns as f64)
+        Some(ns(last).saturating_sub(ns(first)) as f64 / length_ns as f64)
     }
 
     /// Most memory of a role, in bytes, over the run: what piled up is there at its end.

@@ -106,6 +106,7 @@ fn figures(steady: &Steady<'_>) -> BTreeMap<String, f64> {
     for role in plan.roles() {
         let name = plan.name_of(role);
         figures.push((format!("{name}.cpu"), steady.cores(role.as_str())));
+        figures.push((format!("{name}.cpu.waiting"), steady.waiting(role.as_str())));
         let rss = steady.rss_bytes(role.as_str());
         figures.push((format!("{name}.rss"), rss.map(|bytes| bytes as f64)));
         if matches!(role, RoleName::Sink) {

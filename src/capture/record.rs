@@ -38,6 +38,14 @@ pub struct Recorded {
     pub inexact: u64,
 }
 
+impl Recorded {
+    const fn add(&mut self, more: Self) {
+        self.requests += more.requests;
+        self.bytes += more.bytes;
+        self.inexact += more.inexact;
+    }
+}
+
 /// Writes requests to a file, or to one per signal. Many connections may call it at once.
 #[derive(Debug)]
 pub struct Recorder {
@@ -56,12 +64,20 @@ impl Recorder {
             Format::Json => vec![path.to_owned()],
             Format::Proto => Signal::ALL.map(|signal| file_of(signal, path)).into(),
         };
-        let tapes = paths
-            .into_iter()
-            .map(|path| Tape::create(path).map(Mutex::new));
+        let mut tapes = Vec::with_capacity(paths.len());
+        for path in paths {
+            match Tape::create(path) {
+                Ok(tape) => tapes.push(tape),
+                Err(error) => {
+                    // No recording, so no empty files of one either.
+                    tapes.iter().for_each(Tape::remove_if_new);
+                    return Err(error);
+                }
+            }
+        }
         Ok(Self {
             format,
-            tapes: tapes.collect::<Result<_, _>>()?,
+            tapes: tapes.into_iter().map(Mutex::new).collect(),
         })
     }
 
@@ -92,24 +108,25 @@ impl Recorder {
     pub fn recorded(&self) -> Recorded {
         let mut sum = Recorded::default();
         for index in 0..self.tapes.len() {
-            let tape = self.tape(index);
-            sum.requests += tape.recorded.requests;
-            sum.bytes += tape.recorded.bytes;
-            sum.inexact += tape.recorded.inexact;
+            sum.add(self.tape(index).recorded);
         }
         sum
     }
 
-    /// Records nothing more, and removes the files of signals of which nothing came.
-    pub fn finish(&self) {
+    /// Records nothing more, and removes the files of signals of which nothing came. Gives what the files
+    /// then hold.
+    pub fn finish(&self) -> Recorded {
+        let mut sum = Recorded::default();
         for index in 0..self.tapes.len() {
             let mut tape = self.tape(index);
             tape.finished = true;
+            sum.add(tape.recorded);
             if self.format == Format::Proto && tape.recorded.bytes == 0 {
                 // One that stays behind is an empty recording.
                 let _ = fs::remove_file(&tape.path);
             }
         }
+        sum
     }
 
     /// Removes what was recorded, for it is not what it should be.
@@ -135,6 +152,8 @@ impl Recorder {
 struct Tape {
     path: PathBuf,
     file: File,
+    /// It was not there before.
+    is_new: bool,
     recorded: Recorded,
     /// Whoever comes now is too late.
     finished: bool,
@@ -146,6 +165,7 @@ struct Tape {
 
 impl Tape {
     fn create(path: PathBuf) -> Result<Self, RecordError> {
+        let is_new = !path.exists();
         let opened = OpenOptions::new().create(true).append(true).open(&path);
         // Two recordings would cut back and remove each other's requests.
         if let Ok(file) = &opened
@@ -158,6 +178,7 @@ impl Tape {
             Ok((0, file)) => Ok(Self {
                 path,
                 file,
+                is_new,
                 recorded: Recorded::default(),
                 finished: false,
                 torn: false,
@@ -165,6 +186,12 @@ impl Tape {
             }),
             Ok(_) => Err(RecordError::NotEmpty { path }),
             Err(error) => Err(RecordError::Io { path, error }),
+        }
+    }
+
+    fn remove_if_new(&self) {
+        if self.is_new {
+            let _ = fs::remove_file(&self.path);
         }
     }
 

@@ -88,7 +88,7 @@ pub struct Args {
     /// The resource's service.name
     #[arg(long, value_name = "NAME", default_value = "squall")]
     service: String,
-    /// Producers, each with a thread and a connection of its own
+    /// Threads that make the load, which stays that of --rate; over gRPC a connection each, over HTTP eight
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
     /// The same seed sends the same items with the same ids; default: another one each time

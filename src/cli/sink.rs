@@ -124,9 +124,10 @@ async fn receive(args: Args) -> Outcome {
     });
     tokio::spawn(Arc::clone(&server).serve(grpc, Door::Grpc, None));
     tokio::spawn(Arc::clone(&server).serve(http, Door::Http, None));
-    let tally = watch(&server, &beyond, &shown, args.duration).await?;
+    let mut tally = watch(&server, &beyond, &shown, args.duration).await?;
     if let Some((_, recorder)) = &beyond.recorder {
-        recorder.finish();
+        // Connections go on until the end: some request may have been recorded since the last look.
+        tally.is_recorded(recorder.finish());
     }
     print(&shown.summary(&tally))?;
     Ok(if tally.is_good() {

@@ -63,6 +63,7 @@ pub fn process(mut sample: ProcessSample, before: &ProcessSample) -> ProcessSamp
     sample.cpu_system_ns += before.cpu_system_ns;
     sample.context_switches_voluntary += before.context_switches_voluntary;
     sample.context_switches_involuntary += before.context_switches_involuntary;
+    sample.cpu_waited_ns += before.cpu_waited_ns;
     sample.read_bytes += before.read_bytes;
     sample.written_bytes += before.written_bytes;
     sample.rss_peak_bytes = sample.rss_peak_bytes.max(before.rss_peak_bytes);

@@ -115,6 +115,10 @@ impl FaultLog {
         active.map(|entry| self.label(&entry.plan)).collect()
     }
 
+    pub fn any_active(&self) -> bool {
+        self.entries.iter().any(|entry| entry.active)
+    }
+
     fn label(&self, fault: &FaultPlan) -> String {
         let named = self.entries.iter().map(|entry| &entry.plan.name);
         let of = named.filter(|name| **name == fault.name).count();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use procfs::process::{Process, Stat};
 
-use super::process::Switches;
+use super::process::{Scheduled, added};
 use crate::evidence::ProcessSample;
 
 /// How often a family is read again that has changed while it was read.
@@ -31,14 +31,14 @@ struct Member {
     /// A later process of the same number is not mistaken for it.
     started: u64,
     parent: i32,
-    switches: Switches,
+    scheduled: Scheduled,
     /// Read and written, with those of children that it has waited for.
     bytes: [u64; 2],
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Left {
-    switches: [u64; 2],
+    scheduled: [u64; 3],
     bytes: [u64; 2],
 }
 
@@ -93,7 +93,7 @@ impl FamilySampler {
         }
         let mut left = self.ended;
         for member in self.members.values() {
-            left.add(member.switches.total(), member.bytes);
+            left.add(member.scheduled.total(), member.bytes);
         }
         sample.stopped = !going;
         sample.rss_peak_bytes = sample.rss_peak_bytes.max(sample.rss_bytes);
@@ -102,7 +102,8 @@ impl FamilySampler {
         [
             sample.context_switches_voluntary,
             sample.context_switches_involuntary,
-        ] = left.switches;
+            sample.cpu_waited_ns,
+        ] = left.scheduled;
         [sample.read_bytes, sample.written_bytes] = left.bytes;
         self.latest = not_below(sample, &self.latest);
         Some(self.latest)
@@ -123,7 +124,7 @@ impl FamilySampler {
             if !stays {
                 let inherited = heirs.contains(&member.parent);
                 let bytes = if inherited { [0, 0] } else { member.bytes };
-                ended.add(member.switches.total(), bytes);
+                ended.add(member.scheduled.total(), bytes);
             }
             stays
         });
@@ -131,10 +132,8 @@ impl FamilySampler {
 }
 
 impl Left {
-    fn add(&mut self, switches: [u64; 2], bytes: [u64; 2]) {
-        for (sum, more) in self.switches.iter_mut().zip(switches) {
-            *sum += more;
-        }
+    fn add(&mut self, scheduled: [u64; 3], bytes: [u64; 2]) {
+        self.scheduled = added(self.scheduled, scheduled);
         for (sum, more) in self.bytes.iter_mut().zip(bytes) {
             *sum += more;
         }
@@ -145,7 +144,7 @@ impl Member {
     fn see(&mut self, process: &Process, stat: &Stat) {
         self.started = stat.starttime;
         self.parent = stat.ppid;
-        self.switches.see_all(process);
+        self.scheduled.see_all(process);
         if let Ok(io) = process.io() {
             self.bytes = [io.rchar, io.wchar];
         }
@@ -197,6 +196,7 @@ fn not_below(mut sample: ProcessSample, last: &ProcessSample) -> ProcessSample {
             &mut sample.context_switches_involuntary,
             last.context_switches_involuntary,
         ),
+        (&mut sample.cpu_waited_ns, last.cpu_waited_ns),
         (&mut sample.read_bytes, last.read_bytes),
         (&mut sample.written_bytes, last.written_bytes),
         (&mut sample.rss_peak_bytes, last.rss_peak_bytes),

@@ -12,7 +12,7 @@ use crate::evidence::ProcessSample;
 pub struct ProcessSampler {
     /// `None` when there was no such process.
     process: Option<Process>,
-    switches: Switches,
+    scheduled: Scheduled,
 }
 
 impl ProcessSampler {
@@ -21,7 +21,7 @@ impl ProcessSampler {
         let pid = i32::try_from(pid).ok();
         Self {
             process: pid.and_then(|pid| Process::new(pid).ok()),
-            switches: Switches::default(),
+            scheduled: Scheduled::default(),
         }
     }
 
@@ -35,8 +35,8 @@ impl ProcessSampler {
         let stat = process.stat().ok()?;
         let status = process.status().ok()?;
         let io = process.io().ok()?;
-        self.switches.see_all(process);
-        let [voluntary, involuntary] = self.switches.total();
+        self.scheduled.see_all(process);
+        let [voluntary, involuntary, waited_ns] = self.scheduled.total();
         let tick_ns = 1_000_000_000 / procfs::ticks_per_second();
         Some(ProcessSample {
             at_ns,
@@ -49,6 +49,7 @@ impl ProcessSampler {
             fds: process.fd_count().ok()? as u64,
             context_switches_voluntary: voluntary,
             context_switches_involuntary: involuntary,
+            cpu_waited_ns: waited_ns,
             read_bytes: io.rchar,
             written_bytes: io.wchar,
             stopped: stat.state == 'T',
@@ -57,17 +58,18 @@ impl ProcessSampler {
     }
 }
 
-/// Context switches of every thread that was ever seen, so that the sum never goes back.
-/// Those between a thread's last sample and its end are lost.
+/// What the scheduler counts of every thread that was ever seen: its voluntary and involuntary context
+/// switches, and the time that it waited for a core. The sums never go back; what a thread did between its
+/// last sample and its end is lost.
 #[derive(Debug, Default)]
-pub(super) struct Switches {
-    /// Voluntary and involuntary, by thread.
-    latest: HashMap<i32, [u64; 2]>,
+pub(super) struct Scheduled {
+    /// By thread.
+    latest: HashMap<i32, [u64; 3]>,
     /// Of threads whose number now belongs to another thread.
-    ended: [u64; 2],
+    ended: [u64; 3],
 }
 
-impl Switches {
+impl Scheduled {
     /// Sees every thread of a process.
     pub(super) fn see_all(&mut self, process: &Process) {
         for task in process.tasks().into_iter().flatten().flatten() {
@@ -76,26 +78,36 @@ impl Switches {
                 let counts = [
                     status.voluntary_ctxt_switches.unwrap_or(0),
                     status.nonvoluntary_ctxt_switches.unwrap_or(0),
+                    // Not every kernel keeps these.
+                    task.schedstat().map_or(0, |told| told.run_delay),
                 ];
                 self.see(task.tid, counts);
             }
         }
     }
 
-    fn see(&mut self, thread: i32, counts: [u64; 2]) {
+    fn see(&mut self, thread: i32, counts: [u64; 3]) {
         let Some(before) = self.latest.insert(thread, counts) else {
             return;
         };
-        if before[0] > counts[0] || before[1] > counts[1] {
-            self.ended = [self.ended[0] + before[0], self.ended[1] + before[1]];
+        if before.iter().zip(&counts).any(|(before, now)| before > now) {
+            self.ended = added(self.ended, before);
         }
     }
 
-    pub(super) fn total(&self) -> [u64; 2] {
-        self.latest.values().fold(self.ended, |sum, counts| {
-            [sum[0] + counts[0], sum[1] + counts[1]]
-        })
+    pub(super) fn total(&self) -> [u64; 3] {
+        self.latest
+            .values()
+            .fold(self.ended, |sum, counts| added(sum, *counts))
     }
+}
+
+/// Slot by slot.
+pub(super) fn added(mut sum: [u64; 3], more: [u64; 3]) -> [u64; 3] {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum += more;
+    }
+    sum
 }
 
 #[cfg(test)]
@@ -193,14 +205,43 @@ mod tests {
     }
 
     #[test]
-    fn switches_of_ended_threads_stay_in_the_sum() {
-        let mut switches = Switches::default();
-        switches.see(1, [10, 1]);
-        switches.see(2, [5, 5]);
-        switches.see(1, [11, 1]);
-        assert_eq!(switches.total(), [16, 6]);
+    fn more_threads_than_cores_wait() {
+        let mut sampler = own();
+        let before = sampler.sample(0).unwrap();
+        let threads = 2 * std::thread::available_parallelism().unwrap().get();
+        let begun = Instant::now();
+        let after = std::thread::scope(|scope| {
+            let done = &std::sync::atomic::AtomicBool::new(false);
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
+            }
+            // Seen while they live.
+            let mut after = sampler.sample(1).unwrap();
+            while after.cpu_waited_ns < before.cpu_waited_ns + 50_000_000
+                && begun.elapsed() < Duration::from_secs(30)
+            {
+                std::thread::sleep(Duration::from_millis(20));
+                after = sampler.sample(1).unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            after
+        });
+        assert!(after.cpu_waited_ns >= before.cpu_waited_ns + 50_000_000);
+    }
+
+    #[test]
+    fn counts_of_ended_threads_stay_in_the_sum() {
+        let mut scheduled = Scheduled::default();
+        scheduled.see(1, [10, 1, 100]);
+        scheduled.see(2, [5, 5, 0]);
+        scheduled.see(1, [11, 1, 200]);
+        assert_eq!(scheduled.total(), [16, 6, 200]);
         // Thread 2 ended, and another one got its number.
-        switches.see(2, [1, 0]);
-        assert_eq!(switches.total(), [17, 6]);
+        scheduled.see(2, [1, 0, 7]);
+        assert_eq!(scheduled.total(), [17, 6, 207]);
     }
 }

@@ -94,6 +94,8 @@ pub enum Part {
     Client,
     /// squall's own doing beside its roles, or the machine that all of them share.
     Squall,
+    /// Other processes of the machine, which took the CPU that the line would have needed.
+    Machine,
 }
 
 /// What gave out at the edge, and how that is known.

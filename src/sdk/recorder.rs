@@ -49,6 +49,8 @@ pub struct SignalRecord {
     /// One per producer.
     pub producers: Vec<ProducerRecord>,
     pub items_per_arrival: u64,
+    /// Items that have left the queue of a raw client, whose requests leave it in any order.
+    left_one_by_one: AtomicU64,
 }
 
 /// Up to where a producer's items have left the SDK's queue, which is first in, first out.
@@ -105,13 +107,19 @@ impl SignalRecord {
         }
     }
 
+    /// A request of a raw client, with so many items, has left its queue: for the wire, or because there was no
+    /// room.
+    pub fn leave_queue_alone(&self, items: u64) {
+        self.left_one_by_one.fetch_add(items, Ordering::Relaxed);
+    }
+
     /// Items in the SDK's queue; those that it has dropped since the last batch count as well.
     pub fn queued(&self) -> u64 {
         let left = self.producers.iter().map(|producer| {
             let left = producer.left.lock().unwrap_or_else(PoisonError::into_inner);
             left.counted + left.begun
         });
-        let left: u64 = left.sum();
+        let left = left.sum::<u64>() + self.left_one_by_one.load(Ordering::Relaxed);
         self.entered.load(Ordering::Relaxed).saturating_sub(left)
     }
 }
@@ -342,6 +350,22 @@ mod tests {
         });
         let second = open();
         assert_eq!((second.next_batch(), second.next_points(2)), (2, 3));
+    }
+
+    #[test]
+    fn requests_that_leave_a_raw_clients_queue_in_any_order_leave_nothing_behind() {
+        let record = SignalRecord {
+            items_per_arrival: 64,
+            ..SignalRecord::default()
+        };
+        record.entered.fetch_add(3 * 64, Ordering::Relaxed);
+        // The second request is handed over before the first; of the third nothing has been heard.
+        record.leave_queue_alone(64);
+        assert_eq!(record.queued(), 128);
+        record.leave_queue_alone(64);
+        assert_eq!(record.queued(), 64);
+        record.leave_queue_alone(64);
+        assert_eq!(record.queued(), 0);
     }
 
     /// Two producers of traces of four spans, which enter the root last.

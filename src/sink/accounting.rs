@@ -204,6 +204,7 @@ impl Accounting {
             requests: traffic.requests(),
             wire_bytes: traffic.wire_bytes(),
             in_flight: traffic.in_flight(),
+            connections_open: traffic.connections_open(),
             worked_ns: traffic.worked_ns(),
             delivery_p99_ns: second.quantile_ns(0.99).unwrap_or(0),
         })

@@ -122,6 +122,8 @@ impl<R: Receiver> Server<R> {
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream, door: Door, tls: Option<TlsAcceptor>) {
+        let traffic = Arc::clone(&self.traffic);
+        let _connected = traffic.connected();
         // Without it, Nagle and delayed acknowledgements add 40 ms to an answer.
         if stream.set_nodelay(true).is_err() {
             return;

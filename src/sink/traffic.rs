@@ -14,6 +14,7 @@ pub struct Traffic {
     requests: AtomicU64,
     wire_bytes: AtomicU64,
     in_flight: AtomicU64,
+    connections_open: AtomicU64,
     worked_ns: AtomicU64,
     malformed: AtomicU64,
     frozen: AtomicBool,
@@ -27,6 +28,12 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// Counts a connection as open for as long as the guard lives.
+    pub fn connected(&self) -> Connected<'_> {
+        self.connections_open.fetch_add(1, Ordering::Relaxed);
+        Connected(self)
+    }
+
     /// Counts a request, and as in flight for as long as the guard lives.
     pub fn begin(&self) -> InFlight<'_> {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -106,6 +113,10 @@ impl Traffic {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    pub fn connections_open(&self) -> u64 {
+        self.connections_open.load(Ordering::Relaxed)
+    }
+
     /// Time from reading a request to its answer, of all that have been answered. Requests that are
     /// answered side by side count each for itself.
     pub fn worked_ns(&self) -> u64 {
@@ -124,6 +135,16 @@ impl Traffic {
     /// The first few reasons, each after its status.
     pub fn malformed_examples(&self) -> Vec<String> {
         lock(&self.examples).clone()
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub struct Connected<'a>(&'a Traffic);
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.connections_open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -120,7 +120,7 @@ pub fn relay_image(folder: &Path) {
     }
     let root = folder.join("root");
     std::fs::create_dir_all(root.join("tmp")).unwrap();
-    std::fs::copy(&program, root.join("squall")).unwrap();
+    stripped(&program, &root.join("squall"));
     for library in libraries(&program) {
         let inside = root.join(library.trim_start_matches('/'));
         std::fs::create_dir_all(inside.parent().unwrap()).unwrap();
@@ -128,6 +128,19 @@ pub fn relay_image(folder: &Path) {
     }
     let dockerfile = "FROM scratch\nCOPY root/ /\nENTRYPOINT [\"/squall\", \"relay\"]\n";
     std::fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+}
+
+/// Copies an executable, where `strip` is there without what only a debugger reads: it is sent to the engine
+/// and copied there for every image and container.
+fn stripped(program: &str, to: &Path) {
+    let done = Command::new("strip")
+        .arg("-o")
+        .arg(to)
+        .arg(program)
+        .status();
+    if !done.is_ok_and(|status| status.success()) {
+        std::fs::copy(program, to).unwrap();
+    }
 }
 
 /// Paths of the libraries that a program loads; none for a static one.

@@ -15,7 +15,7 @@ use crate::engine::{Engine, relay_image};
 const SCENARIO: &str = r#"
 scenario: boxed
 seed: 7
-run: { warmup: 1s, duration: 9s, drain: 6s }
+run: { warmup: 1s, duration: 7s, drain: 5s }
 client: { service: boxed, sdk: { OTEL_BSP_SCHEDULE_DELAY: 200ms, OTEL_BSP_MAX_QUEUE_SIZE: 32768 } }
 load: { traces: { rate: 200/s } }
 target:
@@ -37,8 +37,8 @@ target:
   ready: { http: "http://{{ metrics }}/health" }
   metrics: { series: { queue: relay_queue_size } }
 faults:
-  - { name: freeze, at: 2s, for: 1s, pause: collector }
-  - { name: crash, at: 5s, for: 1s, restart: collector }
+  - { name: freeze, at: 1500ms, for: 1s, pause: collector }
+  - { name: crash, at: 3500ms, for: 1s, restart: collector }
 expect:
   - unexpected == 0
 "#;

@@ -11,8 +11,8 @@ fn lost_responses_make_duplicates_and_permanent_errors_refusals() {
     let finished = run(&scenario(
         "sink: { oracle: ORACLE }
 faults:
-  - { name: forgetful, at: 1s, for: 2s, answer: { lose_response: unavailable }, share: 30%, signal: traces }
-  - { name: strict, at: 1s, for: 2s, answer: { status: { grpc: INVALID_ARGUMENT } }, share: 40%, signal: logs }
+  - { name: forgetful, at: 700ms, for: 1500ms, answer: { lose_response: unavailable }, share: 30%, signal: traces }
+  - { name: strict, at: 700ms, for: 1500ms, answer: { status: { grpc: INVALID_ARGUMENT } }, share: 40%, signal: logs }
 expect: [ \"lost_silently == 0\", \"traces.lost == 0\" ]",
     ));
     assert_eq!(finished.code, 0, "{}", finished.story());
@@ -50,7 +50,7 @@ expect: [ \"lost_silently == 0\", \"traces.lost == 0\" ]",
 fn what_a_fault_rejects_by_partial_success_is_refused() {
     let text = scenario(
         "sink: { oracle: ORACLE }
-faults: [ { name: picky, at: 1s, for: 2s, answer: { partial_success: { reject: 3 } }, signal: logs } ]
+faults: [ { name: picky, at: 1s, for: 1s, answer: { partial_success: { reject: 3 } }, signal: logs } ]
 expect: [ \"lost_silently == 0\" ]",
     );
     let finished = run(&text.replace("client:", "client:\n  protocol: http/json"));
@@ -79,7 +79,7 @@ expect: [ \"lost_silently == 0\", \"duplicated == 0\" ]",
 
 #[test]
 fn a_fault_that_no_request_met_makes_the_run_inconclusive() {
-    // Of the hundred requests of this run none is drawn.
+    // Of the few dozen requests of this run none is drawn.
     let finished = run(&scenario(
         "faults: [ { name: idle, at: 1s, for: 1s, answer: malformed_body, share: 0.0001% } ]
 expect: [ \"lost == 0\" ]",

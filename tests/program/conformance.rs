@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::harness::{Finished, run};
+use crate::harness::{Finished, run, side_by_side};
+
+const PROTOCOLS: [&str; 2] = ["grpc", "http/protobuf"];
 
 /// Log records in batches of a tenth of a second, and retries that take a fifth of one.
 fn scenario(protocol: &str, more: &str) -> String {
@@ -21,6 +23,11 @@ load:
     )
 }
 
+/// Where a second of load after the fault is enough.
+fn shorter(protocol: &str, more: &str) -> String {
+    scenario(protocol, more).replace("duration: 4s", "duration: 2500ms")
+}
+
 fn outcome<'a>(finished: &'a Finished, name: &str) -> &'a str {
     let checks = finished.result["conformance"]["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["name"] == name);
@@ -35,7 +42,7 @@ fn waits(finished: &Finished) -> &[Value] {
 
 #[test]
 fn unavailable_answers_are_retried_with_a_back_off_that_grows_and_has_jitter() {
-    for protocol in ["grpc", "http/protobuf"] {
+    side_by_side(2, &PROTOCOLS, |protocol| {
         let finished = run(&scenario(
             protocol,
             "sink: { plant: [ { signal: logs, lose_response: { requests: 48 } } ] }
@@ -43,7 +50,7 @@ expect: [ \"client.conformance.violations == 0\" ]",
         ));
         assert_eq!(finished.code, 0, "{}", finished.story());
         // Over gRPC the SDK does not tell what it was answered before it tried again.
-        if protocol != "grpc" {
+        if *protocol != "grpc" {
             let name = "retryable answers are retried, others are not";
             assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
         }
@@ -65,13 +72,13 @@ expect: [ \"client.conformance.violations == 0\" ]",
             .collect();
         assert_eq!(counts, [12, 12, 12], "{}", finished.story());
         assert!(finished.story().contains("Conformance of the client"));
-    }
+    });
 }
 
 #[test]
 fn permanent_errors_are_not_retried_and_a_healthy_run_shows_nothing() {
-    for protocol in ["grpc", "http/protobuf"] {
-        let refused = run(&scenario(
+    side_by_side(2, &PROTOCOLS, |protocol| {
+        let refused = run(&shorter(
             protocol,
             "sink: { plant: [ { signal: logs, refuse_all: { after_requests: 4 } } ] }
 expect: [ \"client.conformance.violations == 0\", \"logs.refused > 0\" ]",
@@ -80,8 +87,8 @@ expect: [ \"client.conformance.violations == 0\", \"logs.refused > 0\" ]",
         let name = "retryable answers are retried, others are not";
         assert_eq!(outcome(&refused, name), "kept", "{}", refused.story());
         assert!(waits(&refused).is_empty());
-    }
-    let healthy = run(&scenario("grpc", "expect: [ \"lost == 0\" ]"));
+    });
+    let healthy = run(&shorter("grpc", "expect: [ \"lost == 0\" ]"));
     assert_eq!(healthy.code, 0, "{}", healthy.story());
     for name in [
         "retryable answers are retried, others are not",
@@ -99,7 +106,7 @@ expect: [ \"client.conformance.violations == 0\", \"logs.refused > 0\" ]",
 /// expectation can gate on it.
 #[test]
 fn time_outs_come_to_the_test_when_nothing_answers() {
-    for protocol in ["grpc", "http/protobuf"] {
+    side_by_side(2, &PROTOCOLS, |protocol| {
         let text = scenario(
             protocol,
             "faults: [ { name: mute, at: 1s, for: 2500ms, partition: silence } ]
@@ -110,18 +117,19 @@ expect: [ \"generated > 0\" ]",
         assert_eq!(finished.code, 0, "{}", finished.story());
         let name = "no attempt outlives its time-out";
         assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
-    }
+    });
 }
 
 /// The sink's journal of its answers tells what the SDK keeps to itself over gRPC: the codes of the
 /// attempts before the last, and the waits that they asked for.
 #[test]
 fn waits_that_the_sink_asks_for_and_the_codes_of_its_answers_are_seen() {
-    for (protocol, busy, wait) in [
+    let cases = [
         ("grpc", "grpc: RESOURCE_EXHAUSTED", "300ms"),
         ("http/protobuf", "http: 429", "1s"),
-    ] {
-        let finished = run(&scenario(
+    ];
+    side_by_side(2, &cases, |(protocol, busy, wait)| {
+        let finished = run(&shorter(
             protocol,
             &format!(
                 "faults:
@@ -150,7 +158,7 @@ expect: [ \"client.conformance.violations == 0\", \"lost == 0\" ]"
             });
             assert!(sent, "{line:?}\n{}", finished.story());
         }
-    }
+    });
 }
 
 #[test]
@@ -161,13 +169,14 @@ fn codes_that_are_permanent_are_final_and_those_that_are_not_are_retried() {
         let check = checks.iter().find(|check| check["name"] == name);
         check.unwrap()["observed"].as_str().unwrap().to_owned()
     };
-    for (code, words) in [
+    let cases = [
         ("UNAVAILABLE", "0 permanent ones not"),
         ("INVALID_ARGUMENT", "0 retryable answers retried"),
         // Without RetryInfo it is permanent.
         ("RESOURCE_EXHAUSTED", "0 retryable answers retried"),
-    ] {
-        let finished = run(&scenario(
+    ];
+    side_by_side(3, &cases, |(code, words)| {
+        let finished = run(&shorter(
             "grpc",
             &format!(
                 "faults: [ {{ name: sick, at: 1s, for: 300ms, answer: {{ status: {{ grpc: {code} }} }} }} ]
@@ -178,5 +187,5 @@ expect: [ \"client.conformance.violations == 0\" ]"
         assert_eq!(outcome(&finished, name), "kept", "{}", finished.story());
         let observed = observed(&finished);
         assert!(observed.contains(words), "{code}: {observed}");
-    }
+    });
 }

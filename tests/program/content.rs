@@ -11,7 +11,7 @@ fn scenario(client: &str, more: &str) -> String {
         "
 scenario: content
 seed: 7
-run: {{ warmup: 500ms, duration: 3s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 2s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
 validate: content
 client:
   {client}
@@ -70,7 +70,7 @@ fn an_honest_pipeline_raises_no_alarm() {
         ),
         ("producers: 3", lost_responses),
     ];
-    side_by_side(2, &cases, |(client, more)| {
+    side_by_side(3, &cases, |(client, more)| {
         // Both ways of writing a map, so that the cases stay on a line.
         let client = client.trim_matches(['{', '}']).replace(", ", "\n  ");
         let finished = run(&scenario(&client, more));
@@ -94,7 +94,8 @@ fn a_client_and_a_sink_that_are_started_again_raise_none_either() {
     .replace(
         "validate: content\n",
         "validate: { content: { ignore: [orphans, gaps] } }\n",
-    ));
+    )
+    .replace("duration: 2s", "duration: 3s"));
     assert_silent(&finished);
 }
 

@@ -15,7 +15,7 @@ fn scenario(relay: &str, more: &str) -> String {
     format!(
         "
 scenario: cost
-run: {{ warmup: 500ms, duration: 4s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 2500ms, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
 client:
   sdk: {{ OTEL_BLRP_SCHEDULE_DELAY: 50ms, OTEL_BLRP_MAX_QUEUE_SIZE: 8192 }}
 load: {{ logs: {{ rate: 1k/s }} }}
@@ -153,7 +153,7 @@ fn an_interrupted_one_saves_what_it_has() {
         assert!(Instant::now() < deadline, "there is no second run");
         std::thread::sleep(Duration::from_millis(50));
     }
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_millis(1_500));
     send(child.id(), Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let cost = stored(home.path());

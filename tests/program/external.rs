@@ -22,7 +22,7 @@ fn scenario(more: &str) -> String {
         "
 scenario: external
 seed: 7
-run: {{ warmup: 500ms, duration: 3s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 2s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
 client:
   sdk: {{ OTEL_BLRP_SCHEDULE_DELAY: 100ms }}
   tls: off

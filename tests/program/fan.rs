@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{Finished, run, squall};
+use crate::harness::{Finished, run, side_by_side, squall};
 
 /// A short load of all signals.
 const LOAD: &str = "
 scenario: fan
-run: { warmup: 500ms, duration: 4s, drain: 6s, miss_after: 2s, lateness_limit: 2s }
+run: { warmup: 500ms, duration: 2500ms, drain: 6s, miss_after: 2s, lateness_limit: 2s }
 client:
   SENDS
   sdk:
@@ -67,7 +67,7 @@ targets:
 
 #[test]
 fn what_goes_by_two_ways_arrives_once() {
-    for protocol in ["grpc", "http/protobuf"] {
+    side_by_side(2, &["grpc", "http/protobuf"], |protocol| {
         let finished = run(&scenario(
             &format!("to: [b, a]\n  protocol: {protocol}"),
             &format!(
@@ -100,20 +100,25 @@ fn what_goes_by_two_ways_arrives_once() {
         for name in ["to-a", "to-b", "a-to-sink", "b-to-sink"] {
             assert!(html.contains(name), "{name} is not in the picture");
         }
-    }
+    });
 }
 
 #[test]
 fn what_one_of_two_loses_is_placed_in_its_branch() {
     // It holds what it has taken, so that something dies with it; for good, so that some never comes in.
-    for fault in ["at: 1500ms, for: 400ms, restart: b", "at: 2500ms, kill: b"] {
-        let finished = run(&scenario(
+    let cases = [
+        ("at: 1200ms, for: 400ms, restart: b", "max_retries: 30"),
+        ("at: 1500ms, kill: b", "max_retries: 5"),
+    ];
+    side_by_side(2, &cases, |(fault, retries)| {
+        let text = scenario(
             "to: [a, b]",
             &format!(
                 "{}faults: [ {{ name: crash, {fault} }} ]\nexpect: [ \"lost > 0\", \"duplicated == 0\" ]",
                 TWO.replace("RELAY", "--throttle, '150'")
             ),
-        ));
+        );
+        let finished = run(&text.replace("max_retries: 30", retries));
         assert_eq!(finished.code, 0, "{fault}\n{}", finished.story());
         finished.assert_closes();
         let lost = lost_at(&finished);
@@ -136,7 +141,7 @@ fn what_one_of_two_loses_is_placed_in_its_branch() {
         for signal in ["traces", "logs"] {
             assert!(came(&finished, "a", signal) > 0 && came(&finished, "b", signal) > 0);
         }
-    }
+    });
 }
 
 #[test]

@@ -79,6 +79,19 @@ pub fn side_by_side<T: Sync>(at_once: usize, cases: &[T], take_on: impl Fn(&T) +
     });
 }
 
+/// Two runs side by side: one and what it is held against.
+pub fn both<T: Send>(one: impl FnOnce() -> T + Send, other: impl FnOnce() -> T + Send) -> (T, T) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        let other = other.join();
+        (
+            one,
+            other.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
+    })
+}
+
 /// The one run folder below `runs`.
 pub fn only_run(runs: &Path) -> Option<PathBuf> {
     let mut folders = std::fs::read_dir(runs).ok()?;

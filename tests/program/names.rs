@@ -6,7 +6,7 @@ fn scenario(client: &str, faults: &str) -> Finished {
     run(&format!(
         "
 scenario: names
-run: {{ warmup: 500ms, duration: 5s, drain: 15s, miss_after: 5s, lateness_limit: 5s }}
+run: {{ warmup: 500ms, duration: 3500ms, drain: 15s, miss_after: 5s, lateness_limit: 5s }}
 client:
   {client}
   retry: {{ max_retries: 40, initial_delay: 50ms, max_delay: 200ms, max_jitter: 50ms }}
@@ -81,7 +81,7 @@ fn without_a_fault_the_name_is_found_in_the_clear_and_encrypted() {
 fn a_fault_that_nobody_met_has_no_proof() {
     // Nothing is sent while it lasts, so nothing is looked up.
     let text = "protocol: grpc\n  temporality: cumulative";
-    let faults = "faults: [ { name: unmet, at: 4990ms, for: 10ms, dns: nxdomain } ]";
+    let faults = "faults: [ { name: unmet, at: 3490ms, for: 10ms, dns: nxdomain } ]";
     let finished = scenario(text, faults);
     let proof = &finished.result["faults"][0]["proof"];
     let harness_doubts = finished.code == 3;

@@ -4,7 +4,7 @@
 use squall::ledger::Class;
 use squall::signal::Signal;
 
-use crate::harness::{Finished, run};
+use crate::harness::{Finished, run, side_by_side};
 
 /// A short load of spans and log records, with room in every queue.
 pub fn scenario(more: &str) -> String {
@@ -12,7 +12,7 @@ pub fn scenario(more: &str) -> String {
         "
 scenario: planted
 seed: 7
-run: {{ warmup: 500ms, duration: 4s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 2500ms, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
 client:
   sdk:
     OTEL_BSP_SCHEDULE_DELAY: 100ms
@@ -105,7 +105,7 @@ expect: [ \"lost == 0\" ]",
 
 #[test]
 fn what_a_partial_success_rejects_is_refused() {
-    for protocol in ["grpc", "http/protobuf", "http/json"] {
+    side_by_side(3, &["grpc", "http/protobuf", "http/json"], |protocol| {
         let text = scenario(
             "sink: { oracle: ORACLE, plant: [ { signal: logs, reject: { items: 10 } } ] }
 expect: [ \"lost_silently == 0\" ]",
@@ -115,7 +115,7 @@ expect: [ \"lost_silently == 0\" ]",
         assert_eq!(finished.code, 0, "{protocol}\n{}", finished.story());
         assert_exactly(&finished, Signal::Logs, Class::Refused, "refused");
         assert_clean(&finished, "traces");
-    }
+    });
 }
 
 #[test]
@@ -161,7 +161,7 @@ expect: [ \"traces.dropped_by_client > 0\" ]",
 fn what_a_killed_client_held_is_unresolved_and_the_run_is_still_reported() {
     let finished = run(&scenario(
         "sink: { oracle: ORACLE, plant: [ { signal: traces, note: true }, { signal: logs, note: true } ] }
-faults: [ { name: crash, at: 2s, kill: client } ]
+faults: [ { name: crash, at: 1500ms, kill: client } ]
 expect: [ \"lost_silently == 0\" ]",
     )
     // Only what the timer has flushed has left the client when it dies.

@@ -2,7 +2,7 @@
 
 use squall::signal::Signal;
 
-use crate::harness::{Finished, run, side_by_side, squall};
+use crate::harness::{Finished, both, run, side_by_side, squall};
 
 /// All three signals, short, with room in every queue.
 fn scenario(seconds: u32, more: &str) -> Finished {
@@ -50,10 +50,11 @@ fn exit(finished: &Finished, role: &str) -> String {
 
 #[test]
 fn nothing_that_a_restarted_sink_had_counted_is_lost() {
-    let with = scenario(
-        6,
-        "faults: [ { name: crash, at: 2s, for: 1s, restart: sink } ]
-expect: [ \"lost_silently == 0\" ]",
+    let crash = "faults: [ { name: crash, at: 1500ms, for: 1s, restart: sink } ]
+expect: [ \"lost_silently == 0\" ]";
+    let (with, without) = both(
+        || scenario(4, crash),
+        || scenario(3, "expect: [ \"lost == 0\" ]"),
     );
     assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "killed by signal 9");
@@ -82,7 +83,6 @@ expect: [ \"lost_silently == 0\" ]",
     assert!(requests.is_sorted(), "{requests:?}");
     assert!(with.metric("delivery.gap") > 0.8, "{}", with.story());
 
-    let without = scenario(4, "expect: [ \"lost == 0\" ]");
     assert_eq!(without.code, 0, "{}", without.story());
     assert!(without.metric("delivery.gap") < 0.8, "{}", without.story());
     assert_eq!(exit(&without, "sink"), "exited with 0");
@@ -90,9 +90,9 @@ expect: [ \"lost_silently == 0\" ]",
 
 #[test]
 fn a_restarted_client_goes_on_with_its_schedule() {
-    let text = "faults: [ { name: crash, at: 2s, for: 1s, restart: client } ]
+    let text = "faults: [ { name: crash, at: 1500ms, for: 1s, restart: client } ]
 expect: [ \"lost == 0\", \"missed == 0\" ]";
-    let with = scenario(6, text);
+    let (with, without) = both(|| scenario(5, text), || scenario(3, ""));
     assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "took over");
     let evidence = with.evidence();
@@ -114,7 +114,7 @@ expect: [ \"lost == 0\", \"missed == 0\" ]";
     assert!(released_in(back_ns, u64::MAX) > 200);
     // What came due meanwhile was not offered: about 200 traces a second.
     let offered = with.count("traces", "offered");
-    assert!(offered < 6 * 600 - 550, "{offered} spans offered");
+    assert!(offered < 5 * 600 - 550, "{offered} spans offered");
     let mut numbers: Vec<u64> = evidence.batches.iter().map(|batch| batch.batch).collect();
     numbers.dedup();
     assert_eq!(numbers.len(), evidence.batches.len());
@@ -129,7 +129,6 @@ expect: [ \"lost == 0\", \"missed == 0\" ]";
         .collect();
     assert!(cpu.is_sorted(), "{cpu:?}");
 
-    let without = scenario(3, "");
     assert_eq!(without.count("traces", "offered"), 3 * 600);
     assert_eq!(without.count("traces", "unresolved"), 0);
 }
@@ -138,9 +137,9 @@ expect: [ \"lost == 0\", \"missed == 0\" ]";
 fn a_crash_loop_of_either_ends_with_the_role_running() {
     side_by_side(2, &["client", "sink"], |role| {
         let with = scenario(
-            7,
+            5,
             &format!(
-                "faults: [ {{ name: loop, at: 1500ms, for: 3s, crash_loop: {{ role: {role}, every: 1s, down: 300ms }} }} ]
+                "faults: [ {{ name: loop, at: 1s, for: 3s, crash_loop: {{ role: {role}, every: 1s, down: 300ms }} }} ]
 expect: [ \"lost_silently == 0\" ]"
             ),
         );
@@ -154,22 +153,23 @@ expect: [ \"lost_silently == 0\" ]"
 
 #[test]
 fn a_sink_with_little_cpu_uses_little() {
-    let with = scenario(
-        5,
-        "faults: [ { name: starved, at: 2s, for: 2s, cpu_limit: { role: sink, cores: 0.02 } } ]
-expect: [ \"sink.cpu < 0.03 during starved\" ]",
+    let starved =
+        "faults: [ { name: starved, at: 1s, for: 2s, cpu_limit: { role: sink, cores: 0.02 } } ]
+expect: [ \"sink.cpu < 0.03 during starved\" ]";
+    let (with, without) = both(
+        || scenario(4, starved),
+        || scenario(3, "expect: [ \"sink.cpu < 0.03 in steady\" ]"),
     );
     assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "0.02 cores used");
-    let without = scenario(4, "expect: [ \"sink.cpu < 0.03 in steady\" ]");
     assert_eq!(without.code, 1, "{}", without.story());
 }
 
 #[test]
 fn stress_takes_its_share_of_the_machine() {
     let with = scenario(
-        5,
-        "faults: [ { name: neighbour, at: 1s, for: 3s, stress: { cpu: 50%, memory: 64MiB } } ]
+        4,
+        "faults: [ { name: neighbour, at: 1s, for: 2s, stress: { cpu: 50%, memory: 64MiB } } ]
 expect: [ \"machine.busy.mean > 10% during neighbour\" ]",
     );
     assert_eq!(with.code, 0, "{}", with.story());
@@ -201,15 +201,13 @@ fn a_sink_without_descriptors_takes_no_connection() {
         let early = samples.iter().filter(|s| s.at_ns < 1_300_000_000);
         early.map(|sample| sample.requests).max().unwrap()
     };
-    let with = scenario(
-        4,
-        "faults: [ { name: none, for: 1500ms, descriptors: { role: sink } } ]
-expect: [ \"lost == 0\" ]",
-    );
+    let none = "faults: [ { name: none, for: 1500ms, descriptors: { role: sink } } ]
+expect: [ \"lost == 0\" ]";
+    let with = scenario(4, none);
     assert_eq!(with.code, 0, "{}", with.story());
     assert_proven(&with, "every descriptor below");
     assert_eq!(requests_early(&with), 0);
-    assert!(requests_early(&scenario(3, "")) > 0);
+    assert!(requests_early(&scenario(2, "")) > 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Raw clients: the ledger closes for all signals and ways of sending, under faults, flat out, and what
 //! cannot be said of one is an error.
 
-use crate::harness::{Finished, run, side_by_side, squall};
+use crate::harness::{Finished, both, run, side_by_side, squall};
 
 const RUN: &str = "
 scenario: raw
@@ -29,14 +29,17 @@ fn all_arrived(finished: &Finished) {
 #[test]
 fn every_signal_arrives_by_every_way() {
     let ways = [
-        "protocol: grpc",
-        "protocol: grpc, compression: zstd, tls: generated",
-        "protocol: http/protobuf, compression: gzip, tls: mutual",
-        "protocol: http/json",
+        ("grpc", "connections: 2"),
+        ("grpc, compression: zstd, tls: generated", "connections: 2"),
+        (
+            "http/protobuf, compression: gzip, tls: mutual",
+            "in_flight: 16",
+        ),
+        ("http/json", "in_flight: 16"),
     ];
-    side_by_side(2, &ways, |way| {
+    side_by_side(2, &ways, |(way, many)| {
         let finished = run(&format!(
-            "{RUN}client: {{ kind: raw, producers: 2, raw: {{ items_per_request: 64, connections: 2 }}, {way} }}
+            "{RUN}client: {{ kind: raw, producers: 2, raw: {{ items_per_request: 64, {many} }}, protocol: {way} }}
 {LOAD}expect: [ \"lost == 0\", \"duplicated == 0\" ]"
         ));
         all_arrived(&finished);
@@ -55,14 +58,16 @@ expect: [ \"lost == 0\", \"duplicated > 0\" ]
             "client: {{ kind: raw, raw: {{ items_per_request: 64 }}, retry: {{ max_retries: {retries}, initial_delay: 100ms, max_delay: 300ms }} }}\n"
         )
     };
-    let again = run(&format!("{RUN}{}{LOAD}{faults}", client(20)));
+    let (again, once) = both(
+        || run(&format!("{RUN}{}{LOAD}{faults}", client(20))),
+        || run(&format!("{RUN}{}{LOAD}{faults}", client(0))),
+    );
     assert_eq!(again.code, 0, "{}", again.story());
     again.assert_closes();
     for signal in ["traces", "logs", "metrics"] {
         assert!(again.count(signal, "duplicated") > 0, "{}", again.story());
     }
     // Nothing is sent again: each arrives once, though the client never heard of it.
-    let once = run(&format!("{RUN}{}{LOAD}{faults}", client(0)));
     once.assert_closes();
     assert_eq!(once.code, 1, "{}", once.story());
     assert_eq!(once.count("traces", "duplicated"), 0);
@@ -104,9 +109,11 @@ expect: [ \"lost_silently == 0\", \"duplicated == 0\" ]"
 #[test]
 fn a_target_in_the_middle_is_seen_by_the_taps() {
     let finished = run(&format!(
-        "{RUN}client: {{ kind: raw, raw: {{ items_per_request: 64 }} }}
+        "{}client: {{ kind: raw, raw: {{ items_per_request: 64 }} }}
 target: {{ name: relay, relay: [\"--bug\", \"lose=100\"] }}
-{LOAD}expect: [ \"target.lost > 0\" ]"
+{LOAD}expect: [ \"target.lost > 0\" ]",
+        // What the relay loses is waited for to the end.
+        RUN.replace("drain: 8s", "drain: 4s")
     ));
     assert_eq!(finished.code, 0, "{}", finished.story());
     finished.assert_closes();
@@ -120,6 +127,17 @@ target: {{ name: relay, relay: [\"--bug\", \"lose=100\"] }}
             .map(|one| one["items"].as_u64().unwrap());
         assert_eq!(placed.sum::<u64>(), lost, "{signal}: {}", finished.story());
     }
+}
+
+/// What `check` says to a scenario.
+fn said_of(text: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("scenario.yaml");
+    std::fs::write(&file, text).unwrap();
+    let output = squall().arg("check").arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    (output.status.code(), said)
 }
 
 #[test]
@@ -143,19 +161,32 @@ fn what_cannot_be_said_of_a_raw_client_is_an_error() {
         ),
         ("client: { kind: raw }\nvalidate: content", "is raw"),
         (
+            "client: { kind: raw, protocol: http/json, raw: { connections: 2 } }",
+            "say with `in_flight` how many there may be",
+        ),
+        (
             "client: { kind: raw, raw: { items_per_request: 100000, templates: 1024 } }",
             "would be laid out in some",
         ),
     ];
     for (text, words) in cases {
-        let home = tempfile::tempdir().unwrap();
-        let file = home.path().join("scenario.yaml");
         let load = "load: { traces: { rate: 1k/s, spans_per_trace: 4 } }";
-        std::fs::write(&file, format!("scenario: raw\n{text}\n{load}\n")).unwrap();
-        let output = squall().arg("check").arg(&file).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned()
-            + &String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.code(), Some(2), "{text}: {said}");
+        let (code, said) = said_of(&format!("scenario: raw\n{text}\n{load}\n"));
+        assert_eq!(code, Some(2), "{text}: {said}");
         assert!(said.contains(words), "{text}: {said}");
+    }
+    let closed = |raw: &str, load: &str| {
+        said_of(&format!(
+            "scenario: raw\nclient: {{ kind: raw, raw: {{ {raw} }} }}\nload: {{ {load} }}\n"
+        ))
+    };
+    let loop_of_logs = "logs: { closed_loop: { outstanding: 512 } }";
+    for raw in ["queue: 9", "in_flight: 9"] {
+        let (code, said) = closed(raw, loop_of_logs);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("a closed loop has neither"), "{said}");
+        // Beside a load with a rate they mean something.
+        let (code, said) = closed(raw, &format!("{loop_of_logs}, traces: {{ rate: 1k/s }}"));
+        assert_eq!(code, Some(0), "{said}");
     }
 }

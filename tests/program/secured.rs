@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::harness::{Finished, only_run, read_result, squall};
+use crate::harness::{Finished, only_run, read_result, side_by_side, squall};
 
 const TOKEN: &str = "Bearer hush-1b7d0c55";
 const CLIENT_TOKEN: &str = "Bearer hush-92ce14aa";
@@ -14,7 +14,7 @@ fn scenario(protocol: &str, client: &str, more: &str) -> String {
         "
 scenario: secured
 seed: 7
-run: {{ warmup: 500ms, duration: 3s, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 1500ms, drain: 10s, miss_after: 2s, lateness_limit: 2s }}
 client:
   protocol: {protocol}
   headers: {{ authorization: {{ env: CLIENT_TOKEN }} }}
@@ -26,6 +26,11 @@ load:
 {more}
 "
     )
+}
+
+/// Where nothing arrives, so that a drain lasts as long as it may.
+fn hopeless(protocol: &str, client: &str, more: &str) -> String {
+    scenario(protocol, client, more).replace("drain: 10s", "drain: 3s")
 }
 
 /// Runs it with the tokens in the environment.
@@ -109,22 +114,23 @@ fn both_hops_are_encrypted_and_the_token_arrives() {
     let more = "target: { relay: [--export-header-env, authorization=TOKEN] }
 sink: { tls: TLS, require: { headers: { authorization: { env: TOKEN } } } }
 expect: [ \"lost == 0\", \"sink.unauthenticated == 0\", \"sink.handshakes.failed == 0\" ]";
-    for (protocol, tls) in [
+    let cases = [
         ("grpc", "generated"),
         ("http/protobuf", "mutual"),
         ("grpc", "mutual"),
-    ] {
+    ];
+    side_by_side(3, &cases, |(protocol, tls)| {
         let client = format!("  tls: {tls}");
         let finished = run(&scenario(protocol, &client, &more.replace("TLS", tls)));
         assert_all_arrived(&finished);
         assert_secret(&finished);
-    }
+    });
 }
 
 #[test]
 fn a_target_that_drops_the_token_is_found_out() {
     // Its client's header is for the relay itself: nothing passes it on.
-    let finished = run(&scenario(
+    let finished = run(&hopeless(
         "grpc",
         "",
         "target: { relay: [] }
@@ -151,7 +157,7 @@ expect: [ \"sink.unauthenticated == 0\" ]",
 #[test]
 fn without_a_target_the_client_itself_is_refused() {
     let require = "sink: { require: { headers: { authorization: { env: TOKEN } } } }";
-    for protocol in ["grpc", "http/json"] {
+    side_by_side(2, &["grpc", "http/json"], |protocol| {
         let refused = run(&scenario(protocol, "", require));
         let generated = refused.count("logs", "generated");
         assert_eq!(
@@ -163,12 +169,12 @@ fn without_a_target_the_client_itself_is_refused() {
         let text = scenario(protocol, "", require).replace("CLIENT_TOKEN", "TOKEN");
         assert_all_arrived(&run(&text));
         assert_secret(&refused);
-    }
+    });
 }
 
 #[test]
 fn a_target_that_trusts_nobody_known_is_told_so() {
-    let finished = run(&scenario(
+    let finished = run(&hopeless(
         "grpc",
         "",
         "target:

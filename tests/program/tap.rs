@@ -106,9 +106,10 @@ fn the_tap_sees_what_was_attempted_and_what_was_received() {
             cases.push((protocol, compression));
         }
     }
-    side_by_side(2, &cases, |(protocol, compression)| {
+    side_by_side(3, &cases, |(protocol, compression)| {
         let more = "expect: [ \"lost == 0\", \"duplicated == 0\" ]";
-        let finished = run(&scenario(protocol, compression, more));
+        let text = scenario(protocol, compression, more);
+        let finished = run(&text.replace("duration: 4s", "duration: 2s"));
         assert_eq!(finished.code, 0, "{}", finished.story());
         finished.assert_closes();
         let evidence = assert_exact(&finished);
@@ -161,6 +162,7 @@ expect: [ \"lost_silently == 0\" ]",
 #[test]
 fn without_a_tap_nothing_is_noted() {
     let text = scenario("grpc", "none", "").replace("tap: true", "tap: false");
+    let text = text.replace("duration: 4s", "duration: 1s");
     let finished = run(&text);
     assert_eq!(finished.code, 0, "{}", finished.story());
     let evidence = finished.evidence();

@@ -33,7 +33,7 @@ fn scenario(relay: &str, more: &str) -> String {
         "
 scenario: target
 seed: 7
-run: {{ warmup: 500ms, duration: 3s, drain: 6s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 3s, drain: 4s, miss_after: 2s, lateness_limit: 2s }}
 validate: content
 client:
   sdk:

@@ -1,6 +1,6 @@
 //! The instrument is right: known weather is measured as what it is, and its absence as absence.
 
-use crate::harness::{Finished, run};
+use crate::harness::{Finished, both, run};
 
 fn scenario(load: &str, seconds: u32, more: &str) -> Finished {
     run(&format!(
@@ -23,10 +23,10 @@ const GENTLE: &str = "{ rate: 200/s, spans_per_trace: 1 }";
 
 #[test]
 fn fifty_milliseconds_of_delay_add_fifty_milliseconds() {
-    let without = scenario(GENTLE, 5, "");
+    let without = scenario(GENTLE, 4, "");
     let with = scenario(
         GENTLE,
-        5,
+        4,
         "faults: [ { name: far, direction: up, latency: { delay: 50ms } } ]",
     );
     assert_eq!(with.code, 0, "{}", with.story());
@@ -43,13 +43,12 @@ fn one_megabyte_per_second_is_measured_as_one() {
     // About 2 MB/s are offered, so the link is the bottleneck while the load lasts. Few long values:
     // the SDK sends one request after the other, and what it takes to make one must not count.
     let load = "{ rate: 200/s, attributes: { count: 2, value_bytes: 5000, cardinality: 10, types: [string] } }";
-    let with = scenario(
-        load,
-        6,
-        "faults: [ { name: narrow, direction: up, bandwidth: 1MB/s } ]
-expect: [ \"link.up.rate < 1.03MB/s in steady\", \"link.up.rate > 0.97MB/s in steady\" ]",
+    let narrow = "faults: [ { name: narrow, direction: up, bandwidth: 1MB/s } ]
+expect: [ \"link.up.rate < 1.03MB/s in steady\", \"link.up.rate > 0.97MB/s in steady\" ]";
+    let (with, without) = both(
+        || scenario(load, 6, narrow),
+        || scenario(load, 4, "expect: [ \"link.up.rate > 1.03MB/s in steady\" ]"),
     );
-    let without = scenario(load, 6, "expect: [ \"link.up.rate > 1.03MB/s in steady\" ]");
     assert_eq!(without.code, 0, "{}", without.story());
     for check in with.result["checks"].as_array().unwrap() {
         if check["group"] == "expectation" {
@@ -60,12 +59,10 @@ expect: [ \"link.up.rate < 1.03MB/s in steady\", \"link.up.rate > 0.97MB/s in st
 
 #[test]
 fn a_five_second_partition_is_a_gap_of_five_seconds() {
-    let with = scenario(
-        "{ rate: 500/s, spans_per_trace: 1 }",
-        11,
-        "faults: [ { name: cut, at: 2s, for: 5s, partition: silence } ]
-expect: [ \"lost == 0\" ]",
-    );
+    let load = "{ rate: 500/s, spans_per_trace: 1 }";
+    let cut = "faults: [ { name: cut, at: 2s, for: 5s, partition: silence } ]
+expect: [ \"lost == 0\" ]";
+    let (with, without) = both(|| scenario(load, 11, cut), || scenario(load, 4, ""));
     assert_eq!(with.code, 0, "{}", with.story());
     let fault = &with.result["faults"][0];
     let outage = fault["metrics"]["delivery.gap.outage"].as_f64().unwrap();
@@ -79,7 +76,6 @@ expect: [ \"lost == 0\" ]",
         "{fault}"
     );
 
-    let without = scenario("{ rate: 500/s, spans_per_trace: 1 }", 4, "");
     assert!(without.metric("delivery.gap") < 1.0, "{}", without.story());
 }
 
@@ -87,7 +83,7 @@ expect: [ \"lost == 0\" ]",
 fn a_frozen_sink_shows_in_the_response_time_and_hides_from_the_service_time() {
     let frozen = scenario(
         "{ rate: 500/s, spans_per_trace: 1 }",
-        8,
+        6,
         "faults: [ { name: freeze, at: 2s, for: 2s, pause: sink } ]
 expect: [ \"lost == 0\" ]",
     );

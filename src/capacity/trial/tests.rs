@@ -1,7 +1,7 @@
 //! Made-up runs: which rates are held, and who is named.
 
 use super::*;
-use crate::evidence::SinkSample;
+use crate::evidence::{MachineSample, SinkSample};
 use crate::judge::fixture::healthy;
 use crate::judge::{Circumstances, judge, stored_series};
 use crate::plan::expectation::Phase;
@@ -93,6 +93,41 @@ fn a_backlog_that_nobody_has_names_nobody() {
     sink(&mut slow, |sample| slower(&mut sample.received, 0.9));
     let told = trial(&slow, 100.0);
     assert!(!told.held && told.gave_out.is_empty(), "{told:?}");
+}
+
+/// Other processes take most of the machine; the target waits for it, or does not need it.
+#[test]
+fn a_target_that_others_keep_from_running_is_not_named() {
+    let told = |busy: f64, waiting: u64| {
+        let mut slow = record(plan_with_target());
+        sink(&mut slow, |sample| slower(&mut sample.received, 0.9));
+        let environment = &mut slow.result.environment;
+        environment.insert("cores".to_owned(), "2".to_owned());
+        let at_ns = slow.plan.run.duration_ns;
+        slow.series.live.machine.push(MachineSample {
+            at_ns,
+            busy,
+            ..MachineSample::default()
+        });
+        let roles = slow.series.roles.iter_mut();
+        let target = roles.filter(|role| role.role.starts_with("target"));
+        for sample in target.flat_map(|role| &mut role.samples) {
+            sample.cpu_waited_ns = sample.at_ns / 10 * waiting;
+        }
+        trial(&slow, 100.0)
+    };
+    let starved = told(0.9, 5);
+    let expected = [(Part::Machine, "the machine"), (Part::Target, "relay")];
+    assert_eq!(named(&starved), expected);
+    let evidence = &starved.gave_out[0].evidence[0];
+    assert!(
+        evidence.starts_with("relay waited for a core in 9"),
+        "{evidence}"
+    );
+    assert!((starved.figures["relay.cpu.waiting"] - 0.5).abs() < 0.01);
+    for (busy, waiting) in [(0.9, 0), (0.1, 5)] {
+        assert_eq!(named(&told(busy, waiting)), [(Part::Target, "relay")]);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use miette::miette;
 use serde_json::{Value, json};
@@ -20,6 +21,12 @@ pub const NAME: &str = "send";
 const MOST_ITEMS: f64 = 200e6;
 /// A request is due this often at least, so that a small load does not come in lumps.
 const REQUEST_S: f64 = 0.2;
+/// How often a request is tried again, and what its pauses may take together: 100, 200 and 400 ms, and the
+/// jitter of each. A peer that asks for longer ones may be left with the last.
+const RETRIES: u32 = 3;
+const PAUSES: Duration = Duration::from_secs(1);
+/// Most that a drain may last.
+const DRAIN_MAX: Duration = Duration::from_secs(3600);
 /// Seconds of load that may wait for an answer to make room, and the fewest requests.
 const QUEUE_S: f64 = 2.0;
 const QUEUE_MIN: f64 = 64.0;
@@ -40,13 +47,18 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
     }
     let batch = items_per_request(args, mean);
     let queue = (peak * QUEUE_S / f64::from(batch)).clamp(QUEUE_MIN, QUEUE_MAX);
-    let raw = json!({
+    let mut raw = json!({
         "items_per_request": batch,
-        "connections": args.workers,
         "queue": queue as u64,
         "timeout": ms(args.timeout),
         "resource": args.resource.iter().cloned().collect::<BTreeMap<String, String>>(),
     });
+    // Over HTTP/1.1 each request under way has a connection.
+    let (many, count) = match args.is_http() {
+        true => ("in_flight", 8 * args.workers),
+        false => ("connections", args.workers),
+    };
+    raw[many] = count.into();
     let headers = args.headers.iter().cloned();
     let headers: serde_json::Map<String, Value> =
         headers.map(|(name, value)| (name, value.into())).collect();
@@ -60,8 +72,8 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
             // Nothing is judged by it, so that an item that is late is better than one that is missed.
             "miss_after": "2s",
             "lateness_limit": "2s",
-            // What was sent last may take as long as an answer may, and be tried again.
-            "drain": ms(args.timeout * 2),
+            // What was sent last may take as long as an answer may, each time that it is tried.
+            "drain": ms((args.timeout * (RETRIES + 1) + PAUSES).min(DRAIN_MAX)),
         },
         "client": {
             "service": args.service,
@@ -80,7 +92,7 @@ pub fn scenario(args: &Args) -> Result<String, CliError> {
             "tls": tls(args),
             "kind": "raw",
             "raw": raw,
-            "retry": { "max_retries": 3 },
+            "retry": { "max_retries": RETRIES },
         },
         "load": { args.signal.as_str(): load(args, shape) },
         "target": {
@@ -200,6 +212,35 @@ fn per_second(rate: f64) -> String {
     format!("{rate}/s")
 }
 
-fn ms(duration: std::time::Duration) -> String {
+fn ms(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_drain_lasts_as_long_as_the_last_request_may_be_tried() {
+        for timeout in ["500ms", "10s"] {
+            let line = ["send", "traces", "--rate", "10/s", "--timeout", timeout];
+            let text = scenario(&Line::parse_from(line).args).unwrap();
+            let plan = crate::scenario::load_text(NAME, &text, &[]).unwrap();
+            let retry = &plan.client.retry;
+            let tries = u64::from(retry.max_retries) + 1;
+            let pause_ns = |retries: u32| (retry.initial_delay_ns << retries) + retry.max_jitter_ns;
+            let pauses_ns: u64 = (0..retry.max_retries).map(pause_ns).sum();
+            let answers_ns = tries * plan.client.raw.as_ref().unwrap().timeout_ns;
+            assert!(plan.run.drain_ns >= answers_ns + pauses_ns, "{timeout}");
+            assert!(plan.client.shutdown_timeout_ns >= plan.run.drain_ns);
+        }
+    }
 }

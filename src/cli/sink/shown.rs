@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::beyond::Beyond;
+use crate::capture::record::Recorded;
 use crate::report::live::receiving::{Received, Receiving};
 use crate::signal::Signal;
 use crate::sink::counts::SignalCounts;
@@ -91,6 +92,15 @@ impl Tally {
                 failed: passed.not_passed,
             }),
             last_trouble: receiver.trouble(),
+        }
+    }
+
+    /// What the recording holds at its end.
+    pub fn is_recorded(&mut self, recorded: Recorded) {
+        if let Some(told) = &mut self.recorded {
+            told.requests = recorded.requests;
+            told.bytes = recorded.bytes;
+            told.inexact = recorded.inexact;
         }
     }
 

@@ -64,16 +64,24 @@ struct Job {
 /// What all workers share.
 struct Shared {
     recorder: Arc<Recorder>,
-    sender: Sender,
     lanes: Vec<Lane>,
     setup: ClientSetup,
     plan: RawPlan,
     clock: OnceLock<RunClock>,
 }
 
+/// Sends one request at a time.
+struct Worker {
+    shared: Arc<Shared>,
+    sender: Arc<Sender>,
+    writer: BodyWriter,
+}
+
 /// The client, ready to run.
 pub struct Raw {
     shared: Arc<Shared>,
+    /// Each worker has it as well; with the last of them the connections are closed.
+    sender: Mutex<Option<Arc<Sender>>>,
     runtime: Handle,
     /// `None` once nothing more is released.
     queue: Mutex<Option<mpsc::Sender<Job>>>,
@@ -119,9 +127,10 @@ impl Raw {
                 });
             }
         }
+        let sender = Sender::new(settings(setup, &plan).map_err(wrong)?).map_err(wrong)?;
+        let sender = Arc::new(sender);
         let shared = Arc::new(Shared {
             recorder: Arc::clone(recorder),
-            sender: Sender::new(settings(setup, &plan).map_err(wrong)?).map_err(wrong)?,
             lanes,
             setup: setup.clone(),
             clock: OnceLock::new(),
@@ -132,10 +141,16 @@ impl Raw {
         let mut workers = JoinSet::new();
         for _ in 0..shared.plan.in_flight {
             let writer = shared.writer().map_err(wrong)?;
-            workers.spawn(work(Arc::clone(&shared), Arc::clone(&jobs), writer));
+            let worker = Worker {
+                shared: Arc::clone(&shared),
+                sender: Arc::clone(&sender),
+                writer,
+            };
+            workers.spawn(worker.work(Arc::clone(&jobs)));
         }
         Ok(Self {
             shared,
+            sender: Mutex::new(Some(sender)),
             runtime: Handle::current(),
             queue: Mutex::new(Some(queue)),
             workers: Mutex::new(workers),
@@ -156,12 +171,16 @@ impl Raw {
         self.shared.enter(lane, arrival);
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = queue.as_ref() {
-            // The ledger has it: entered, and never attempted.
-            let _ = queue.try_send(Job {
+            let job = Job {
                 lane,
                 arrival,
                 due_ns,
-            });
+            };
+            if queue.try_send(job).is_err() {
+                // The ledger has it: entered, and never attempted.
+                let record = self.shared.recorder.signal(self.shared.lanes[lane].signal);
+                record.leave_queue_alone(u64::from(self.shared.plan.items_per_request));
+            }
         }
     }
 
@@ -173,8 +192,17 @@ impl Raw {
         let mut counted = of_lane.begun();
         {
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
             for _ in 0..(outstanding / items).max(1) {
-                workers.spawn_on(circle(Arc::clone(&self.shared), lane), &self.runtime);
+                let (Some(sender), Ok(writer)) = (sender.as_ref(), self.shared.writer()) else {
+                    break;
+                };
+                let worker = Worker {
+                    shared: Arc::clone(&self.shared),
+                    sender: Arc::clone(sender),
+                    writer,
+                };
+                workers.spawn_on(worker.circle(lane), &self.runtime);
             }
         }
         loop {
@@ -194,8 +222,15 @@ impl Raw {
         }
     }
 
-    /// Waits until what was released is answered for, at most so long; tells what was not.
+    /// Waits until what was released is answered for, at most so long; tells what was not. The connections are
+    /// closed then.
     pub fn finish(&self, timeout: Duration) -> Vec<String> {
+        let sender = self
+            .sender
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(sender);
         drop(
             self.queue
                 .lock()
@@ -246,35 +281,6 @@ impl Lane {
     }
 }
 
-/// Sends one request after the other, until the lane's loop has ended.
-async fn circle(shared: Arc<Shared>, lane: usize) {
-    let (Some(clock), Ok(mut writer)) = (shared.clock.get(), shared.writer()) else {
-        return;
-    };
-    sleep(clock.until(0)).await;
-    while let Some((arrival, due_ns)) = shared.lanes[lane].take(clock) {
-        shared.enter(lane, arrival);
-        let job = Job {
-            lane,
-            arrival,
-            due_ns,
-        };
-        shared.deliver(&mut writer, &job).await;
-    }
-}
-
-async fn work(
-    shared: Arc<Shared>,
-    jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
-    mut writer: BodyWriter,
-) {
-    loop {
-        let job = jobs.lock().await.recv().await;
-        let Some(job) = job else { return };
-        shared.deliver(&mut writer, &job).await;
-    }
-}
-
 impl Shared {
     fn writer(&self) -> io::Result<BodyWriter> {
         BodyWriter::new(self.setup.client.protocol, self.setup.client.compression)
@@ -293,20 +299,50 @@ impl Shared {
         let items = self.items(lane, arrival);
         self.recorder.mark_run(self.lanes[lane].signal, items);
     }
+}
 
-    /// Sends a request until it is taken or given up, and journals it as the SDK's exporter is.
-    async fn deliver(&self, writer: &mut BodyWriter, job: &Job) {
-        let Some(clock) = self.clock.get() else {
+impl Worker {
+    /// Sends what is due, one request after the other.
+    async fn work(mut self, jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>) {
+        loop {
+            let job = jobs.lock().await.recv().await;
+            let Some(job) = job else { return };
+            self.deliver(&job).await;
+        }
+    }
+
+    /// Sends one request after the other, until the lane's loop has ended.
+    async fn circle(mut self, lane: usize) {
+        let shared = Arc::clone(&self.shared);
+        let Some(clock) = shared.clock.get() else {
             return;
         };
-        let lane = &self.lanes[job.lane];
-        let items = self.items(job.lane, job.arrival);
+        sleep(clock.until(0)).await;
+        while let Some((arrival, due_ns)) = shared.lanes[lane].take(clock) {
+            shared.enter(lane, arrival);
+            let job = Job {
+                lane,
+                arrival,
+                due_ns,
+            };
+            self.deliver(&job).await;
+        }
+    }
+
+    /// Sends a request until it is taken or given up, and journals it as the SDK's exporter is.
+    async fn deliver(&mut self, job: &Job) {
+        let shared = Arc::clone(&self.shared);
+        let Some(clock) = shared.clock.get() else {
+            return;
+        };
+        let lane = &shared.lanes[job.lane];
+        let items = shared.items(job.lane, job.arrival);
         let count = items.last - items.first + 1;
-        let recorder = &self.recorder;
+        let recorder = &shared.recorder;
         let record = recorder.signal(lane.signal);
         let batch = recorder.next_batch();
         record.handed.fetch_add(count, Ordering::Relaxed);
-        record.leave_queue(&[items], false);
+        record.leave_queue_alone(count);
         recorder.journal(&BatchLine::Handed {
             batch,
             signal: lane.signal,
@@ -322,10 +358,10 @@ impl Shared {
             due_unix_ns: clock.to_unix_ns(job.due_ns),
             trace_high: lane.trace_high,
         };
-        let (result, rejected, message) = match writer.write(template, &stamp) {
+        let (result, rejected, message) = match self.writer.write(template, &stamp) {
             Ok(body) => {
                 let outcome = self.exchange(lane.signal, batch, clock, &body).await;
-                writer.reuse(body);
+                self.writer.reuse(body);
                 outcome
             }
             Err(error) => (OutcomeKind::GivenUp, 0, error.to_string()),
@@ -351,22 +387,23 @@ impl Shared {
         clock: &RunClock,
         body: &bytes::Bytes,
     ) -> (OutcomeKind, u64, String) {
+        let recorder = &self.shared.recorder;
         let mut retries = 0;
         loop {
-            self.recorder.count_request();
-            self.recorder.journal(&BatchLine::Sent {
+            recorder.count_request();
+            recorder.journal(&BatchLine::Sent {
                 batch,
                 at_ns: clock.now_ns(),
             });
             let reply = self.sender.send(signal, body.clone()).await;
             let answer = answer(&reply);
-            self.recorder.journal(&BatchLine::Answered {
+            recorder.journal(&BatchLine::Answered {
                 batch,
                 at_ns: clock.now_ns(),
                 ok: matches!(reply, Reply::Accepted { .. }),
                 text: match &reply {
                     Reply::Accepted { .. } => "ok".to_owned(),
-                    _ => self.recorder.redacted(answer.text()),
+                    _ => recorder.redacted(answer.text()),
                 },
             });
             let (retry_after, message) = match reply {
@@ -387,7 +424,7 @@ impl Shared {
             };
             // An exhausted resource may be asked again only if it says when.
             let kind = of_failure(&answer, retry_after.is_none());
-            let retry = &self.setup.client.retry;
+            let retry = &self.shared.setup.client.retry;
             if kind == OutcomeKind::Refused || retries >= retry.max_retries {
                 let is_silent = message.is_empty();
                 return (kind, 0, if is_silent { answer.text() } else { message });

@@ -57,13 +57,14 @@ pub struct RawFile {
     /// Items of each request, 1 to 100000. Default 512, or the next whole number of traces.
     #[schemars(range(min = 1, max = 100000))]
     pub items_per_request: Option<u32>,
-    /// 1 to 256. Default 1.
+    /// Of gRPC alone, 1 to 256: over HTTP/1.1 each request under way has its own. Default 1.
     #[schemars(range(min = 1, max = 256))]
     pub connections: Option<u16>,
-    /// Most requests that are under way at once, over all connections, 1 to 10000. Default 8 for each connection.
+    /// Most requests that are under way at once, over all connections, 1 to 10000; of a closed loop `outstanding`
+    /// says it. Default 8 for each connection.
     #[schemars(range(min = 1, max = 10000))]
     pub in_flight: Option<u32>,
-    /// Most requests that are due and wait for one of those, 1 to 1000000. Default 1024.
+    /// Most requests that are due and wait for one of those, 1 to 1000000; in a closed loop none waits. Default 1024.
     #[schemars(range(min = 1, max = 1000000))]
     pub queue: Option<u32>,
     /// Different requests of each producer, 1 to 1024. Default 8.

@@ -3,7 +3,7 @@
 use super::super::file::{RawFile, ScenarioFile};
 use super::{HOUR, MS, Planner, SECOND};
 use crate::plan::{
-    ArrivalProcess, AttributePlan, ClientKind, ClientPlan, LoadPlan, Pacer, RawPlan,
+    ArrivalProcess, AttributePlan, ClientKind, ClientPlan, LoadPlan, Pacer, Protocol, RawPlan,
 };
 use crate::signal::Signal;
 
@@ -90,6 +90,7 @@ impl Planner<'_> {
             self.problem(key, message, help);
         }
         let connections = self.count("client.raw.connections", raw.connections, 1, 1..=256);
+        self.raw_without_effect(file, raw);
         Some(RawPlan {
             items_per_request: items,
             spans_per_trace,
@@ -109,6 +110,33 @@ impl Planner<'_> {
             timeout_ns: self.time("client.raw.timeout", raw.timeout, 10 * SECOND, MS..=HOUR),
             pacer: raw.pacer.unwrap_or(Pacer::Sleep),
         })
+    }
+
+    /// Finds settings that this protocol or this load leaves without any effect.
+    fn raw_without_effect(&mut self, file: &ScenarioFile, raw: &RawFile) {
+        let protocol = file.client.as_ref().and_then(|client| client.protocol);
+        if raw.connections.is_some() && protocol.is_some_and(|p| p != Protocol::Grpc) {
+            let message = "over HTTP/1.1 each request under way has a connection of its own";
+            let help = "say with `in_flight` how many there may be";
+            self.problem("client.raw.connections", message, help);
+        }
+        let has = |what: String| self.document.has(&what);
+        let mut signals = Signal::ALL
+            .iter()
+            .filter(|s| has(format!("load.{s}")))
+            .peekable();
+        let is_open = |signal: &Signal| !has(format!("load.{signal}.closed_loop"));
+        if signals.peek().is_none() || signals.any(|signal| is_open(signal)) {
+            return;
+        }
+        for (key, given) in [("in_flight", raw.in_flight), ("queue", raw.queue)] {
+            if given.is_some() {
+                let message =
+                    "a closed loop has neither: `outstanding` says how many items are under way";
+                let help = "leave it out; it is for a load that has a `rate`";
+                self.problem(&format!("client.raw.{key}"), message, help);
+            }
+        }
     }
 
     /// Finds requests that nobody would take, or that memory cannot hold.

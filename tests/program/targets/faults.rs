@@ -10,7 +10,7 @@ fn scenario(process: &str, args: &str, more: &str) -> String {
     format!(
         "
 scenario: target-faults
-run: {{ warmup: 500ms, duration: 4s, drain: 6s, miss_after: 2s, lateness_limit: 2s }}
+run: {{ warmup: 500ms, duration: 4s, drain: 5s, miss_after: 2s, lateness_limit: 2s }}
 client:
   sdk:
     OTEL_BSP_SCHEDULE_DELAY: 100ms
@@ -66,7 +66,7 @@ fn each_fault_of_a_target_is_proven_and_heals() {
         ),
         ("for: 1s, descriptors: { role: relay }", true, "descriptor"),
     ];
-    side_by_side(3, &cases, |(fault, saves_all, proof)| {
+    side_by_side(4, &cases, |(fault, saves_all, proof)| {
         let more =
             format!("faults: [ {{ name: f, at: 1s, {fault} }} ]\nexpect: [ \"duplicated == 0\" ]");
         let finished = run(&scenario("", "--throttle, '900'", &more));
