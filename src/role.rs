@@ -9,6 +9,7 @@
 pub mod client;
 pub mod control;
 pub mod guard;
+pub mod heap;
 #[cfg(feature = "containers")]
 pub mod keeper;
 pub mod link;

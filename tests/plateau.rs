@@ -19,7 +19,7 @@ use prost::Message;
 use squall::link::Link;
 use squall::otlp::Encoding;
 use squall::plan::{Compression, Protocol};
-use squall::raw::body::BodyWriter;
+use squall::raw::body::{BodyWriter, Laid};
 use squall::raw::layout::captured;
 use squall::raw::send::{Reply, Sender, Settings};
 use squall::raw::template::Stamp;
@@ -137,7 +137,7 @@ fn exchanges(with: SocketAddr) -> Vec<Duration> {
         due_unix_ns: 1_700_000_000_000_000_000,
         trace_high: 1,
     };
-    let body: Bytes = writer.write(&template, &stamp).unwrap();
+    let body: Bytes = writer.write(&Laid::new(template), &stamp).unwrap();
     runtime().block_on(async {
         let sender = Sender::new(settings).unwrap();
         let mut took = Vec::new();

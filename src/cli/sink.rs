@@ -96,6 +96,7 @@ fn listen_help(error: &io::Error, protocol: &str) -> String {
 
 /// Receives until it is told to stop. Passes when everything that came was valid.
 pub fn run(args: Args) -> Outcome {
+    crate::role::heap::keep();
     let runtime = tokio::runtime::Runtime::new().map_err(internal)?;
     let outcome = runtime.block_on(receive(args));
     runtime.shutdown_background();

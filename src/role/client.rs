@@ -16,6 +16,7 @@ use super::control::{Command, Ready, Report, Setup};
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
 use crate::evidence::ClientSample;
+use crate::plan::ClientKind;
 use crate::signal::Signal;
 
 mod logs;
@@ -40,9 +41,18 @@ pub fn run() -> Result<(), RoleError> {
         Setup::Client(setup) => *setup,
         other => return Err(RoleError::of_another(&other)),
     };
+    if setup.client.kind == ClientKind::Raw {
+        // An SDK runs as it would anywhere.
+        super::heap::keep();
+    }
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(
+            std::env::var("SQUALL_W_CLIENT")
+                .ok()
+                .and_then(|w| w.parse().ok())
+                .unwrap_or(WORKERS),
+        )
         .enable_all()
         .build()?;
     let client = match build(setup, &runtime) {

@@ -35,8 +35,14 @@ pub fn run() -> Result<(), RoleError> {
         Setup::Sink(setup) => setup,
         other => return Err(RoleError::of_another(&other)),
     };
+    super::heap::keep();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(
+            std::env::var("SQUALL_W_SINK")
+                .ok()
+                .and_then(|w| w.parse().ok())
+                .unwrap_or(WORKERS),
+        )
         .enable_all()
         .build()?;
     let played = runtime.block_on(play(*setup));

@@ -18,9 +18,9 @@ use crate::load::mix::{Use, mix};
 use crate::load::producer::Producer;
 use crate::mapped::{Arrivals, names};
 use crate::plan::{RawPlan, RetryPlan};
-use crate::raw::body::BodyWriter;
+use crate::raw::body::{BodyWriter, Laid};
 use crate::raw::send::{self, Reply, SendError, Sender, Settings};
-use crate::raw::template::{Stamp, Template};
+use crate::raw::template::Stamp;
 use crate::role::control::ClientSetup;
 use crate::sdk::SdkError;
 use crate::sdk::outcome::{LastAnswer, of_failure};
@@ -40,7 +40,7 @@ pub struct Lane {
     /// High half of its trace ids: records and spans have identities alike, and must not share traces.
     trace_high: u64,
     /// Sent in turn.
-    templates: Vec<Template>,
+    templates: Vec<Laid>,
     /// Of a closed loop only.
     next: Mutex<Next>,
 }
@@ -105,10 +105,12 @@ impl Raw {
             for producer in 0..arrivals.producers.max(1) {
                 let path = setup.evidence.join(names::arrivals(signal, producer));
                 let file = Arrivals::open(&path).map_err(|error| evidence_error(&path, error))?;
+                let templates = lay_out::templates(setup, &plan, signal, producer);
+                let templates = templates.map_err(wrong)?.into_iter();
                 lanes.push(Lane {
                     signal,
                     producer,
-                    templates: lay_out::templates(setup, &plan, signal, producer).map_err(wrong)?,
+                    templates: templates.map(Laid::new).collect(),
                     trace_high: trace_high(setup.seed, signal),
                     next: Mutex::new(Next {
                         arrival: file.resume_at(0),
@@ -307,14 +309,14 @@ impl Shared {
         let batch = recorder.next_batch();
         record.handed.fetch_add(count, Ordering::Relaxed);
         record.leave_queue(&[items], false);
-        recorder.journal(&BatchLine::Handed {
+        let handed = BatchLine::Handed {
             batch,
             signal: lane.signal,
             at_ns: clock.now_ns(),
             items: vec![items],
             points: Vec::new(),
-        });
-        let template = &lane.templates[job.arrival as usize % lane.templates.len()];
+        };
+        let laid = &lane.templates[job.arrival as usize % lane.templates.len()];
         let stamp = Stamp {
             producer: lane.producer,
             first_sequence: items.first,
@@ -322,21 +324,24 @@ impl Shared {
             due_unix_ns: clock.to_unix_ns(job.due_ns),
             trace_high: lane.trace_high,
         };
-        let (result, rejected, message) = match writer.write(template, &stamp) {
+        let (result, rejected, message, last) = match writer.write(laid, &stamp) {
             Ok(body) => {
-                let outcome = self.exchange(lane.signal, batch, clock, &body).await;
-                writer.reuse(body);
+                let outcome = self
+                    .exchange(lane.signal, handed, batch, clock, &body)
+                    .await;
+                laid.reuse(body);
                 outcome
             }
-            Err(error) => (OutcomeKind::GivenUp, 0, error.to_string()),
+            Err(error) => (OutcomeKind::GivenUp, 0, error.to_string(), handed),
         };
-        recorder.journal(&BatchLine::Ended {
+        let ended = BatchLine::Ended {
             batch,
             at_ns: clock.now_ns(),
             result,
             rejected,
             message: recorder.redacted(message),
-        });
+        };
+        recorder.journal_all(&[last, ended]);
         record.finished.fetch_add(count, Ordering::Relaxed);
         if result == OutcomeKind::Acknowledged {
             let accepted = count.saturating_sub(rejected);
@@ -344,23 +349,30 @@ impl Shared {
         }
     }
 
+    /// Sends a body until it is taken or given up: the outcome, how many items were rejected, in words
+    /// why, and the last answer, which is still to be journaled. Each write costs more than what it says, so
+    /// that lines go together where nothing can come between them.
     async fn exchange(
         &self,
         signal: Signal,
+        handed: BatchLine,
         batch: u64,
         clock: &RunClock,
         body: &bytes::Bytes,
-    ) -> (OutcomeKind, u64, String) {
+    ) -> (OutcomeKind, u64, String, BatchLine) {
         let mut retries = 0;
+        let mut before = Some(handed);
         loop {
             self.recorder.count_request();
-            self.recorder.journal(&BatchLine::Sent {
+            let sent = BatchLine::Sent {
                 batch,
                 at_ns: clock.now_ns(),
-            });
+            };
+            let lines: Vec<BatchLine> = before.take().into_iter().chain([sent]).collect();
+            self.recorder.journal_all(&lines);
             let reply = self.sender.send(signal, body.clone()).await;
             let answer = answer(&reply);
-            self.recorder.journal(&BatchLine::Answered {
+            let answered = BatchLine::Answered {
                 batch,
                 at_ns: clock.now_ns(),
                 ok: matches!(reply, Reply::Accepted { .. }),
@@ -368,10 +380,10 @@ impl Shared {
                     Reply::Accepted { .. } => "ok".to_owned(),
                     _ => self.recorder.redacted(answer.text()),
                 },
-            });
+            };
             let (retry_after, message) = match reply {
                 Reply::Accepted { rejected, message } => {
-                    return (OutcomeKind::Acknowledged, rejected, message);
+                    return (OutcomeKind::Acknowledged, rejected, message, answered);
                 }
                 Reply::Http { retry_after, .. } => (retry_after, answer.text()),
                 Reply::Grpc {
@@ -385,8 +397,9 @@ impl Shared {
             let kind = of_failure(&answer, retry_after.is_none());
             let retry = &self.setup.client.retry;
             if kind == OutcomeKind::Refused || retries >= retry.max_retries {
-                return (kind, 0, message);
+                return (kind, 0, message, answered);
             }
+            self.recorder.journal(&answered);
             sleep(pause(retry, retries, batch, retry_after)).await;
             retries += 1;
         }
