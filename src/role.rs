@@ -9,10 +9,10 @@
 pub mod client;
 pub mod control;
 pub mod guard;
-pub mod heap;
 #[cfg(feature = "containers")]
 pub mod keeper;
 pub mod link;
+pub mod share;
 pub mod sink;
 pub mod stdio;
 pub mod stress;
