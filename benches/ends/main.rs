@@ -18,7 +18,6 @@ struct Row {
     name: &'static str,
     kind: Kind,
     ends: Ends,
-    /// Which row it is compared with by bytes, and what is aimed at.
     aims: &'static [Aim],
 }
 

@@ -81,8 +81,13 @@ fn line(said: &mut impl BufRead) -> String {
     line
 }
 
-/// Is the end of that name, until it is killed.
+/// Is the end of that name, until it is killed, or its bench is gone.
 pub fn play(arguments: &[String]) {
+    #[cfg(target_os = "linux")]
+    {
+        let killed = Some(rustix::process::Signal::KILL);
+        rustix::process::set_parent_process_death_signal(killed).expect("a system call");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -210,13 +215,14 @@ async fn bare_sink() {
     let listener = listen().await;
     let (stream, _) = listener.accept().await.expect("a connection");
     stream.set_nodelay(true).expect("a live socket");
-    hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+    let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_MAX_BYTES)
         .serve_connection(TokioIo::new(stream), service_fn(accept))
-        .await
-        .expect("it serves");
+        .await;
+    // The generator is killed first, in the middle of something.
+    drop(serving);
 }
 
 type Answer = http_body_util::combinators::WithTrailers<
