@@ -50,6 +50,10 @@ bench:
     done
     cargo bench
 
+# What generator and sink carry at most, beside prost at both ends and HTTP/2 alone; about a minute
+ends rounds="5":
+    SQUALL_ROUNDS={{rounds}} cargo bench --bench ends
+
 # Find every problem of the shipped scenarios
 check:
     cargo run --release -- check scenarios/*.yaml

@@ -1,8 +1,9 @@
 //! Evidence that is appended to plain files, one JSON value a line, while the run goes on.
 //!
-//! A line is written with one `write`, so it survives the SIGKILL of its writer; only the last line
+//! A line, or a few together, is written with one `write`, so it survives the SIGKILL of its writer; only the last line
 //! of a killed writer may be torn, and readers skip it.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -117,6 +118,11 @@ pub struct PointContent {
     pub parts: [u64; PARTS],
 }
 
+thread_local! {
+    /// Kept from one line to the next for its memory.
+    static LINES: RefCell<Vec<u8>> = RefCell::default();
+}
+
 /// Appends lines to a file.
 #[derive(Debug)]
 pub struct Journal {
@@ -146,16 +152,29 @@ impl Journal {
     /// # Errors
     /// When the file cannot be written, for instance on a full disk, or could not be before.
     pub fn append(&self, line: &impl Serialize) -> io::Result<()> {
+        self.append_all(std::slice::from_ref(line))
+    }
+
+    /// Appends lines with one write.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_all<T: Serialize>(&self, lines: &[T]) -> io::Result<()> {
         if self.failed.load(Ordering::Relaxed) {
             return Err(io::Error::other("an earlier line could not be written"));
         }
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
-        let written = (&self.file).write_all(&bytes);
-        if written.is_err() {
-            self.failed.store(true, Ordering::Relaxed);
-        }
-        written
+        LINES.with_borrow_mut(|bytes| {
+            bytes.clear();
+            for line in lines {
+                serde_json::to_writer(&mut *bytes, line)?;
+                bytes.push(b'\n');
+            }
+            let written = (&self.file).write_all(bytes);
+            if written.is_err() {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            written
+        })
     }
 }
 

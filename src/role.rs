@@ -12,6 +12,7 @@ pub mod guard;
 #[cfg(feature = "containers")]
 pub mod keeper;
 pub mod link;
+pub mod share;
 pub mod sink;
 pub mod stdio;
 pub mod stress;

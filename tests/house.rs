@@ -139,7 +139,13 @@ const BANNED: &[(&str, &str, &[&str])] = &[
     (
         "unsafe {",
         "safe calls",
-        &["mapped", "netns/sys", "link/timer/kernel", "target/disk"],
+        &[
+            "mapped",
+            "netns/sys",
+            "link/timer/kernel",
+            "target/disk",
+            "role/share",
+        ],
     ),
     ("unsafe impl", "safe types", &["netns/sys"]),
     (

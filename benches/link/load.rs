@@ -33,6 +33,17 @@ pub enum Work {
     Encoded(Arc<ExportTraceServiceRequest>),
 }
 
+impl Work {
+    /// Bytes that one operation sends, and awaits.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes { sent, awaited } => sent + awaited,
+            Self::Prepared(body) => body.len(),
+            Self::Encoded(request) => request.encoded_len(),
+        }
+    }
+}
+
 /// Connections to one address, and what is done on them.
 pub struct Load {
     runtime: Runtime,

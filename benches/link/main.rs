@@ -16,6 +16,7 @@ mod latency;
 mod load;
 mod paths;
 mod peers;
+mod tap;
 
 use load::{Load, Pass, Work};
 use paths::Path;
@@ -49,9 +50,9 @@ fn rows() -> Vec<Row> {
         sent: BULK_BYTES,
         awaited: 1,
     };
-    let pinged = Arc::new(paths::all(peers::echo(PING_BYTES, PING_BYTES)));
-    let filled = Arc::new(paths::all(peers::echo(BULK_BYTES, 1)));
-    let called = Arc::new(paths::all(peers::grpc()));
+    let pinged = Arc::new(paths::all(peers::echo(PING_BYTES, PING_BYTES), false));
+    let filled = Arc::new(paths::all(peers::echo(BULK_BYTES, 1), false));
+    let called = Arc::new(paths::all(peers::grpc(), true));
     let row = |name, connections, work: &Work, operations, paths: &Arc<_>, aim| Row {
         name,
         connections,
@@ -139,7 +140,7 @@ fn print(row: &Row) {
         };
         let operations = row.operations as f64;
         println!(
-            "  {:<12} {:>9.0} {:>8.2} {:>10.1} {:>10.1} {:>10.2}",
+            "  {:<12} {:>9.0} {:>8.2} {:>10.1} {:>10.1} {:>10.2} {:>10.0}",
             path.name,
             of(&|cell, _| operations / cell.pass.elapsed.as_secs_f64()),
             of(&|cell, direct| {
@@ -148,6 +149,8 @@ fn print(row: &Row) {
             of(&|cell, _| micros(cell.pass.median)),
             of(&|cell, direct| micros(cell.pass.median) - micros(direct.pass.median)),
             of(&|cell, _| micros(cell.cpu.unwrap_or_default()) / operations),
+            of(&|cell, _| micros(cell.cpu.unwrap_or_default()) / operations)
+                / (row.work.bytes() as f64 / 1e6),
         );
     }
 }
@@ -177,8 +180,8 @@ fn main() {
     c.final_summary();
 
     println!(
-        "\n  {:<12} {:>9} {:>8} {:>10} {:>10} {:>10}",
-        "", "per s", "direct", "median µs", "added µs", "CPU µs"
+        "\n  {:<12} {:>9} {:>8} {:>10} {:>10} {:>10} {:>10}",
+        "", "per s", "direct", "median µs", "added µs", "CPU µs", "µs per MB"
     );
     let only = only.unwrap_or_default();
     for row in rows.iter().filter(|row| row.name.contains(&only)) {

@@ -14,6 +14,7 @@ use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::TcpStream;
 
 use super::peers::{Server, listen, on_thread};
+use super::tap;
 
 /// What `squall run` gives a link by default.
 const LINK_BUFFER_BYTES: usize = 1 << 20;
@@ -40,8 +41,8 @@ impl Path {
     }
 }
 
-/// Every way to `upstream`; HAProxy's only where it is installed.
-pub fn all(upstream: SocketAddr) -> Vec<Path> {
+/// Every way to `upstream`, where OTLP is spoken with a tap as well; HAProxy's only where it is installed.
+pub fn all(upstream: SocketAddr, otlp: bool) -> Vec<Path> {
     let direct = Path {
         name: "direct",
         address: upstream,
@@ -50,6 +51,9 @@ pub fn all(upstream: SocketAddr) -> Vec<Path> {
     };
     let copy = path("tokio copy", copy(upstream));
     let mut paths = vec![direct, copy, path("link", link(upstream, None))];
+    if otlp {
+        paths.push(path("link and tap", tap::link(upstream, LINK_BUFFER_BYTES)));
+    }
     if let Some(process) = HaProxy::start(upstream) {
         paths.push(Path {
             name: "HAProxy",

@@ -12,6 +12,7 @@ use super::amount::{parse_bytes, parse_duration};
 use super::{Outcome, print};
 use crate::error::{CliError, Exit};
 use crate::report::live::receiving::ReceivingView;
+use crate::role::share;
 use crate::sink::passing::Passing;
 use crate::sink::required::Required;
 use crate::sink::server::{Door, Limits, Server};
@@ -96,7 +97,12 @@ fn listen_help(error: &io::Error, protocol: &str) -> String {
 
 /// Receives until it is told to stop. Passes when everything that came was valid.
 pub fn run(args: Args) -> Outcome {
-    let runtime = tokio::runtime::Runtime::new().map_err(internal)?;
+    share::keep_memory();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(share::threads())
+        .enable_all()
+        .build()
+        .map_err(internal)?;
     let outcome = runtime.block_on(receive(args));
     runtime.shutdown_background();
     outcome

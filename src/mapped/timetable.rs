@@ -42,14 +42,32 @@ impl Timetable {
         self.producers.is_empty()
     }
 
-    /// The point at `position` among the series of a producer, in the request that was due then; `None`
-    /// where none was.
-    pub fn identity(&self, producer: u16, position: u32, due_ns: u64) -> Option<Identity> {
+    /// The request of a producer that was due then; `None` where none was.
+    pub fn request(&self, producer: u16, due_ns: u64) -> Option<TimedRequest> {
         let (arrivals, items) = self.producers.get(usize::from(producer))?.as_ref()?;
         let arrival = arrivals.due_at(due_ns)? as u64;
-        Some(Identity {
+        Some(TimedRequest {
             producer,
-            sequence: arrival * items + u64::from(position) % items + 1,
+            arrival,
+            items: *items,
         })
+    }
+}
+
+/// A request that was due at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedRequest {
+    producer: u16,
+    arrival: u64,
+    items: u64,
+}
+
+impl TimedRequest {
+    /// The point at `position` among the series of its producer.
+    pub const fn identity(self, position: u32) -> Identity {
+        Identity {
+            producer: self.producer,
+            sequence: self.arrival * self.items + position as u64 % self.items + 1,
+        }
     }
 }

@@ -210,8 +210,8 @@ mod tests {
         let before = sampler.sample(0).unwrap();
         let threads = 2 * std::thread::available_parallelism().unwrap().get();
         let begun = Instant::now();
+        let done = std::sync::atomic::AtomicBool::new(false);
         let after = std::thread::scope(|scope| {
-            let done = &std::sync::atomic::AtomicBool::new(false);
             for _ in 0..threads {
                 scope.spawn(|| {
                     while !done.load(std::sync::atomic::Ordering::Relaxed) {

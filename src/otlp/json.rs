@@ -1,6 +1,6 @@
 //! OTLP/JSON, turned into protobuf.
 //!
-//! [`rewrite`] does so for what senders write, in one pass. Whatever it does not take goes through
+//! [`rewrite`] does so for what senders write, in one pass over what [`reader`] reads. Whatever it does not take goes through
 //! opentelemetry-proto's own messages, which have the last word. Where their reader is stricter than
 //! the specification (a field that is `null`, an unknown key inside a value), [`tidy`] mends the text
 //! before it.
@@ -15,21 +15,18 @@ use serde_json::Value;
 use super::Malformed;
 use crate::signal::Signal;
 
+pub mod reader;
 pub mod rewrite;
 mod shapes;
 
 /// Objects in one request: each costs some hundred bytes once it is read.
-pub const OBJECTS_MAX: usize = 1_000_000;
+pub use reader::OBJECTS_MAX;
 
 /// Reads a request of that signal and writes it as protobuf.
 ///
 /// # Errors
 /// When the text is not such a request, or holds too many objects.
 pub fn to_protobuf(signal: Signal, text: &[u8]) -> Result<Vec<u8>, Malformed> {
-    // Counts those inside texts as well, which no sender of telemetry comes near.
-    if text.iter().filter(|byte| **byte == b'{').count() > OBJECTS_MAX {
-        return Err(Malformed::TooManyMessages(OBJECTS_MAX));
-    }
     // A reader made by serde would take a list for an object's fields in order.
     if text.trim_ascii_start().first() != Some(&b'{') {
         let why = "JSON: a request is an object".to_owned();
@@ -39,6 +36,10 @@ pub fn to_protobuf(signal: Signal, text: &[u8]) -> Result<Vec<u8>, Malformed> {
         && let Ok(request) = rewrite::rewrite(signal, text)
     {
         return Ok(request);
+    }
+    // Counts those inside texts as well, which no sender of telemetry comes near.
+    if text.iter().filter(|byte| **byte == b'{').count() > OBJECTS_MAX {
+        return Err(Malformed::TooManyMessages(OBJECTS_MAX));
     }
     by_messages(signal, text)
 }

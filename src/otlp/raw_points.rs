@@ -77,6 +77,14 @@ fn read(point: &[u8], attributes: u32) -> Option<RawPoint> {
 
 /// Whether an attribute says a series.
 pub fn is_series(attribute: &[u8]) -> bool {
+    // Nearly all of them are a short key and then a short value, and nothing else.
+    if let [0x0a, key_len @ ..0x80, rest @ ..] = attribute
+        && let Some((key, [0x12, value_len @ ..0x80, value @ ..])) =
+            rest.split_at_checked(usize::from(*key_len))
+        && value.len() == usize::from(*value_len)
+    {
+        return key == SERIES_KEY.as_bytes();
+    }
     checked(attribute).any(|field| {
         field
             == Field {

@@ -73,7 +73,17 @@ impl<'a> Fields<'a> {
         self.rest.len()
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
+        // Most keys, lengths and numbers are of one byte.
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0_u64;
         for (index, byte) in self.rest.iter().enumerate() {
             // The tenth byte holds the 64th bit and nothing else.

@@ -1,6 +1,7 @@
 //! A request's body as it goes out: stamped, compressed and framed.
 
 use std::io::{self, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::write::GzEncoder;
@@ -13,16 +14,47 @@ use crate::plan::{Compression, Protocol};
 const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
 /// Effort of zstd: the fastest that is not negative.
 const ZSTD_LEVEL: i32 = 1;
-/// Bodies that are kept to be written into again.
-const SPARE_MAX: usize = 4;
+/// Bodies of a template that are kept to be stamped anew.
+const SPARE_MAX: usize = 8;
 
-/// Writes bodies, one after another; each worker has its own.
+/// A template, and the bodies of it that have been sent. They are as long as the next one and differ from
+/// it in the stamp alone, so that nothing has to be copied.
+#[derive(Debug)]
+pub struct Laid {
+    pub template: Template,
+    spare: Mutex<Vec<BytesMut>>,
+}
+
+impl Laid {
+    pub const fn new(template: Template) -> Self {
+        Self {
+            template,
+            spare: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<BytesMut>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back a body that was sent, for the next one of this template.
+    pub fn reuse(&self, body: Bytes) {
+        let Ok(body) = body.try_into_mut() else {
+            return;
+        };
+        let mut spare = self.spare();
+        if spare.len() < SPARE_MAX {
+            spare.push(body);
+        }
+    }
+}
+
+/// Writes bodies, one after another; each worker has its own, all of one kind.
 pub struct BodyWriter {
     /// A gRPC message has its length before it.
     framed: bool,
     packer: Packer,
     stamped: BytesMut,
-    spare: Vec<BytesMut>,
 }
 
 enum Packer {
@@ -45,7 +77,6 @@ impl BodyWriter {
                 }
             },
             stamped: BytesMut::new(),
-            spare: Vec::new(),
         })
     }
 
@@ -53,12 +84,16 @@ impl BodyWriter {
     ///
     /// # Errors
     /// When it cannot be compressed.
-    pub fn write(&mut self, template: &Template, stamp: &Stamp) -> io::Result<Bytes> {
-        let mut body = self.spare.pop().unwrap_or_default();
-        body.clear();
-        if self.framed {
-            body.put_bytes(0, PREFIX_BYTES);
+    pub fn write(&mut self, laid: &Laid, stamp: &Stamp) -> io::Result<Bytes> {
+        let template = &laid.template;
+        let prefix = if self.framed { PREFIX_BYTES } else { 0 };
+        let mut body = laid.spare().pop().unwrap_or_default();
+        if matches!(self.packer, Packer::None) && !body.is_empty() {
+            template.stamp(stamp, &mut body[prefix..]);
+            return Ok(body.freeze());
         }
+        body.clear();
+        body.put_bytes(0, prefix);
         match &mut self.packer {
             Packer::None => template.write(stamp, &mut body),
             packer => {
@@ -73,15 +108,6 @@ impl BodyWriter {
             body[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
         }
         Ok(body.freeze())
-    }
-
-    /// Takes back a body that was sent, so that the next needs no memory of its own.
-    pub fn reuse(&mut self, body: Bytes) {
-        if self.spare.len() < SPARE_MAX
-            && let Ok(body) = body.try_into_mut()
-        {
-            self.spare.push(body);
-        }
     }
 }
 
@@ -143,9 +169,15 @@ mod tests {
                 (Compression::Zstd, inflate::Compression::Zstd),
             ] {
                 let mut writer = BodyWriter::new(protocol, compression).unwrap();
+                let laid = Laid::new(template());
                 // The second is written where the first was.
-                for _ in 0..2 {
-                    let body = writer.write(&template(), &STAMP).unwrap();
+                for other in [STAMP.first_sequence + 9, STAMP.first_sequence] {
+                    let mut stamp = STAMP;
+                    stamp.first_sequence = other;
+                    let mut stamped = BytesMut::new();
+                    template().write(&stamp, &mut stamped);
+                    let body = writer.write(&laid, &stamp).unwrap();
+                    let at = body.as_ptr();
                     let message = match protocol {
                         Protocol::Grpc => {
                             let (compressed, _) = unframe(&body).unwrap();
@@ -155,7 +187,8 @@ mod tests {
                         _ => body.clone(),
                     };
                     assert_eq!(inflate(packed, message, 1000).unwrap(), stamped);
-                    writer.reuse(body);
+                    laid.reuse(body);
+                    assert_eq!(laid.spare()[0].as_ptr(), at);
                 }
             }
         }

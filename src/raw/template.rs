@@ -144,15 +144,19 @@ impl Template {
     pub fn write(&self, stamp: &Stamp, out: &mut BytesMut) {
         let start = out.len();
         out.put_slice(&self.bytes);
-        let copy = &mut out[start..];
+        self.stamp(stamp, &mut out[start..]);
+    }
+
+    /// Puts another stamp on a request that was written before: every place of the last one is filled anew.
+    pub fn stamp(&self, stamp: &Stamp, request: &mut [u8]) {
         let ink = Ink::new(stamp);
         match self.encoding {
             Encoding::Protobuf => self
                 .patches
-                .fill_in(copy, |value, place| ink.put(value, place)),
+                .fill_in(request, |value, place| ink.put(value, place)),
             Encoding::Json => self
                 .patches
-                .fill_in(copy, |value, place| ink.put_text(value, place)),
+                .fill_in(request, |value, place| ink.put_text(value, place)),
         }
     }
 }

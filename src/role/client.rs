@@ -13,9 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::control::{Command, Ready, Report, Setup};
+use super::share;
 use super::stdio::{self, RoleError};
 use crate::clock::RunClock;
 use crate::evidence::ClientSample;
+use crate::plan::{ClientKind, ClientPlan, Protocol};
 use crate::signal::Signal;
 
 mod logs;
@@ -29,7 +31,7 @@ use set_up::Client;
 /// How often counters are reported.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// Threads for gRPC's connections; the SDK's batch threads are its own.
-const WORKERS: usize = 2;
+const SDK_WORKERS: usize = 2;
 
 /// Plays the role until it is told to finish.
 ///
@@ -40,9 +42,13 @@ pub fn run() -> Result<(), RoleError> {
         Setup::Client(setup) => *setup,
         other => return Err(RoleError::of_another(&other)),
     };
+    if setup.client.kind == ClientKind::Raw {
+        // An SDK runs as it would anywhere.
+        share::keep_memory();
+    }
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(workers(&setup.client))
         .enable_all()
         .build()?;
     let client = match build(setup, &runtime) {
@@ -54,6 +60,17 @@ pub fn run() -> Result<(), RoleError> {
         }
     };
     runtime.block_on(conduct(client, commands))
+}
+
+/// Threads that a client's connections run on; no more than it has connections at once.
+fn workers(client: &ClientPlan) -> usize {
+    client.raw.as_ref().map_or(SDK_WORKERS, |raw| {
+        let connections = match client.protocol {
+            Protocol::Grpc => usize::from(raw.connections),
+            Protocol::HttpProtobuf | Protocol::HttpJson => raw.in_flight as usize,
+        };
+        connections.clamp(1, share::threads())
+    })
 }
 
 fn build(

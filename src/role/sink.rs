@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
 use super::control::{Command, Ready, Report, Setup, SinkSetup};
+use super::share;
 use super::stdio::{RoleError, commands, report, set_up};
 use crate::journal::{ANSWERS_FILE, Journal};
 use crate::mapped::shelves::Expected;
@@ -22,8 +23,6 @@ use crate::sink::weather::Weather;
 
 mod faults;
 
-/// Threads that receive; the machine's cores are shared with the client and the link.
-const WORKERS: usize = 2;
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// Plays the role until it is told to finish.
@@ -35,8 +34,9 @@ pub fn run() -> Result<(), RoleError> {
         Setup::Sink(setup) => setup,
         other => return Err(RoleError::of_another(&other)),
     };
+    share::keep_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(share::threads())
         .enable_all()
         .build()?;
     let played = runtime.block_on(play(*setup));

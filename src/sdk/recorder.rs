@@ -263,7 +263,12 @@ impl Recorder {
 
     /// Appends to the journal. The first failure is kept for [`Self::take_failure`].
     pub fn journal(&self, line: &BatchLine) {
-        self.noted(BATCHES_FILE, self.journal.append(line));
+        self.journal_all(std::slice::from_ref(line));
+    }
+
+    /// The same for lines that belong together, with one write.
+    pub fn journal_all(&self, lines: &[BatchLine]) {
+        self.noted(BATCHES_FILE, self.journal.append_all(lines));
     }
 
     /// The same for any of the client's files.

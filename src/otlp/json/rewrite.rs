@@ -3,256 +3,187 @@
 //! It takes what senders write. Whatever else the other reader of [`super`] takes as well (most
 //! `null`s, a field given twice, a list for an object, base64, hexadecimal digits after `0x`) it leaves to that.
 
-use std::fmt;
-
 use prost::encoding::encode_varint;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::reader::{NotPlain, Number, Reader};
 use super::shapes::{Field, Form, LOGS, METRICS, Shape, TRACES};
 use crate::signal::Signal;
+
+/// Objects and lists within each other; serde_json goes deeper.
+const LEVELS_MAX: u32 = 100;
 
 /// The request as protobuf.
 ///
 /// # Errors
 /// When the text is no request, or not plain.
-pub fn rewrite(signal: Signal, text: &str) -> Result<Vec<u8>, serde_json::Error> {
+pub fn rewrite(signal: Signal, text: &str) -> Result<Vec<u8>, NotPlain> {
     let shape = match signal {
         Signal::Traces => &TRACES,
         Signal::Metrics => &METRICS,
         Signal::Logs => &LOGS,
     };
-    // Protobuf is shorter than its JSON, but for lists of short numbers.
-    let mut out = Vec::with_capacity(text.len());
-    let mut reader = serde_json::Deserializer::from_str(text);
-    Body {
-        shape,
-        out: &mut out,
-    }
-    .deserialize(&mut reader)?;
-    reader.end()?;
-    Ok(out)
-}
-
-/// Reads an object as a message.
-struct Body<'o> {
-    shape: &'static Shape,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'de> DeserializeSeed<'de> for Body<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
+    let mut rewriter = Rewriter {
+        reader: Reader::new(text),
+        // Protobuf is shorter than its JSON, but for lists of short numbers.
+        out: Vec::with_capacity(text.len()),
+    };
+    rewriter.body(shape, LEVELS_MAX)?;
+    match rewriter.reader.is_at_end() {
+        true => Ok(rewriter.out),
+        false => Err(NotPlain),
     }
 }
 
-impl<'de> Visitor<'de> for Body<'_> {
-    type Value = ();
+struct Rewriter<'t> {
+    reader: Reader<'t>,
+    out: Vec<u8>,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { shape, out } = self;
+impl Rewriter<'_> {
+    /// Reads an object as a message. `levels` is how many objects and lists may still be within each other.
+    fn body(&mut self, shape: &'static Shape, levels: u32) -> Result<(), NotPlain> {
+        let levels = levels.checked_sub(1).ok_or(NotPlain)?;
         let mut seen = 0_u32;
         // Senders write a message's fields in the order of the protocol, more or less.
         let mut next = 0;
-        while let Some(index) = map.next_key_seed(Name { shape, next })? {
-            let Some(field) = shape.fields.get(index) else {
-                if shape.one_of != 0 {
-                    return Err(A::Error::custom("an unknown field beside a choice"));
+        let mut more = self.reader.open(b'{', b'}')?;
+        while more {
+            let name = self.reader.text()?;
+            self.reader.expect(b':')?;
+            match shape.find(&name, next) {
+                Some((index, field)) => {
+                    let bit = 1 << index;
+                    let rivals = if shape.one_of & bit != 0 {
+                        shape.one_of
+                    } else {
+                        bit
+                    };
+                    if seen & rivals != 0 {
+                        return Err(NotPlain);
+                    }
+                    seen |= bit;
+                    next = index + 1;
+                    let nullable = (shape.one_of | shape.required) & bit == 0;
+                    self.field(field, nullable, levels)?;
                 }
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let bit = 1 << index;
-            let rivals = if shape.one_of & bit != 0 {
-                shape.one_of
-            } else {
-                bit
-            };
-            if seen & rivals != 0 {
-                return Err(A::Error::custom("a field is given twice"));
+                // The other reader takes in a field that it does not know beside a choice.
+                None if shape.one_of != 0 => return Err(NotPlain),
+                None => self.reader.skip(levels)?,
             }
-            seen |= bit;
-            next = index + 1;
-            let nullable = (shape.one_of | shape.required) & bit == 0;
-            map.next_value_seed(Held {
-                field,
-                nullable,
-                out,
-            })?;
+            more = self.reader.more(b'}')?;
         }
         if seen & shape.required != shape.required {
-            return Err(A::Error::custom("a field is missing"));
+            return Err(NotPlain);
         }
         Ok(())
     }
-}
 
-/// The index of a field by its name; beyond the last one if it is not known.
-struct Name {
-    shape: &'static Shape,
-    /// Where to look first.
-    next: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = usize;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<usize, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<usize, E> {
-        let fields = self.shape.fields;
-        let is_it = |index: &usize| fields.get(*index).is_some_and(|field| field.name == name);
-        let found = (self.next..fields.len()).find(is_it);
-        Ok(found
-            .or_else(|| (0..self.next).find(is_it))
-            .unwrap_or(fields.len()))
-    }
-}
-
-/// Reads the value of a field, and writes the field.
-struct Held<'o> {
-    field: &'static Field,
-    /// Whether `null` says that the field is not there.
-    nullable: bool,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'de> DeserializeSeed<'de> for Held<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        match self.field.form {
-            // What the official SDKs write as `null`, if anything.
-            Form::Message(_) | Form::Double if self.nullable => from.deserialize_option(self),
-            _ => self.present(from),
-        }
-    }
-}
-
-impl Held<'_> {
-    fn present<'de, D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        match self.field.form {
-            Form::Text | Form::Hex => from.deserialize_str(self),
-            Form::Message(shape) => delimited(self.field, self.out, |out| {
-                from.deserialize_map(Body { shape, out })
-            }),
-            Form::Messages(_) => from.deserialize_seq(self),
-            Form::Fixed64s | Form::Doubles | Form::Uint64s => {
-                delimited(self.field, self.out, |out| {
-                    let field = self.field;
-                    from.deserialize_seq(Packed { field, out })
-                })
-            }
-            _ => from.deserialize_any(self),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Held<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the value of {}", self.field.name)
-    }
-
-    fn visit_none<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        self.present(from)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        match self.field.form {
+    /// Reads the value of a field, and writes the field. Where it is `nullable`, a `null` of what the
+    /// official SDKs write so, if anything, says that it is not there.
+    fn field(
+        &mut self,
+        field: &'static Field,
+        nullable: bool,
+        levels: u32,
+    ) -> Result<(), NotPlain> {
+        match field.form {
+            Form::Message(_) | Form::Double if nullable && self.reader.takes_null() => {}
             Form::Text => {
-                key(self.field, 2, self.out);
-                encode_varint(text.len() as u64, self.out);
+                let text = self.reader.text()?;
+                self.key(field, 2);
+                varint(text.len() as u64, &mut self.out);
                 self.out.extend_from_slice(text.as_bytes());
-                Ok(())
             }
             Form::Hex => {
-                key(self.field, 2, self.out);
-                encode_varint(text.len() as u64 / 2, self.out);
-                hex(text.as_bytes(), self.out).ok_or_else(|| E::custom("no hexadecimal digits"))
+                let digits = self.reader.text()?;
+                self.key(field, 2);
+                varint(digits.len() as u64 / 2, &mut self.out);
+                hex(digits.as_bytes(), &mut self.out).ok_or(NotPlain)?;
+            }
+            Form::Message(shape) => self.delimited(field, |this| this.body(shape, levels))?,
+            Form::Messages(shape) => {
+                let levels = levels.checked_sub(1).ok_or(NotPlain)?;
+                let mut more = self.reader.open(b'[', b']')?;
+                while more {
+                    self.delimited(field, |this| this.body(shape, levels))?;
+                    more = self.reader.more(b']')?;
+                }
+            }
+            Form::Fixed64s | Form::Doubles | Form::Uint64s => {
+                self.delimited(field, |this| {
+                    let mut more = this.reader.open(b'[', b']')?;
+                    while more {
+                        this.number(field.form)?;
+                        more = this.reader.more(b']')?;
+                    }
+                    Ok(())
+                })?;
             }
             form => {
-                let number = Number::parse(form, text).ok_or_else(|| E::custom("no number"))?;
-                self.number(number)
-            }
-        }
-    }
-
-    fn visit_bool<E: Error>(self, flag: bool) -> Result<(), E> {
-        self.number(Number::Flag(flag))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        self.number(Number::Unsigned(number))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        self.number(Number::Signed(number))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        self.number(Number::Double(number))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Form::Messages(shape) = self.field.form else {
-            return Err(A::Error::custom("a list where none belongs"));
-        };
-        let mut more = true;
-        while more {
-            let start = self.out.len();
-            let next = delimited(self.field, self.out, |out| {
-                list.next_element_seed(Body { shape, out })
-            })?;
-            more = next.is_some();
-            if !more {
-                self.out.truncate(start);
+                let wire_type = match form {
+                    Form::Fixed64 | Form::Sfixed64 | Form::Double => 1,
+                    Form::Fixed32 => 5,
+                    _ => 0,
+                };
+                self.key(field, wire_type);
+                self.number(form)?;
             }
         }
         Ok(())
     }
-}
 
-impl Held<'_> {
-    fn number<E: Error>(self, number: Number) -> Result<(), E> {
-        let wire_type = match self.field.form {
-            Form::Fixed64 | Form::Sfixed64 | Form::Double => 1,
-            Form::Fixed32 => 5,
-            _ => 0,
+    /// Reads a number, or a text that stands for one, and writes it.
+    fn number(&mut self, form: Form) -> Result<(), NotPlain> {
+        let number = match self.reader.peek() {
+            Some(b'"') => Number::parse(form, &self.reader.text()?).ok_or(NotPlain)?,
+            _ => self.reader.number()?,
         };
-        key(self.field, wire_type, self.out);
-        let written = number.write(self.field.form, self.out);
-        written.ok_or_else(|| E::custom("a number of another kind, or too large"))
+        number.write(form, &mut self.out).ok_or(NotPlain)
+    }
+
+    fn key(&mut self, field: &Field, wire_type: u32) {
+        varint(u64::from(field.number << 3 | wire_type), &mut self.out);
+    }
+
+    /// Writes a field of bytes whose number is known only when they have been written.
+    fn delimited(
+        &mut self,
+        field: &Field,
+        write: impl FnOnce(&mut Self) -> Result<(), NotPlain>,
+    ) -> Result<(), NotPlain> {
+        self.key(field, 2);
+        self.out.push(0);
+        let start = self.out.len();
+        write(self)?;
+        let out = &mut self.out;
+        let len = out.len() - start;
+        if len < 0x80 {
+            out[start - 1] = len as u8;
+            return Ok(());
+        }
+        // The length has more than the one byte that was left for it.
+        let mut prefix = [0; 10];
+        let mut rest = &mut prefix[..];
+        encode_varint(len as u64, &mut rest);
+        let prefix_len = 10 - rest.len();
+        out.resize(out.len() + prefix_len - 1, 0);
+        out.copy_within(start..start + len, start + prefix_len - 1);
+        out[start - 1..start - 1 + prefix_len].copy_from_slice(&prefix[..prefix_len]);
+        Ok(())
     }
 }
 
-/// A number or a flag as JSON has it.
-#[derive(Clone, Copy)]
-enum Number {
-    Flag(bool),
-    Unsigned(u64),
-    Signed(i64),
-    Double(f64),
+impl Shape {
+    /// A field and its index by its name, which is looked for from `next` on first.
+    #[inline(always)]
+    fn find(&'static self, name: &str, next: usize) -> Option<(usize, &'static Field)> {
+        let (before, from) = self.fields.split_at_checked(next)?;
+        let is_it = |(_, field): &(usize, &'static Field)| field.name == name;
+        (next..)
+            .zip(from)
+            .find(is_it)
+            .or_else(|| before.iter().enumerate().find(is_it))
+    }
 }
 
 impl Number {
@@ -309,100 +240,13 @@ impl Number {
     }
 }
 
-/// Reads a list of numbers.
-struct Packed<'o> {
-    field: &'static Field,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'de> Visitor<'de> for Packed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of numbers")
+/// Most numbers are short.
+#[inline(always)]
+fn varint(number: u64, out: &mut Vec<u8>) {
+    match u8::try_from(number) {
+        Ok(byte @ ..0x80) => out.push(byte),
+        _ => encode_varint(number, out),
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { field, out } = self;
-        while list.next_element_seed(Element { field, out })?.is_some() {}
-        Ok(())
-    }
-}
-
-/// Reads one number of a list.
-struct Element<'o> {
-    field: &'static Field,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'de> DeserializeSeed<'de> for Element<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for Element<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        let number = Number::parse(self.field.form, text);
-        self.number(number.ok_or_else(|| E::custom("no number"))?)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        self.number(Number::Unsigned(number))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        self.number(Number::Signed(number))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        self.number(Number::Double(number))
-    }
-}
-
-impl Element<'_> {
-    fn number<E: Error>(self, number: Number) -> Result<(), E> {
-        let written = number.write(self.field.form, self.out);
-        written.ok_or_else(|| E::custom("a number of another kind"))
-    }
-}
-
-fn key(field: &Field, wire_type: u32, out: &mut Vec<u8>) {
-    encode_varint(u64::from(field.number << 3 | wire_type), out);
-}
-
-/// Writes a field of bytes whose number is known only when they have been written.
-fn delimited<T, E>(
-    field: &Field,
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
-) -> Result<T, E> {
-    key(field, 2, out);
-    out.push(0);
-    let start = out.len();
-    let written = write(out)?;
-    let len = out.len() - start;
-    if len < 0x80 {
-        out[start - 1] = len as u8;
-        return Ok(written);
-    }
-    // The length has more than the one byte that was left for it.
-    let mut prefix = [0; 10];
-    let mut rest = &mut prefix[..];
-    encode_varint(len as u64, &mut rest);
-    let prefix_len = 10 - rest.len();
-    out.resize(out.len() + prefix_len - 1, 0);
-    out.copy_within(start..start + len, start + prefix_len - 1);
-    out[start - 1..start - 1 + prefix_len].copy_from_slice(&prefix[..prefix_len]);
-    Ok(written)
 }
 
 /// Appends the bytes that the digits stand for; `None` where they are no pairs of digits.

@@ -18,9 +18,9 @@ use crate::load::mix::{Use, mix};
 use crate::load::producer::Producer;
 use crate::mapped::{Arrivals, names};
 use crate::plan::{RawPlan, RetryPlan};
-use crate::raw::body::BodyWriter;
+use crate::raw::body::{BodyWriter, Laid};
 use crate::raw::send::{self, Reply, SendError, Sender, Settings};
-use crate::raw::template::{Stamp, Template};
+use crate::raw::template::Stamp;
 use crate::role::control::ClientSetup;
 use crate::sdk::SdkError;
 use crate::sdk::outcome::{LastAnswer, of_failure};
@@ -40,7 +40,7 @@ pub struct Lane {
     /// High half of its trace ids: records and spans have identities alike, and must not share traces.
     trace_high: u64,
     /// Sent in turn.
-    templates: Vec<Template>,
+    templates: Vec<Laid>,
     /// Of a closed loop only.
     next: Mutex<Next>,
 }
@@ -113,10 +113,12 @@ impl Raw {
             for producer in 0..arrivals.producers.max(1) {
                 let path = setup.evidence.join(names::arrivals(signal, producer));
                 let file = Arrivals::open(&path).map_err(|error| evidence_error(&path, error))?;
+                let templates = lay_out::templates(setup, &plan, signal, producer);
+                let templates = templates.map_err(wrong)?.into_iter();
                 lanes.push(Lane {
                     signal,
                     producer,
-                    templates: lay_out::templates(setup, &plan, signal, producer).map_err(wrong)?,
+                    templates: templates.map(Laid::new).collect(),
                     trace_high: trace_high(setup.seed, signal),
                     next: Mutex::new(Next {
                         arrival: file.resume_at(0),
@@ -343,14 +345,14 @@ impl Worker {
         let batch = recorder.next_batch();
         record.handed.fetch_add(count, Ordering::Relaxed);
         record.leave_queue_alone(count);
-        recorder.journal(&BatchLine::Handed {
+        let handed = BatchLine::Handed {
             batch,
             signal: lane.signal,
             at_ns: clock.now_ns(),
             items: vec![items],
             points: Vec::new(),
-        });
-        let template = &lane.templates[job.arrival as usize % lane.templates.len()];
+        };
+        let laid = &lane.templates[job.arrival as usize % lane.templates.len()];
         let stamp = Stamp {
             producer: lane.producer,
             first_sequence: items.first,
@@ -358,21 +360,24 @@ impl Worker {
             due_unix_ns: clock.to_unix_ns(job.due_ns),
             trace_high: lane.trace_high,
         };
-        let (result, rejected, message) = match self.writer.write(template, &stamp) {
+        let (result, rejected, message, last) = match self.writer.write(laid, &stamp) {
             Ok(body) => {
-                let outcome = self.exchange(lane.signal, batch, clock, &body).await;
-                self.writer.reuse(body);
+                let outcome = self
+                    .exchange(lane.signal, handed, batch, clock, &body)
+                    .await;
+                laid.reuse(body);
                 outcome
             }
-            Err(error) => (OutcomeKind::GivenUp, 0, error.to_string()),
+            Err(error) => (OutcomeKind::GivenUp, 0, error.to_string(), handed),
         };
-        recorder.journal(&BatchLine::Ended {
+        let ended = BatchLine::Ended {
             batch,
             at_ns: clock.now_ns(),
             result,
             rejected,
             message: recorder.redacted(message),
-        });
+        };
+        recorder.journal_all(&[last, ended]);
         record.finished.fetch_add(count, Ordering::Relaxed);
         if result == OutcomeKind::Acknowledged {
             let accepted = count.saturating_sub(rejected);
@@ -380,24 +385,31 @@ impl Worker {
         }
     }
 
+    /// Sends a body until it is taken or given up: the outcome, how many items were rejected, in words
+    /// why, and the last answer, which is still to be journaled. Each write costs more than what it says, so
+    /// that lines go together where nothing can come between them.
     async fn exchange(
         &self,
         signal: Signal,
+        handed: BatchLine,
         batch: u64,
         clock: &RunClock,
         body: &bytes::Bytes,
-    ) -> (OutcomeKind, u64, String) {
+    ) -> (OutcomeKind, u64, String, BatchLine) {
         let recorder = &self.shared.recorder;
         let mut retries = 0;
+        let mut before = Some(handed);
         loop {
             recorder.count_request();
-            recorder.journal(&BatchLine::Sent {
+            let sent = BatchLine::Sent {
                 batch,
                 at_ns: clock.now_ns(),
-            });
+            };
+            let lines: Vec<BatchLine> = before.take().into_iter().chain([sent]).collect();
+            recorder.journal_all(&lines);
             let reply = self.sender.send(signal, body.clone()).await;
             let answer = answer(&reply);
-            recorder.journal(&BatchLine::Answered {
+            let answered = BatchLine::Answered {
                 batch,
                 at_ns: clock.now_ns(),
                 ok: matches!(reply, Reply::Accepted { .. }),
@@ -405,10 +417,10 @@ impl Worker {
                     Reply::Accepted { .. } => "ok".to_owned(),
                     _ => recorder.redacted(answer.text()),
                 },
-            });
+            };
             let (retry_after, message) = match reply {
                 Reply::Accepted { rejected, message } => {
-                    return (OutcomeKind::Acknowledged, rejected, message);
+                    return (OutcomeKind::Acknowledged, rejected, message, answered);
                 }
                 Reply::Http {
                     retry_after,
@@ -427,8 +439,10 @@ impl Worker {
             let retry = &self.shared.setup.client.retry;
             if kind == OutcomeKind::Refused || retries >= retry.max_retries {
                 let is_silent = message.is_empty();
-                return (kind, 0, if is_silent { answer.text() } else { message });
+                let message = if is_silent { answer.text() } else { message };
+                return (kind, 0, message, answered);
             }
+            recorder.journal(&answered);
             sleep(pause(retry, retries, batch, retry_after)).await;
             retries += 1;
         }

@@ -126,7 +126,7 @@ impl Planner<'_> {
             .filter(|s| has(format!("load.{s}")))
             .peekable();
         let is_open = |signal: &Signal| !has(format!("load.{signal}.closed_loop"));
-        if signals.peek().is_none() || signals.any(|signal| is_open(signal)) {
+        if signals.peek().is_none() || signals.any(is_open) {
             return;
         }
         for (key, given) in [("in_flight", raw.in_flight), ("queue", raw.queue)] {
