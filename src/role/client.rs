@@ -18,6 +18,7 @@ use crate::clock::RunClock;
 use crate::evidence::ClientSample;
 use crate::signal::Signal;
 
+mod command;
 mod logs;
 mod metrics;
 mod raw;
@@ -40,6 +41,9 @@ pub fn run() -> Result<(), RoleError> {
         Setup::Client(setup) => *setup,
         other => return Err(RoleError::of_another(&other)),
     };
+    if let Some(program) = setup.command {
+        return command::run(program, setup.duration_ns);
+    }
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

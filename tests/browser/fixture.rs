@@ -625,6 +625,7 @@ fn plan() -> Plan {
             temporality: Temporality::Cumulative,
             instances: 1,
             raw: None,
+            command: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),
