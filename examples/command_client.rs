@@ -11,7 +11,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
-use opentelemetry::trace::{Span as _, SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _};
+use opentelemetry::trace::{
+    Span as _, SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{LogExporter, SpanExporter};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
@@ -25,6 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let spans: u64 = args.next().map_or(Ok(3000), |text| text.parse())?;
     let spans_per_s: u64 = args.next().map_or(Ok(1000), |text| text.parse())?;
 
+    // Of the HTTP client's two, for `OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // gRPC's channels live in a runtime; the SDK's own threads do the rest.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -44,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let requests = spans / SPANS_PER_REQUEST;
     let begun = Instant::now();
     for request in 0..requests {
-        let due = Duration::from_secs_f64((request * SPANS_PER_REQUEST) as f64 / spans_per_s as f64);
+        let due =
+            Duration::from_secs_f64((request * SPANS_PER_REQUEST) as f64 / spans_per_s as f64);
         sleep(due.saturating_sub(begun.elapsed()));
         let server = tracer
             .span_builder("GET /cart")
@@ -64,8 +69,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // What the queues still hold goes out first: losses are to be the pipeline's.
-    let ends = [tracing.shutdown().map_err(|e| e.to_string()), logging.shutdown().map_err(|e| e.to_string())];
-    println!("squall: made spans={} log_records={requests}", requests * SPANS_PER_REQUEST);
+    let ends = [
+        tracing.shutdown().map_err(|e| e.to_string()),
+        logging.shutdown().map_err(|e| e.to_string()),
+    ];
+    println!(
+        "squall: made spans={} log_records={requests}",
+        requests * SPANS_PER_REQUEST
+    );
     for end in ends {
         end?;
     }

@@ -22,8 +22,7 @@ use ids::Ids;
 /// bytes, so this is 300 MB for each signal that has so many.
 pub const IDS_MAX: usize = 20_000_000;
 
-/// In [`opentelemetry.proto.trace.v1.SpanFlags`]: it is known whether the parent is in another
-/// process, and it is.
+/// In a span's `flags`: it is known whether its parent is in another process, and it is.
 const PARENT_IS_REMOTE: u32 = 0x300;
 
 /// An item of a request, and whose child it is.
