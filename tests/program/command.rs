@@ -393,6 +393,8 @@ fn what_means_nothing_to_a_program_of_ones_own_is_refused() {
         (format!("{client}\nexpect: [ lost_silently == 0 ]"), "cannot be known of a program of your own"),
         (format!("{client}\nexpect: [ delivery.latency.p99 < 1s ]"), "cannot be known"),
         (format!("{client}\nexpect: [ lost == 0 in steady ]"), "leave the window out"),
+        (format!("{client}\nsteady_state: [ lost == 0 ]"), "cannot be measured over the steady phase"),
+        (format!("{client}\nabort_if: [ generated > 9 ]"), "is not known while the run goes on"),
         ("load: { logs: { rate: 1/s } }\nexpect: [ orphans == 0 ]".to_owned(), "of a program of your own alone"),
     ];
     for (text, words) in cases {

@@ -47,7 +47,9 @@ pub fn comparison(
         ));
     }
     match section {
-        Section::AbortIf | Section::When if !metric.live => {
+        Section::AbortIf | Section::When
+            if !metric.live || (scope.plan.is_command() && metric.name == "generated") =>
+        {
             faults.push(not_live(&term.metric, section));
         }
         Section::AbortIf | Section::When
@@ -62,7 +64,10 @@ pub fn comparison(
                 format!("write `{}`", metric.name),
             ));
         }
-        Section::SteadyState if term.window.is_none() && metric.windows != Windows::Any => {
+        Section::SteadyState
+            if term.window.is_none()
+                && (metric.windows != Windows::Any || undated(metric, scope)) =>
+        {
             faults.push(fault(
                 term.metric.place.clone(),
                 format!("`{}` cannot be measured over the steady phase", metric.name),
@@ -257,6 +262,11 @@ fn is_of_command(metric: &Metric, scope: &Scope<'_>) -> bool {
     }
 }
 
+/// Whether it counts items of which nobody knows when they were due.
+fn undated(metric: &Metric, scope: &Scope<'_>) -> bool {
+    scope.plan.is_command() && COUNTED.contains(&metric.name)
+}
+
 fn not_live(word: &Word<&str>, section: Section) -> Fault {
     let key = match section {
         Section::When => "when",
@@ -295,7 +305,7 @@ fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window,
         return Ok(Window::Whole);
     };
     fits(text, metric)?;
-    if scope.plan.is_command() && COUNTED.contains(&metric.name) {
+    if undated(metric, scope) {
         return Err(fault(
             text.name.place.clone(),
             format!(
