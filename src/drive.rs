@@ -8,7 +8,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::RunClock;
 use crate::evidence::{
-    Evidence, PacketEvidence, Silence, SinkEvidence, Stopped, TapEvidence, TargetExit,
+    CommandEvidence, Evidence, PacketEvidence, Silence, SinkEvidence, Stopped, TapEvidence,
+    TargetExit,
 };
 use crate::plan::windows::segments_with;
 use crate::plan::{LinkBackend, LinkPlan, Plan, RoleName};
@@ -115,6 +116,8 @@ struct Run<'a> {
     target_exits: Vec<TargetExit>,
     /// Targets that could not always be asked what they say of themselves.
     silences: BTreeMap<RoleName, Silence>,
+    /// Of a program of the user's own as the client, once it has ended.
+    command: Option<CommandEvidence>,
     /// The roles are told to end: a target that is gone is not silent.
     ending: bool,
 }
@@ -157,6 +160,7 @@ impl<'a> Run<'a> {
             sink_done: false,
             target_exits: Vec::new(),
             silences: BTreeMap::new(),
+            command: None,
             ending: false,
             topology,
         }
@@ -232,6 +236,7 @@ impl<'a> Run<'a> {
                 self.client_done_ns = Some(at_ns);
                 self.live.client_errors = errors;
             }
+            Report::Command(command) => self.command = Some(*command),
             Report::SinkDone(evidence) => {
                 self.sink.absorb(*evidence);
                 self.sink_done = true;

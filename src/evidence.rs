@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::signal::Signal;
 
 mod bitmap_text;
+mod command;
 mod content;
 mod packets;
 pub mod said;
 mod sink;
 mod tap;
 
+pub use command::{CommandEvidence, ForeignSignal};
 pub use content::{ContentEvidence, ContentFlaw, ContentPart, SignalContent};
 pub use packets::{Congestion, LaneCounts, PacketEvidence, Rights};
 pub use said::{SaidSample, Silence};
@@ -75,6 +77,9 @@ pub struct Evidence {
     /// Of the targets that could not always be asked what they say of themselves.
     #[serde(default)]
     pub silences: Vec<Silence>,
+    /// What a program of the user's own did, where the client is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandEvidence>,
 }
 
 /// A target's program that ended without having been told to.

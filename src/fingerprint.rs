@@ -19,6 +19,9 @@ pub fn of(plan: &Plan, payload: String) -> BTreeMap<String, String> {
     measured.description.clear();
     measured.source.clear();
     measured.sink.oracle = None;
+    if let Some(command) = &mut measured.client.command {
+        command.folder.clear();
+    }
     measured.expect.clear();
     measured.steady_state.clear();
     measured.abort_if.clear();

@@ -12,6 +12,7 @@ use crate::record::{
 
 mod calibration;
 mod causes;
+mod command;
 mod conformance;
 mod content;
 mod cost;
@@ -69,6 +70,7 @@ pub fn judge(
     let within = calibration.as_ref();
     checks.extend(within.and_then(|known| calibration::within_limits(plan, known)));
     checks.extend(expectations::steady_state(&facts));
+    checks.extend(command::checks(&facts));
     checks.extend(content::checks(&facts));
     checks.extend(expectations::expectations(&facts));
     checks.extend(expectations::aborted(evidence));
@@ -95,15 +97,17 @@ pub fn judge(
         checks,
         faults: faults(&facts),
         phases: phases(&facts),
-        causes: causes::causes(&facts),
+        causes: [causes::causes(&facts), command::causes(&facts)].concat(),
         conformance: conformance::conformance(&facts),
         flow: flow::flow(&facts),
         content: content::result(&facts),
+        command: command::result(&facts),
         calibration,
         sums: sums::result(&evidence.sums),
         notes: [
             circumstances.notes,
             notes(plan, evidence, circumstances.replay_of.as_deref()),
+            command::notes(&facts),
             cited.into_iter().collect(),
         ]
         .concat(),
@@ -132,7 +136,7 @@ fn all_metrics(
             facts.measure(metric, None, &Window::Whole),
         );
         if metric.per_signal {
-            for signal in facts.plan.load.signals() {
+            for signal in facts.signals() {
                 store(
                     format!("{signal}.{}", metric.name),
                     facts.measure(metric, Some(signal), &Window::Whole),

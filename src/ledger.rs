@@ -14,10 +14,12 @@ use crate::signal::Signal;
 
 mod classify;
 mod consistency;
+mod own_program;
 #[cfg(test)]
 mod tests;
 
 pub use classify::BatchSets;
+pub use own_program::OwnSignal;
 
 /// The classes in which a generated item can end, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +118,8 @@ impl ProducerLedger {
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pub producers: Vec<ProducerLedger>,
+    /// Of a program of the user's own, which has no producers.
+    pub own: Vec<OwnSignal>,
     unexpected: BTreeMap<Signal, u64>,
     why_not: BTreeMap<Signal, Vec<String>>,
 }
@@ -141,18 +145,31 @@ impl Ledger {
             *unexpected.entry(seen.signal).or_default() += seen.unexpected;
         }
         Self {
+            own: OwnSignal::all(evidence),
             producers,
             unexpected,
             why_not,
         }
     }
 
-    /// Signals that have a producer, in report order.
+    /// Signals that have a producer, or that a program of the user's own sends, in report order.
     pub fn signals(&self) -> Vec<Signal> {
         Signal::ALL
             .into_iter()
-            .filter(|signal| self.producers.iter().any(|p| p.signal == *signal))
+            .filter(|signal| {
+                self.producers.iter().any(|p| p.signal == *signal) || self.own(*signal).is_some()
+            })
             .collect()
+    }
+
+    /// Whether it is known how many items were generated: not where a program of the user's own keeps
+    /// that to itself.
+    pub fn has_books(&self, signal: Signal) -> bool {
+        self.own(signal).is_none_or(|own| own.made.is_some())
+    }
+
+    fn own(&self, signal: Signal) -> Option<&OwnSignal> {
+        self.own.iter().find(|own| own.seen.signal == signal)
     }
 
     /// Items that the sink received and nobody generated; of every signal when `signal` is `None`,
@@ -167,6 +184,9 @@ impl Ledger {
 
     /// One signal's totals, as they are stored.
     pub fn totals(&self, signal: Signal) -> SignalLedger {
+        if let Some(own) = self.own(signal) {
+            return own.totals();
+        }
         let mut totals = SignalLedger {
             unexpected: self.unexpected.get(&signal).copied().unwrap_or(0),
             why_not: self.why_not.get(&signal).cloned().unwrap_or_default(),

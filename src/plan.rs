@@ -11,6 +11,7 @@ use crate::signal::Signal;
 mod answer_fault;
 mod bare;
 mod client;
+mod command;
 mod content;
 mod delay;
 mod dns;
@@ -40,6 +41,7 @@ pub use bare::Bare;
 pub use client::{
     ClientKind, ClientPlan, Compression, Pacer, Protocol, RawPlan, RetryPlan, Temporality,
 };
+pub use command::{COMMAND_TEMPLATE_NAMES, COUNTED, CommandPlan, SET_BY_SQUALL, can_be_known};
 pub use content::{ContentIgnore, ContentPlan};
 pub use delay::{Delay, Delays, Distribution};
 pub use dns::{DnsFault, Resolve, SINK_NAME};
@@ -140,6 +142,11 @@ impl Plan {
             .filter_map(|target| target.metrics.as_ref());
         let names: BTreeSet<&String> = metrics.flat_map(|metrics| metrics.series.keys()).collect();
         names.into_iter().cloned().collect()
+    }
+
+    /// Whether the client is a program of the user's own, seen from outside alone.
+    pub const fn is_command(&self) -> bool {
+        matches!(self.client.kind, ClientKind::Command)
     }
 
     /// As [`ClientPlan::is_scheduled`].

@@ -13,6 +13,7 @@ use crate::stats::histogram::Latencies;
 use crate::units;
 
 mod capacity;
+mod command;
 mod conformance;
 mod content;
 mod cost;
@@ -23,6 +24,7 @@ pub use capacity::{
     CAPACITY_FORMAT, CapacityAnswer, CapacityEnd, CapacityResult, CapacitySettings, GaveOut,
     Headroom, Part, Trial,
 };
+pub use command::{CommandResult, CommandSignal};
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};
 pub use cost::{COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Spread};
@@ -97,6 +99,9 @@ pub struct RunResult {
     /// What was found in the content of what arrived, where the run looked (`validate: content`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentResult>,
+    /// Of a program of one's own as the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandResult>,
     /// What this machine was seen to be capable of, where `squall selfcheck` was run on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
@@ -131,8 +136,17 @@ pub struct SignalLedger {
     pub recovered: u64,
     pub received: u64,
     pub late: u64,
+    /// Of a program of one's own alone, and beside the seven classes: items that it says it made, less
+    /// those that were received.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub never_came: u64,
     /// Why it does not close, in words; empty where it does.
     pub why_not: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands over a reference
+const fn is_zero(items: &u64) -> bool {
+    *items == 0
 }
 
 /// One check of the harness or of the user's.
@@ -155,7 +169,7 @@ pub struct CheckResult {
 pub enum CheckGroup {
     /// squall's checks on itself; they run first and always.
     Harness,
-    /// What the targets did of themselves.
+    /// What the targets, and a client that is a program of one's own, did of themselves.
     Target,
     SteadyState,
     /// What arrived is what was sent: `validate: content`.

@@ -22,6 +22,7 @@ pub mod junit;
 mod line;
 pub mod live;
 pub mod markdown;
+mod own_program;
 mod plot;
 pub mod terminal;
 pub mod text;

@@ -14,6 +14,7 @@ use crate::signal::Signal;
 pub mod accounting;
 pub mod content;
 pub mod counts;
+pub mod foreign;
 pub mod gate;
 pub mod grpc;
 pub mod http;

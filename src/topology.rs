@@ -14,6 +14,7 @@ use crate::role::control::{Command, Ready, Report, Setup, StressSetup};
 
 mod aide;
 mod certificates;
+mod command;
 mod evidence_files;
 mod guard;
 mod held_ports;
@@ -87,6 +88,8 @@ pub enum TopologyError {
     },
     #[error("the target `{name}` cannot be started: {why}")]
     Target { name: String, why: String },
+    #[error("the client's program cannot be started: {0}")]
+    Command(String),
     #[error("{0}")]
     #[diagnostic(help("take less with `stress`, or run on a machine that has more to spare"))]
     TooMuch(String),

@@ -218,6 +218,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
             evidence: folder.clone(),
             resumes: None,
             content: plan.content.clone(),
+            foreign: false,
         })),
     );
     let relay = self::relay(&sink.ready.grpc, &oracle, bug);
@@ -239,6 +240,7 @@ fn run(protocol: Protocol, bug: Option<&str>) -> Seen {
         evidence: folder.clone(),
         resumes: false,
         content: true,
+        command: None,
     }));
     let mut client = Role::start_in("client", &setup, &plan.client.sdk);
     let clock = RunClock::starting_in(Duration::from_millis(100));

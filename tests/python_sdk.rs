@@ -13,6 +13,9 @@ use squall::capture::read::{Captures, Settings};
 use squall::signal::Signal;
 
 mod common;
+#[allow(dead_code)]
+#[path = "program/harness.rs"]
+mod harness;
 
 /// What `tests/python/send.py` sends: spans, data points and log records.
 const SENT: [(&str, u64); 3] = [("traces", 300), ("metrics", 6), ("logs", 40)];
@@ -99,4 +102,42 @@ fn the_python_sdk_is_counted_exactly_by_every_protocol() {
             assert_eq!(recorded["requests"], requests);
         }
     }
+}
+
+/// The example in Python as a run's client: all that it made arrives, known by the ids that its SDK gave.
+#[test]
+fn a_program_with_the_python_sdk_is_accounted_by_its_own_ids() {
+    let python = match python() {
+        Ok(python) => python,
+        Err(reason) => {
+            common::require("python", &reason);
+            return;
+        }
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/command_client.py");
+    let finished = harness::run(&format!(
+        "
+scenario: command-python
+run: {{ warmup: 200ms, duration: 20s, drain: 10s }}
+client:
+  kind: command
+  protocol: http/protobuf
+  compression: gzip
+  service: shop
+  headers: {{ x-tenant: \"blue; 1\" }}
+  command:
+    run: [{python}, {script}, \"600\", \"600\"]
+    env: {{ OTEL_BSP_SCHEDULE_DELAY: \"100\", OTEL_METRIC_EXPORT_INTERVAL: \"200\" }}
+sink: {{ require: {{ headers: {{ x-tenant: \"blue; 1\" }} }} }}
+expect: [ traces.lost == 0, logs.lost == 0, duplicated == 0, orphans == 0, metrics.received > 1 ]
+",
+        python = python.display(),
+        script = script.display(),
+    ));
+    assert_eq!(finished.code, 0, "{}", finished.story());
+    assert_eq!(finished.count("traces", "generated"), 600);
+    assert_eq!(finished.count("traces", "received"), 600);
+    assert_eq!(finished.count("logs", "received"), 200);
+    let points = &finished.result["command"]["signals"]["metrics"];
+    assert!(points["never_came"].is_null(), "{points}");
 }

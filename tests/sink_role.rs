@@ -78,6 +78,7 @@ impl Run {
             evidence: evidence.path().to_owned(),
             resumes: None,
             content: None,
+            foreign: false,
         }));
         let mut role = Role::start("sink", &setup);
         let clock = role.start_run(3 * SECOND_NS);

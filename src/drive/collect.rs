@@ -143,7 +143,7 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
     }
     let mut pids = pids;
     for role in run.topology.roles() {
-        if matches!(role.role, RoleName::Target(_)) {
+        if role.looks_after_program() {
             pids.insert(role.role.as_str(), role.program.unwrap_or_default());
         }
     }
@@ -193,6 +193,10 @@ pub(super) fn evidence(run: Run<'_>, ended_ns: u64, exits: Vec<(RoleName, String
         hop_latencies,
         content,
         silences: run.silences.into_values().collect(),
+        command: run
+            .plan
+            .is_command()
+            .then(|| run.command.unwrap_or_default()),
     }
 }
 

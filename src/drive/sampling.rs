@@ -28,10 +28,10 @@ struct Sampled {
 
 impl Sampling {
     pub fn of(topology: &Topology) -> Self {
-        // A target's program is sampled by its own role, which knows what belongs to it.
+        // A program is sampled by its own role, which knows what belongs to it.
         let roles = topology
             .roles()
-            .filter(|role| !matches!(role.role, RoleName::Target(_)))
+            .filter(|role| !role.looks_after_program())
             .map(|role| (role.role.as_str(), role.pid))
             .chain(std::iter::once((CONTROLLER, std::process::id())));
         Self {

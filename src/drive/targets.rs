@@ -87,7 +87,16 @@ impl Run<'_> {
             .collect();
         let series = &self.live.series;
         let total = |slots: &[u64; 3]| slots.iter().sum::<u64>();
-        let acknowledged = series.client.last().map_or(0, |s| total(&s.acknowledged));
+        let acknowledged = match &self.command {
+            None => series.client.last().map_or(0, |s| total(&s.acknowledged)),
+            // What it made may be on its way; where it does not say how much that is, anything may.
+            Some(command) => {
+                let made = command.made.iter().flatten();
+                made.copied()
+                    .reduce(u64::saturating_add)
+                    .unwrap_or(u64::MAX)
+            }
+        };
         let received = series.sink.last().map_or(0, |s| total(&s.received));
         received < acknowledged && can_deliver(self.plan, &living)
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ContentEvidence;
+use super::{ContentEvidence, ForeignSignal};
 use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
@@ -31,6 +31,9 @@ pub struct SinkEvidence {
     /// Why the last of them did, in words; empty where none did.
     #[serde(default)]
     pub handshake_failure: String,
+    /// Of a client whose items have ids of their own; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<ForeignSignal>,
 }
 
 impl SinkEvidence {
@@ -52,6 +55,8 @@ impl SinkEvidence {
         if other.failed_handshakes > 0 {
             self.handshake_failure = other.handshake_failure;
         }
+        // Such a sink is not started again: there is one that tells.
+        self.foreign.extend(other.foreign);
         if let Some(theirs) = other.content {
             self.content.get_or_insert_default().absorb(theirs);
         }

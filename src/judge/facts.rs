@@ -135,6 +135,14 @@ impl<'a> Facts<'a> {
         merged
     }
 
+    /// Signals that are sent: those of the plan, or those that a program of the user's own sent.
+    pub fn signals(&self) -> Vec<Signal> {
+        match self.plan.is_command() {
+            true => self.ledger.signals(),
+            false => self.plan.load.signals().collect(),
+        }
+    }
+
     /// How many times a fault was planned.
     pub fn occurrences(&self, name: &str) -> u32 {
         let named = self.plan.faults.iter().filter(|fault| fault.name == name);

@@ -22,10 +22,15 @@ const CONTROLLER_CPU_LIMIT: f64 = 0.25;
 
 /// Every check, in the order in which they are shown.
 pub(super) fn checks(facts: &Facts<'_>) -> Vec<CheckResult> {
-    let mut checks = vec![roles(facts), lateness(facts), missed(facts)];
+    let mut checks = vec![roles(facts)];
+    // A program of the user's own keeps no schedule, and its items are no strangers.
+    let has_plan = !facts.plan.is_command();
+    if has_plan {
+        checks.extend([lateness(facts), missed(facts)]);
+    }
     checks.extend(something_happened(facts));
     checks.extend(ledgers(facts));
-    checks.push(no_strangers(facts));
+    checks.extend(has_plan.then(|| no_strangers(facts)));
     if adds_up(facts.plan) {
         checks.push(sums(facts));
     }
@@ -199,6 +204,8 @@ fn ledgers(facts: &Facts<'_>) -> Vec<CheckResult> {
         .ledger
         .signals()
         .into_iter()
+        // Where a program does not say what it made, there are no books to close.
+        .filter(|signal| facts.ledger.has_books(*signal))
         .map(|signal| {
             let totals = facts.ledger.totals(signal);
             let observed = if totals.closes {
@@ -408,6 +415,13 @@ fn faults(facts: &Facts<'_>) -> Vec<CheckResult> {
 
 /// Most faults are met by requests alone, and an SDK that flushes every few seconds may send none.
 fn why_unseen(facts: &Facts<'_>, fault: &FaultEvidence) -> &'static str {
+    if let Some(command) = &facts.evidence.command {
+        let ended_ns = command.ended_ns.unwrap_or(u64::MAX);
+        return match fault.started_ns.is_none_or(|at_ns| at_ns > ended_ns) {
+            true => ": the program had ended by then",
+            false => ": the program may have sent nothing while it lasted",
+        };
+    }
     let (Some(start_ns), end_ns) = (fault.started_ns, fault.ended_ns.unwrap_or(u64::MAX)) else {
         return "";
     };

@@ -1,7 +1,7 @@
 //! The value of every registered metric, over a window.
 
 use super::facts::{Distribution, Facts};
-use super::{flow, recovery, resources};
+use super::{command, flow, recovery, resources};
 use crate::evidence::ClientSample;
 use crate::ledger::ProducerLedger;
 use crate::metric::{Metric, Windows};
@@ -37,6 +37,9 @@ impl Facts<'_> {
         signal: Option<Signal>,
         window: &Window,
     ) -> Measured {
+        if let Some(measured) = command::measure(self, metric.name, signal, window) {
+            return measured;
+        }
         if metric.windows == Windows::AfterFault {
             return recovery::measure(self, metric.name, signal, window);
         }
@@ -57,6 +60,9 @@ impl Facts<'_> {
 
     /// Items of a ledger name that were due within the window.
     pub fn ledger_count(&self, name: &str, signal: Option<Signal>, window: &Window) -> Measured {
+        if let Some(measured) = command::measure(self, name, signal, window) {
+            return measured;
+        }
         match name {
             "unexpected" => return Ok(self.ledger.unexpected(signal) as f64),
             "extra_copies" => {

@@ -123,6 +123,7 @@ pub(super) const ROWS: &[Metric] = &[
     m("missed", Count, Lower, Any, "Offered items that the generator never released: its own failure, never the pipeline's.").per_signal().ledger().live(),
     m("offered", Count, Neither, Any, "Items that the schedule made due.").per_signal().ledger().live(),
     m("offered.rate", PerSecond, Higher, Any, "Items due per second.").per_signal().live(),
+    m("orphans", Count, Lower, WholeRun, "Spans of a program of your own (client: command) that were received and whose parent never came."),
     m("received", Count, Higher, Any, "Items whose identity the sink saw at least once.").per_signal().ledger().live(),
     m("received.rate", PerSecond, Higher, Any, "Items received per second (first copies); without a window, per second of load.").per_signal().live(),
     m("recovered", Count, Neither, Any, "Items received although the client thought them failed or never learnt.").per_signal().ledger(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use super::{Resolve, TlsPlan};
+use super::{CommandPlan, Resolve, TlsPlan};
 use crate::signal::Signal;
 
 /// The process that produces telemetry.
@@ -34,6 +34,9 @@ pub struct ClientPlan {
     /// Of a raw client, and of no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<RawPlan>,
+    /// Of a program of the user's own, and of no other client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandPlan>,
 }
 
 const fn one_client() -> u16 {
@@ -75,6 +78,8 @@ pub enum ClientKind {
     Sdk,
     /// Requests laid out as bytes before the run: far more load than an SDK gives. An arrival is one request.
     Raw,
+    /// A program of your own, in any language, that sends OTLP by itself: see `client.command`.
+    Command,
 }
 
 /// How a raw client sends.

@@ -53,6 +53,7 @@ pub fn plan() -> Plan {
             temporality: Temporality::Cumulative,
             instances: 1,
             raw: None,
+            command: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

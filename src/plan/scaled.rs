@@ -13,6 +13,11 @@ pub enum NotScalable {
     #[error("`{scenario}` sends nothing, so there is no rate to raise")]
     #[diagnostic(help("give it a load, such as `load: {{ traces: {{ rate: 2k/s }} }}`"))]
     NoLoad { scenario: String },
+    #[error("the client of `{scenario}` is a program of your own, which alone knows its rate")]
+    #[diagnostic(help(
+        "search with the SDK's client or a raw one: `client: {{ kind: raw }}` and a `load`"
+    ))]
+    OwnProgram { scenario: String },
     #[error("{signal}: the rate is 0, and any multiple of it is as well")]
     #[diagnostic(help(
         "give it the share that it has of the whole load, such as `--set load.{signal}.rate=1k/s`, or leave the signal out"
@@ -78,6 +83,10 @@ impl Plan {
     /// # Errors
     /// When there is none that could be scaled.
     pub fn total_rate(&self) -> Result<f64, NotScalable> {
+        if self.is_command() {
+            let scenario = self.scenario.clone();
+            return Err(NotScalable::OwnProgram { scenario });
+        }
         let mut total = 0.0;
         for signal in self.load.signals() {
             total += constant_rate(&self.load, signal)?;

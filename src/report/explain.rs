@@ -10,13 +10,14 @@ use crate::units;
 const WIDTH: usize = 100;
 
 /// Classes that an item can be lost in or duplicated by: what there is to explain.
-pub const CLASSES: [&str; 6] = [
+pub const CLASSES: [&str; 7] = [
     "duplicated",
     "dropped_by_client",
     "refused",
     "given_up",
     "lost_silently",
     "unresolved",
+    "never_came",
 ];
 
 /// Which causes to tell; nothing set means all.
@@ -59,6 +60,7 @@ pub fn render(record: &Record, filter: &Filter) -> String {
             ledger.given_up,
             ledger.lost_silently,
             ledger.unresolved,
+            ledger.never_came,
         ];
         for (class, items) in CLASSES.into_iter().zip(counts) {
             if items == 0 || !filter.admits(*signal, class) {

@@ -15,6 +15,7 @@ mod details;
 mod flow;
 mod ledger;
 mod line;
+mod own_program;
 mod tables;
 
 const STYLE: &str = include_str!("report.css");
@@ -29,7 +30,7 @@ pub fn render(record: &Record) -> String {
     let main = html! {
         (banner(&view))
         (figures(&view))
-        (ledger::section(&view))
+        @if result.command.is_some() { (own_program::section(&view)) } @else { (ledger::section(&view)) }
         (line::section(&view))
         (plot_section(&plots))
         (tables::checks(&view))

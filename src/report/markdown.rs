@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::record::Record;
+use crate::record::{CommandResult, Record};
 
+use super::own_program;
 use super::view::{View, mark};
 use crate::units;
 
@@ -73,7 +74,10 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
         writeln!(out, "\nWhat the harness itself cost: {cost}.")?;
     }
 
-    ledger(out, view)?;
+    match &result.command {
+        None => ledger(out, view)?,
+        Some(command) => own_program(out, command)?,
+    }
     line::section(out, view.line.as_ref())?;
     for (title, checks) in &view.groups {
         writeln!(
@@ -98,7 +102,7 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
 
     writeln!(out, "\n## Causes\n")?;
     if result.causes.is_empty() {
-        writeln!(out, "Nothing was lost and nothing was duplicated.")?;
+        writeln!(out, "{}", own_program::no_causes(view.record))?;
     }
     for cause in &result.causes {
         writeln!(
@@ -109,6 +113,21 @@ fn write(out: &mut String, view: &View) -> std::fmt::Result {
             cause.class.replace('_', " "),
             plain(&cause.text)
         )?;
+    }
+    Ok(())
+}
+
+fn own_program(out: &mut String, command: &CommandResult) -> std::fmt::Result {
+    let life = plain(&own_program::life(command));
+    writeln!(out, "\n## {}\n\n{life}\n", own_program::TITLE)?;
+    for (index, row) in own_program::table(command).iter().enumerate() {
+        writeln!(out, "| {} |", row.join(" | "))?;
+        if index == 0 {
+            writeln!(out, "|---|{}", "---:|".repeat(row.len() - 1))?;
+        }
+    }
+    for why in own_program::unknown(command) {
+        writeln!(out, "\n{}", plain(why))?;
     }
     Ok(())
 }

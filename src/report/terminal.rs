@@ -2,6 +2,7 @@
 
 use crate::record::{Record, Verdict};
 
+use super::own_program;
 use super::text::{Align, Paint, columns, fitted_table, hang, table, wrap};
 use super::view::{View, mark};
 use crate::units;
@@ -26,6 +27,7 @@ pub fn summary(record: &Record, colour: bool, width: usize) -> String {
     page.verdict(&mut lines);
     page.checks(&mut lines);
     page.ledger(&mut lines);
+    page.own_program(&mut lines);
     page.line(&mut lines);
     page.figures(&mut lines);
     page.faults(&mut lines);
@@ -191,6 +193,22 @@ impl Page<'_> {
         }
     }
 
+    fn own_program(&self, lines: &mut Vec<String>) {
+        let Some(command) = &self.view.record.result.command else {
+            return;
+        };
+        self.heading(lines, own_program::TITLE);
+        lines.push(format!("  {}", own_program::life(command)));
+        let mut aligns = vec![Align::Left];
+        aligns.extend(command.signals.iter().map(|_| Align::Right));
+        for line in table(&own_program::table(command), &aligns) {
+            lines.push(format!("  {line}"));
+        }
+        for why in own_program::unknown(command) {
+            lines.push(format!("  {}", wrap(why, self.width - 2, "  ")));
+        }
+    }
+
     fn figures(&self, lines: &mut Vec<String>) {
         self.heading(lines, "Key figures");
         let rows: Vec<Vec<String>> = self
@@ -246,7 +264,8 @@ impl Page<'_> {
         let causes = &self.view.record.result.causes;
         self.heading(lines, "Causes");
         if causes.is_empty() {
-            lines.push("  Nothing was lost and nothing was duplicated.".to_owned());
+            let words = own_program::no_causes(self.view.record);
+            lines.push(format!("  {}", wrap(words, self.width - 2, "  ")));
         }
         let told = &causes[..causes.len().min(CAUSES)];
         let counts: Vec<String> = told.iter().map(|cause| units::count(cause.items)).collect();

@@ -123,9 +123,9 @@ impl<'a> View<'a> {
     pub fn new(record: &'a Record) -> Self {
         let result = &record.result;
         let with = |verdict| result.checks.iter().filter(move |c| c.verdict == verdict);
-        let flows: Vec<Flow> = result
-            .ledger
-            .iter()
+        // A program of one's own has no classes but what came and what did not.
+        let classed = result.ledger.iter().filter(|_| result.command.is_none());
+        let flows: Vec<Flow> = classed
             .map(|(signal, ledger)| flow(*signal, ledger))
             .collect();
         let line = Line::new(record);

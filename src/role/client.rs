@@ -20,6 +20,7 @@ use crate::evidence::ClientSample;
 use crate::plan::{ClientKind, ClientPlan, Protocol};
 use crate::signal::Signal;
 
+mod command;
 mod logs;
 mod metrics;
 mod raw;
@@ -45,6 +46,9 @@ pub fn run() -> Result<(), RoleError> {
     if setup.client.kind == ClientKind::Raw {
         // An SDK runs as it would anywhere.
         share::keep_memory();
+    }
+    if let Some(program) = setup.command {
+        return command::run(program, setup.duration_ns);
     }
     let commands = stdio::commands();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
 use crate::evidence::{
-    ClientSample, LinkSample, PacketEvidence, ProcessSample, SinkEvidence, SinkSample, TapEvidence,
+    ClientSample, CommandEvidence, LinkSample, PacketEvidence, ProcessSample, SinkEvidence,
+    SinkSample, TapEvidence,
 };
 use crate::mapped::shelves::Expected;
 use crate::netns::Door;
@@ -71,6 +72,9 @@ pub struct ClientSetup {
     /// Whether to note what every item says.
     #[serde(default)]
     pub content: bool,
+    /// The user's program, where the client is one.
+    #[serde(default)]
+    pub command: Option<ProcessSetup>,
 }
 
 /// PEM texts.
@@ -137,6 +141,9 @@ pub struct SinkSetup {
     /// How content is checked, if it is.
     #[serde(default)]
     pub content: Option<ContentPlan>,
+    /// Items are known by the ids that their sender gave them, and not by squall's.
+    #[serde(default)]
+    pub foreign: bool,
 }
 
 /// What a sink that is started again takes over from the one before.
@@ -280,6 +287,9 @@ pub enum Report {
     LoadResumed {
         at_ns: u64,
     },
+    /// From a client that is a program of the user's, when it has ended and before
+    /// [`Report::ClientDone`].
+    Command(Box<CommandEvidence>),
     /// From the sink, as the answer to [`Command::Checkpoint`].
     SinkCheckpoint(Box<SinkEvidence>),
     /// From the sink, as the answer to [`Command::Finish`].

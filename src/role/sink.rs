@@ -62,6 +62,7 @@ async fn play(setup: SinkSetup) -> Result<(), RoleError> {
     .and_then(|accounting| {
         let content = setup.content.as_ref();
         let content = content.map(|plan| Comparison::open(plan, &expected, &setup.evidence));
+        let accounting = accounting.by_their_ids(setup.foreign);
         Ok(accounting.comparing(content.transpose()?))
     })
     .map_err(|error| RoleError::Failed(format!("cannot open the run's files: {error}")))?;

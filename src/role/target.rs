@@ -27,7 +27,7 @@ use crate::clock::RunClock;
 use crate::target::disk;
 use crate::target::supervised::Supervised;
 
-mod beside;
+pub(super) mod beside;
 #[cfg(feature = "containers")]
 pub mod container;
 pub mod external;
@@ -61,7 +61,7 @@ pub fn run() -> Result<(), RoleError> {
 }
 
 /// Tells the controller why the role ends.
-fn told(trouble: Trouble) -> RoleError {
+pub(super) fn told(trouble: Trouble) -> RoleError {
     let failed = RoleError::Failed(trouble.to_string());
     stdio::report(&match trouble {
         Trouble::Refused { why, help } => Report::Refused { why, help },

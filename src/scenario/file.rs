@@ -16,6 +16,7 @@ use crate::signal::Signal;
 
 mod answer;
 mod client;
+mod command;
 mod fault;
 mod link_fault;
 mod moment;
@@ -26,6 +27,7 @@ mod validate;
 
 pub use answer::{AnswerFile, CloseAtFile, StatusFile};
 pub use client::{ClientFile, RawFile};
+pub use command::CommandFile;
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 pub use moment::Moment;
@@ -50,7 +52,7 @@ pub struct ScenarioFile {
     pub seed: Option<u64>,
     pub run: Option<RunFile>,
     pub client: Option<ClientFile>,
-    #[schemars(required)]
+    /// What is sent. A program of your own needs none.
     pub load: Option<LoadFile>,
     /// The link; with targets, what holds for all links.
     pub link: Option<LinkFile>,

@@ -9,11 +9,13 @@ use super::problem::Finding;
 use super::storms::Source;
 use super::units::show_ns;
 use crate::plan::{
-    ClientPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan, TlsPlan,
+    ClientKind, ClientPlan, LoadPlan, PLAN_FORMAT, Plan, PlantKind, PlantPlan, RunPlan, SinkPlan,
+    TlsPlan,
 };
 use crate::signal::Signal;
 
 mod client;
+mod command;
 mod content;
 mod faults;
 mod link;
@@ -59,7 +61,10 @@ pub fn into_plan(
         client: client.tls != TlsPlan::Off,
         sink: sink_tls != TlsPlan::Off,
     };
-    let links = planner.links(file, &targets, encrypted);
+    let mut links = planner.links(file, &targets, encrypted);
+    if client.kind == ClientKind::Command {
+        planner.command_way(file, &targets, &client.tls, &mut links);
+    }
     let mut plan = Plan {
         format: PLAN_FORMAT,
         scenario: planner.name(file.scenario.as_deref()),

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::content::Comparison;
+use super::foreign::Foreign;
 use super::plant::{Fate, Key, Plants, Reply, Verdict};
 use super::traffic::{Traffic, lock};
 use super::{Answer, Receiver, Request, Taken};
@@ -29,6 +30,7 @@ use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
 mod book;
+mod strangers;
 mod struck;
 
 use book::{Arrival, Book};
@@ -63,6 +65,8 @@ pub struct Accounting {
     recent: Mutex<VecDeque<Latencies>>,
     failure: OnceLock<String>,
     content: Option<Comparison>,
+    /// Where items have ids that are not squall's.
+    foreign: Option<Foreign>,
 }
 
 impl Accounting {
@@ -119,6 +123,7 @@ impl Accounting {
             recent: Mutex::new(VecDeque::new()),
             failure: OnceLock::new(),
             content: None,
+            foreign: None,
         })
     }
 
@@ -239,6 +244,11 @@ impl Accounting {
             unauthenticated: traffic.unauthenticated_count(),
             failed_handshakes,
             handshake_failure,
+            foreign: self
+                .foreign
+                .as_ref()
+                .map(Foreign::evidence)
+                .unwrap_or_default(),
         }
     }
 
@@ -378,7 +388,10 @@ impl Accounting {
 
 impl Receiver for Accounting {
     fn accept(&self, request: Request<'_>) -> Result<Taken, Malformed> {
-        SCRATCH.with_borrow_mut(|scratch| self.accept_with(scratch, request))
+        match &self.foreign {
+            Some(foreign) => self.take_foreign(foreign, &request),
+            None => SCRATCH.with_borrow_mut(|scratch| self.accept_with(scratch, request)),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
+use super::made::{Lines, Made};
+
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 64 << 10;
 /// The end of a line that may still be looked for in the next chunk.
@@ -17,11 +19,21 @@ const TAIL_BYTES: usize = 4 << 10;
 const LAST_LINES: usize = 5;
 
 /// What has been heard so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heard {
     pub bytes: u64,
     /// The text that was waited for has been said.
     pub found: bool,
+    /// What the program says that it made, where that is listened for.
+    pub made: Made,
+}
+
+/// What is listened for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub text: Option<String>,
+    /// Lines that tell how many items were made.
+    pub made: bool,
 }
 
 /// Where a program's output goes: one file for its streams together, over all its starts.
@@ -99,7 +111,7 @@ impl Log {
 }
 
 /// Copies everything from `source` to the end of `log`, as much as fits, and reads on beyond that, so
-/// that a program that floods its output is neither stopped nor kept. Tells `heard` when `wanted` has
+/// that a program that floods its output is neither stopped nor kept. Tells `heard` what of `wanted` has
 /// been said.
 ///
 /// # Errors
@@ -107,28 +119,37 @@ impl Log {
 pub async fn keep(
     mut source: impl AsyncRead + Unpin,
     log: &Log,
-    wanted: Option<&str>,
+    wanted: Wanted,
     heard: &watch::Sender<Heard>,
 ) -> std::io::Result<()> {
     let mut options = File::options();
     let mut file = options.append(true).create(true).open(&log.0.path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut tail: Vec<u8> = Vec::new();
-    let mut wanted = wanted;
+    let mut text = wanted.text;
+    let mut lines = wanted.made.then(Lines::default);
     loop {
         let bytes = source.read(&mut chunk).await?;
         if bytes == 0 {
+            if let Some(lines) = &mut lines {
+                heard.send_modify(|heard| {
+                    lines.end(&mut heard.made);
+                });
+            }
             return Ok(());
         }
         let fresh = &chunk[..bytes];
-        let found = wanted.is_some_and(|wanted| says(&mut tail, fresh, wanted.as_bytes()));
+        let found = (text.as_ref()).is_some_and(|text| says(&mut tail, fresh, text.as_bytes()));
         if found {
-            wanted = None;
+            text = None;
         }
         log.remember(fresh);
         heard.send_modify(|heard| {
             heard.bytes += bytes as u64;
             heard.found |= found;
+            if let Some(lines) = &mut lines {
+                lines.hear(fresh, &mut heard.made);
+            }
         });
         let (room, full) = log.room(bytes);
         if room > 0 {
@@ -156,8 +177,12 @@ mod tests {
 
     async fn say(said: &[u8], log: &Log, wanted: &str) -> Heard {
         let (sender, receiver) = watch::channel(Heard::default());
-        keep(said, log, Some(wanted), &sender).await.unwrap();
-        *receiver.borrow()
+        let wanted = Wanted {
+            text: Some(wanted.to_owned()),
+            made: false,
+        };
+        keep(said, log, wanted, &sender).await.unwrap();
+        receiver.borrow().clone()
     }
 
     async fn kept(said: &[u8], limit_bytes: u64, wanted: &str) -> (String, Heard) {

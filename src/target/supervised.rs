@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::family::{self, descendants};
-use super::output::{self, Heard, Log};
+use super::output::{self, Heard, Log, Wanted};
 use super::probe::{self, Probe};
 use crate::plan::secret::REDACTED;
 
@@ -48,6 +48,8 @@ pub struct Program {
     pub ready: Ready,
     /// How long it may take to be ready.
     pub ready_deadline: Duration,
+    /// Whether to listen for how many items it makes ([`super::made`]).
+    pub tells_made: bool,
 }
 
 impl Program {
@@ -72,6 +74,8 @@ pub enum Ready {
     Probe(Probe),
     /// It has said this.
     Says(String),
+    /// Nothing: it is up as soon as it is started.
+    Started,
 }
 
 /// Why a program is not up.
@@ -147,6 +151,7 @@ impl Supervised {
                 deadline: program.ready_deadline,
                 why: match &program.ready {
                     Ready::Says(text) => format!("it did not say {text:?}"),
+                    Ready::Started => "it was not started".to_owned(),
                     Ready::Probe(probe) => match probe::ask(probe).await {
                         Ok(()) => "it became ready too late".to_owned(),
                         Err(why) => why,
@@ -195,17 +200,22 @@ impl Supervised {
         let pid = child
             .id()
             .ok_or_else(|| io::Error::other("it has ended already"))?;
-        let wanted = match &program.ready {
+        let text = match &program.ready {
             Ready::Says(text) => Some(text.clone()),
-            Ready::Probe(_) => None,
+            Ready::Probe(_) | Ready::Started => None,
+        };
+        let errors = Wanted { text, made: false };
+        let words = Wanted {
+            made: program.tells_made,
+            ..errors.clone()
         };
         let log = Log::at(&program.log, program.log_limit_bytes);
         let mut copying = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            copying.spawn(copy(stdout, log.clone(), wanted.clone(), heard.clone()));
+            copying.spawn(copy(stdout, log.clone(), words, heard.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            copying.spawn(copy(stderr, log.clone(), wanted, heard));
+            copying.spawn(copy(stderr, log.clone(), errors, heard));
         }
         Ok(Self {
             pid,
@@ -229,6 +239,7 @@ impl Supervised {
                         std::future::pending::<()>().await;
                     }
                 }
+                Ready::Started => {}
                 Ready::Probe(probe) => {
                     while probe::ask(probe).await.is_err() {
                         sleep(ASK_EVERY).await;
@@ -284,6 +295,11 @@ impl Supervised {
     pub fn resume(&mut self) -> io::Result<()> {
         signal_each(&descendants(std::process::id()), Signal::CONT);
         self.signal(Signal::CONT)
+    }
+
+    /// The last lines that it has said, as the end of a message; nothing where there are none.
+    pub fn last_words(&self) -> String {
+        self.log.last_words()
     }
 
     /// Waits for its end, and says how it ended: `exited with 0`, `was killed by signal 9`.
@@ -353,11 +369,11 @@ fn signal_each(pids: &[u32], signal: Signal) {
 async fn copy(
     source: impl tokio::io::AsyncRead + Unpin + Send + 'static,
     log: Log,
-    wanted: Option<String>,
+    wanted: Wanted,
     heard: watch::Sender<Heard>,
 ) {
     // A log that cannot be written must not stop what is being measured.
-    let _ = output::keep(source, &log, wanted.as_deref(), &heard).await;
+    let _ = output::keep(source, &log, wanted, &heard).await;
 }
 
 fn exit_text(exit: Option<ExitStatus>) -> String {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use super::certificates::Certificates;
 use super::target::{self, Surroundings};
-use super::{CONTAINER_DEADLINE, READY_DEADLINE, RoleProcess, Stage, Topology, TopologyError};
+use super::{
+    CONTAINER_DEADLINE, READY_DEADLINE, RoleProcess, Stage, Topology, TopologyError, command,
+};
 use crate::netns::Door;
 use crate::plan::secret::Secret;
 use crate::plan::toxiproxy::ToxiproxyServer;
@@ -167,6 +169,7 @@ impl<'a> Line<'a> {
             evidence: self.evidence.clone(),
             resumes: None,
             content: self.plan.content.clone(),
+            foreign: self.plan.is_command(),
         }));
         let door = self.door(Place::Sink);
         let (sink, ready) = self
@@ -363,6 +366,18 @@ impl<'a> Line<'a> {
             .links
             .get(&0)
             .and_then(|(_, ready)| ready.dns.parse().ok());
+        let command = match &plan.client.command {
+            Some(command) => {
+                // Its own words for the link's address, whatever the name of what is behind that.
+                let endpoint = endpoint(only, encrypted, Resolve::Address);
+                let folder = self.stage.run_folder;
+                let kept = &mut self.kept;
+                let made =
+                    command::setup(&plan.client, command, &endpoint, certificates, folder, kept);
+                Some(made.map_err(TopologyError::Command)?)
+            }
+            None => None,
+        };
         let setup = Setup::Client(Box::new(ClientSetup {
             seed: plan.seed,
             duration_ns: plan.run.duration_ns,
@@ -383,6 +398,7 @@ impl<'a> Line<'a> {
             evidence: self.evidence.clone(),
             resumes: false,
             content: plan.content.is_some(),
+            command,
         }));
         let sdk: Vec<(String, String)> = plan.client.sdk.clone().into_iter().collect();
         let door = self.door(Place::Client);

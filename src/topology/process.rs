@@ -53,18 +53,18 @@ pub struct RoleProcess {
     /// What it was set up with and what it answered, once it was ready.
     set_up: Option<(Setup, Ready)>,
     held_ports: Option<HeldPorts>,
-    /// Of a target: the program that it looks after, while that lives.
+    /// The program that it looks after, if it does, while that lives.
     pub program: Option<u32>,
     /// How the processes before this one ended.
     past: Vec<String>,
 }
 
 impl Drop for RoleProcess {
-    /// A target's role that is killed at once would leave behind what its program has started. So it is
+    /// A role with a program that is killed at once would leave behind what its program has started. So it is
     /// asked first, and has a moment to end all that.
     fn drop(&mut self) {
-        let is_target = matches!(self.role, RoleName::Target(_));
-        let Some(pid) = Pid::from_raw(self.pid.cast_signed()).filter(|_| is_target) else {
+        let has_program = self.looks_after_program();
+        let Some(pid) = Pid::from_raw(self.pid.cast_signed()).filter(|_| has_program) else {
             return;
         };
         let deadline = Instant::now() + PROGRAM_END;
@@ -189,6 +189,14 @@ impl RoleProcess {
             program: None,
             past: Vec::new(),
         })
+    }
+
+    /// Whether its work is to look after a program that is not squall's.
+    pub fn looks_after_program(&self) -> bool {
+        match &self.set_up {
+            Some((Setup::Client(client), _)) => client.command.is_some(),
+            _ => matches!(self.role, RoleName::Target(_)),
+        }
     }
 
     /// It is ready: with what it was set up, and what it said.

@@ -48,6 +48,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// A key is written at `path`.
+    pub(super) fn keep_key(&mut self, path: PathBuf) {
+        self.keys.push(path);
+    }
+
     /// A file was written at `path`; it is removed with the keys if it may hold a secret.
     fn keep(&mut self, text: &FileText, path: PathBuf) {
         if text.from().is_some() {
@@ -198,7 +203,7 @@ fn selectors(metrics: &SelfMetricsPlan) -> Result<BTreeMap<String, Selector>, St
 }
 
 /// The whole environment, and what of it must not be shown.
-fn environment(
+pub(super) fn environment(
     plain: BTreeMap<String, String>,
     secret: &BTreeMap<String, Secret>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
@@ -341,19 +346,27 @@ impl Prepared {
 
     /// Writes a file of its working folder, for those whom `mode` lets read it.
     fn write(&self, name: &str, text: &str, mode: u32) -> io::Result<()> {
-        let path = self.folder.join(name);
-        if let Some(above) = path.parent() {
-            fs::create_dir_all(above)?;
-        }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, OURS_ALONE);
-        let mut file = options.open(path)?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
-        // Whatever the mask of new files is.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-        Ok(())
+        write_with(&self.folder.join(name), text, mode)
     }
+}
+
+/// Writes a file that only this user can read, and the folders above it.
+pub(super) fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    write_with(path, text, OURS_ALONE)
+}
+
+fn write_with(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OURS_ALONE);
+    let mut file = options.open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    // Whatever the mask of new files is.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    Ok(())
 }

@@ -70,6 +70,7 @@ pub fn plan() -> Plan {
             temporality: Temporality::Cumulative,
             instances: 1,
             raw: None,
+            command: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

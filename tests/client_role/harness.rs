@@ -150,6 +150,7 @@ impl Run {
                 temporality: Temporality::Cumulative,
                 instances: 1,
                 raw: None,
+                command: None,
             },
             headers: vec![("x-secret".into(), "hush".into())],
             endpoints: vec![endpoint],
@@ -159,6 +160,7 @@ impl Run {
             evidence: folder.path().to_owned(),
             resumes: false,
             content: false,
+            command: None,
         };
         let environment = [
             ("OTEL_BSP_SCHEDULE_DELAY", "150"),

@@ -53,12 +53,12 @@ pub fn children(pid: u32) -> Vec<u32> {
     found
 }
 
-fn is_running(pid: u32) -> bool {
+pub fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
-fn assert_gone(pids: &[u32]) {
+pub fn assert_gone(pids: &[u32]) {
     let deadline = Instant::now() + Duration::from_secs(2);
     while pids.iter().any(|pid| is_running(*pid)) {
         assert!(Instant::now() < deadline, "still running: {pids:?}");

@@ -1,6 +1,8 @@
 //! Tests of the whole program: real runs of the built executable, judged by something else.
 
 mod answers;
+#[cfg(target_os = "linux")]
+mod command;
 mod conformance;
 mod content;
 mod cost;

@@ -63,6 +63,7 @@ impl Run {
             resumes: None,
             content: None,
             evidence: evidence.path().to_owned(),
+            foreign: false,
         }));
         let mut role = Role::start("sink", &setup);
         let clock = role.start_run(0);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::record::{Cause, Record};
+use crate::report::own_program::no_causes;
 use crate::report::view::View;
 use crate::units;
 
@@ -15,7 +16,7 @@ pub fn causes(view: &View) -> Markup {
         section #causes {
             h2 { "Causes" }
             @if causes.is_empty() {
-                p.help { "Nothing was lost and nothing was duplicated." }
+                p.help { (no_causes(view.record)) }
             }
             @for cause in causes { (one_cause(cause)) }
         }

@@ -28,7 +28,7 @@ impl External {
                 deadline,
                 is_up: false,
             }),
-            ProgramReady::Says(_) => Err(Trouble::Failed(
+            ProgramReady::Says(_) | ProgramReady::Started => Err(Trouble::Failed(
                 "squall does not hear what an external target says: ask a port, an HTTP path or its \
                  gRPC health instead"
                     .to_owned(),

@@ -1,6 +1,5 @@
 //! A program that squall starts as a child of the target role.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +29,11 @@ impl Process {
     /// # Errors
     /// When there is no such program, or the system does not tell where this executable is.
     pub fn new(setup: &TargetSetup, process: &ProcessSetup) -> Result<Self, Trouble> {
-        find(&process.command, &process.env)?;
+        find(
+            "the target's program",
+            "`process: { command: /PATH/TO/IT }`, or `--set target.process.command=/PATH/TO/IT`",
+            process,
+        )?;
         let squall = std::env::current_exe();
         // Through `squall role exec`, which ties it to this process.
         let mut args: Vec<String> = ["role", "exec", "--"].map(str::to_owned).into();
@@ -47,6 +50,7 @@ impl Process {
             log_limit_bytes: process.log_limit_bytes,
             ready: setup.ready.clone(),
             ready_deadline: Duration::from_nanos(setup.ready_deadline_ns),
+            tells_made: false,
         };
         Ok(Self {
             program,
@@ -79,14 +83,19 @@ impl Process {
     }
 }
 
-/// Looks for the program before it is started: the system's own words would tell neither where it was
-/// looked for nor what to do.
-fn find(command: &str, env: &BTreeMap<String, String>) -> Result<(), Trouble> {
+/// Looks for the program, whose it is and where its path is given, before it is started: the system's own
+/// words would tell neither where it was looked for nor what to do.
+pub(in crate::role) fn find(
+    whose: &str,
+    given: &str,
+    process: &ProcessSetup,
+) -> Result<(), Trouble> {
+    let command = process.command.as_str();
     let (is_there, where_not) = match command.contains('/') {
-        true => (Path::new(command).is_file(), "there"),
+        true => (process.folder.join(command).is_file(), "there"),
         false => {
-            let given = env.get("PATH").map(OsString::from);
-            let paths = given.or_else(|| std::env::var_os("PATH"));
+            let paths = process.env.get("PATH").map(OsString::from);
+            let paths = paths.or_else(|| std::env::var_os("PATH"));
             let paths = paths.unwrap_or_default();
             let mut folders = std::env::split_paths(&paths);
             let is_there = folders.any(|folder| folder.join(command).is_file());
@@ -96,8 +105,8 @@ fn find(command: &str, env: &BTreeMap<String, String>) -> Result<(), Trouble> {
     match is_there {
         true => Ok(()),
         false => Err(Trouble::Refused {
-            why: format!("the target's program `{command}` is not {where_not}"),
-            help: "install it and add its folder to PATH, or give its path: `process: { command: /PATH/TO/IT }`, or `--set target.process.command=/PATH/TO/IT`".to_owned(),
+            why: format!("{whose} `{command}` is not {where_not}"),
+            help: format!("install it and add its folder to PATH, or give its path: {given}"),
         }),
     }
 }
@@ -109,7 +118,7 @@ fn unheard(error: io::Error) -> Trouble {
 
 /// Samples whatever descends from this role, which is the program's.
 #[derive(Default)]
-struct Family(FamilySampler);
+pub(in crate::role) struct Family(FamilySampler);
 
 #[async_trait]
 impl Sampler for Family {

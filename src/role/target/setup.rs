@@ -79,6 +79,13 @@ pub struct ProcessSetup {
     pub disk: Option<DiskSetup>,
 }
 
+/// Its environment may hold secrets, so none of it is shown.
+impl std::fmt::Debug for ProcessSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProcessSetup").finish_non_exhaustive()
+    }
+}
+
 /// A small disk that the program alone sees.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct DiskSetup {

@@ -6,15 +6,17 @@ use super::grammar::{Relation, Term, Window as WindowText, Word};
 use super::limit::{certain, limit};
 use super::{Fault, Scope, Section, said};
 use crate::metric::{METRICS, Metric, Unit, Windows, find};
-use crate::plan::FaultPlan;
 use crate::plan::expectation::{Comparison, MetricRef, Op, Phase, Window};
 use crate::plan::windows::possible_segments;
+use crate::plan::{COUNTED, FaultPlan, can_be_known};
 use crate::signal::Signal;
 
 /// Live metrics that the roles sample for all signals together.
 const LIVE_OF_ALL_SIGNALS: &[&str] = &["delivery.latency.p99", "lateness.max"];
 /// How full the SDK's queue is.
 const QUEUE: &str = "client.queue";
+/// Of a program of the user's own alone.
+const ORPHANS: &str = "orphans";
 /// Recovery is seen in three bins of one second.
 const RECOVERY_NS: u64 = 3_000_000_000;
 
@@ -45,7 +47,9 @@ pub fn comparison(
         ));
     }
     match section {
-        Section::AbortIf | Section::When if !metric.live => {
+        Section::AbortIf | Section::When
+            if !metric.live || (scope.plan.is_command() && metric.name == "generated") =>
+        {
             faults.push(not_live(&term.metric, section));
         }
         Section::AbortIf | Section::When
@@ -60,7 +64,10 @@ pub fn comparison(
                 format!("write `{}`", metric.name),
             ));
         }
-        Section::SteadyState if term.window.is_none() && metric.windows != Windows::Any => {
+        Section::SteadyState
+            if term.window.is_none()
+                && (metric.windows != Windows::Any || undated(metric, scope)) =>
+        {
             faults.push(fault(
                 term.metric.place.clone(),
                 format!("`{}` cannot be measured over the steady phase", metric.name),
@@ -196,6 +203,23 @@ fn metric(
         let message = format!("there is no metric `{name}`");
         return Err(fault(word.place.clone(), message, help));
     };
+    if scope.plan.is_command() != is_of_command(metric, scope) {
+        return Err(match scope.plan.is_command() {
+            true => fault(
+                word.place.clone(),
+                format!("`{name}` cannot be known of a program of your own"),
+                format!(
+                    "its items are known by {}; and there is what the processes and the machine use",
+                    quoted(COUNTED)
+                ),
+            ),
+            false => fault(
+                word.place.clone(),
+                format!("`{name}` is counted of a program of your own alone"),
+                "ask for one with `client: { kind: command }`; of this client `content.orphans` is known, with `validate: content`",
+            ),
+        });
+    }
     if name.starts_with("content.") && scope.plan.content.is_none() {
         return Err(fault(
             word.place.clone(),
@@ -218,7 +242,7 @@ fn metric(
                 format!("write `traces.{QUEUE}`, `logs.{QUEUE}`, or `{QUEUE}` for the fuller one"),
             ));
         }
-        if scope.plan.load.arrivals(signal).is_none() {
+        if scope.plan.load.arrivals(signal).is_none() && !scope.plan.is_command() {
             return Err(fault(
                 word.place.clone(),
                 format!("this scenario sends no {signal}"),
@@ -227,6 +251,20 @@ fn metric(
         }
     }
     Ok((signal, metric))
+}
+
+/// Whether it is a metric for a program of the user's own, where the client is one; else whether it is one
+/// for nobody else.
+fn is_of_command(metric: &Metric, scope: &Scope<'_>) -> bool {
+    match scope.plan.is_command() {
+        true => can_be_known(metric.name),
+        false => metric.name == ORPHANS,
+    }
+}
+
+/// Whether it counts items of which nobody knows when they were due.
+fn undated(metric: &Metric, scope: &Scope<'_>) -> bool {
+    scope.plan.is_command() && COUNTED.contains(&metric.name)
 }
 
 fn not_live(word: &Word<&str>, section: Section) -> Fault {
@@ -267,6 +305,16 @@ fn window(term: &Term<'_>, metric: &Metric, scope: &Scope<'_>) -> Result<Window,
         return Ok(Window::Whole);
     };
     fits(text, metric)?;
+    if undated(metric, scope) {
+        return Err(fault(
+            text.name.place.clone(),
+            format!(
+                "`{}` has no such window: nobody knows when your program's items were due",
+                metric.name
+            ),
+            "leave the window out",
+        ));
+    }
     match text.relation {
         Relation::In => phase(&text.name, metric, scope),
         Relation::During => {

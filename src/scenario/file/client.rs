@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::header::HeaderValue;
 use super::super::sdk_variables::SdkVariables;
 use super::super::units::{Share, Time};
-use super::TlsFile;
+use super::{CommandFile, TlsFile};
 use crate::plan::{ClientKind, Compression, Pacer, Protocol, Resolve, Temporality};
 
 /// The process that sends telemetry.
@@ -40,6 +40,8 @@ pub struct ClientFile {
     pub sdk: Option<SdkVariables>,
     /// How a raw client sends.
     pub raw: Option<RawFile>,
+    /// The program, where the client is one of your own.
+    pub command: Option<CommandFile>,
     pub retry: Option<RetryFile>,
     /// Headers of every request. Values are never shown.
     pub headers: Option<BTreeMap<String, HeaderValue>>,

@@ -19,6 +19,7 @@ impl Planner<'_> {
         let file = file.unwrap_or(&default);
         let kind = file.kind.unwrap_or(ClientKind::Sdk);
         self.goes_with(kind);
+        self.goes_with_command(kind);
         ClientPlan {
             kind,
             protocol: file.protocol.unwrap_or(Protocol::Grpc),
@@ -29,13 +30,13 @@ impl Planner<'_> {
                 .unwrap_or_else(|| "squall-client".to_owned()),
             sdk: match kind {
                 ClientKind::Sdk => self.sdk(file.sdk.as_ref()),
-                ClientKind::Raw => BTreeMap::new(),
+                ClientKind::Raw | ClientKind::Command => BTreeMap::new(),
             },
             retry: self.retry(file, kind),
             shutdown_timeout_ns: self.time(
                 "client.shutdown_timeout",
                 file.shutdown_timeout,
-                run.drain_ns,
+                Self::default_shutdown_ns(kind, run.drain_ns),
                 MS..=HOUR,
             ),
             headers: self.headers("client.headers", file.headers.as_ref()),
@@ -47,6 +48,7 @@ impl Planner<'_> {
             instances: self.count("client.instances", file.instances, 1, 1..=16),
             // Settled beside it: the load decides how large a request is.
             raw: None,
+            command: self.command(Some(file), kind),
         }
     }
 
@@ -70,7 +72,7 @@ impl Planner<'_> {
     fn retry(&mut self, file: &ClientFile, kind: ClientKind) -> RetryPlan {
         let max_retries = match kind {
             ClientKind::Sdk => 3,
-            ClientKind::Raw => 0,
+            ClientKind::Raw | ClientKind::Command => 0,
         };
         let file = file.retry.as_ref();
         let retry = RetryPlan {

@@ -9,8 +9,9 @@ use super::profile::{arrivals_of, peak_rate};
 use super::{Planner, SECOND};
 use crate::plan::schedule::{MOST_ARRIVALS, MOST_RATE};
 use crate::plan::{
-    ArrivalPlan, ArrivalProcess, AttributePlan, AttributeType, ClientPlan, InstrumentKind,
-    LoadPlan, LogPayload, MetricPayload, RateProfile, RunPlan, SignalLoad, TracePayload,
+    ArrivalPlan, ArrivalProcess, AttributePlan, AttributeType, ClientKind, ClientPlan,
+    InstrumentKind, LoadPlan, LogPayload, MetricPayload, RateProfile, RunPlan, SignalLoad,
+    TracePayload,
 };
 
 /// What the three signals say alike about their arrivals.
@@ -39,6 +40,10 @@ impl Planner<'_> {
         producers: u16,
         run: &RunPlan,
     ) -> LoadPlan {
+        // The program itself knows.
+        if client.kind == ClientKind::Command {
+            return LoadPlan::default();
+        }
         let help = "say what to send: `load: { traces: { rate: 1k/s } }`";
         let Some(file) = self.required("load", file, help) else {
             return LoadPlan::default();

@@ -56,11 +56,17 @@ const OF_ONE_KIND: &[(&str, ClientKind, &str)] = &[
 impl Planner<'_> {
     /// Finds what means nothing to this kind of client.
     pub(super) fn goes_with(&mut self, kind: ClientKind) {
+        // What it cannot be told, another table says.
+        if kind == ClientKind::Command {
+            return;
+        }
         for (path, of, help) in OF_ONE_KIND {
             if *of != kind && self.document.has(path) {
                 let message = match of {
                     ClientKind::Sdk => "this is for the SDK's client, and the client is raw",
-                    ClientKind::Raw => "this is for a raw client, and the client is the SDK's",
+                    ClientKind::Raw | ClientKind::Command => {
+                        "this is for a raw client, and the client is the SDK's"
+                    }
                 };
                 self.problem(path, message, *help);
             }

@@ -23,7 +23,7 @@ use super::engine::{EngineError, is_unknown, start_error, words};
 use super::image::name_and_tag;
 use super::leftovers::LABEL;
 use super::{ContainerSpec, Network};
-use crate::target::output::{self, Heard, Log};
+use crate::target::output::{self, Heard, Log, Wanted};
 use crate::target::probe;
 use crate::target::supervised::Ready;
 
@@ -123,6 +123,7 @@ impl Running {
                         std::future::pending::<()>().await;
                     }
                 }
+                Ready::Started => {}
                 Ready::Probe(asked) => {
                     while let Err(why) = probe::ask(asked).await {
                         last = why;
@@ -338,13 +339,14 @@ fn copy(
     ready: &Ready,
     heard: watch::Sender<Heard>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let wanted = match ready {
+    let text = match ready {
         Ready::Says(text) => Some(text.clone()),
-        Ready::Probe(_) => None,
+        Ready::Probe(_) | Ready::Started => None,
     };
+    let wanted = Wanted { text, made: false };
     async move {
         // A log that cannot be written must not stop what is being measured.
-        let _ = output::keep(source, &log, wanted.as_deref(), &heard).await;
+        let _ = output::keep(source, &log, wanted, &heard).await;
     }
 }
 

@@ -126,7 +126,7 @@ impl Planner<'_> {
             self.answer_fits(&format!("{path}.answer"), answer, plan.client.protocol);
             if let Some(signal) = file
                 .signal
-                .filter(|signal| plan.load.arrivals(*signal).is_none())
+                .filter(|signal| plan.load.arrivals(*signal).is_none() && !plan.is_command())
             {
                 self.problem(
                     &format!("{path}.signal"),

@@ -43,6 +43,16 @@ impl Planner<'_> {
             (None, None) => Resolve::Address,
         };
         let is_fault = fault.is_some();
+        if let (Some(place), true) = (&fault, plan.is_command()) {
+            let help = "a fault of the link can stand for it, such as `partition: reset`";
+            self.problem(
+                place,
+                "your program does not ask squall's name server",
+                help,
+            );
+            plan.client.resolve = Resolve::Address;
+            return;
+        }
         let place = fault.unwrap_or_else(|| "client.resolve".to_owned());
         if is_fault && plan.client.resolve == Resolve::Address {
             self.problem(

@@ -183,7 +183,19 @@ impl Planner<'_> {
             RoleName::Target(index) => plan.targets.get(usize::from(index)),
             _ => None,
         };
+        let restarts = matches!(
+            fault,
+            ProcessFault::Restart | ProcessFault::CrashLoop { .. }
+        );
         let (message, help) = match (fault, role, target.map(|target| &target.kind)) {
+            (_, RoleName::Client, _) if plan.is_command() => (
+                "squall does not strike a program of your own".to_owned(),
+                "a fault of a link, of answers or of a target can strike its way; to see it struck, run it as a target",
+            ),
+            (_, RoleName::Sink, _) if restarts && plan.is_command() => (
+                "a sink that is started again would have forgotten your program's ids".to_owned(),
+                "say `pause: sink`, or cut the link: `partition: reset`",
+            ),
             (_, _, Some(TargetKind::External(_))) => (
                 "squall did not start it".to_owned(),
                 "only what squall starts can be made to suffer; a fault of a link can stand for it",

@@ -146,7 +146,7 @@ impl Planner<'_> {
         })
     }
 
-    fn environment(
+    pub(in crate::scenario::into_plan) fn environment(
         &mut self,
         path: &str,
         given: Option<&BTreeMap<String, HeaderValue>>,
@@ -246,7 +246,11 @@ impl Planner<'_> {
         }
     }
 
-    fn log_limit(&mut self, path: &str, given: Option<Bytes>) -> u64 {
+    pub(in crate::scenario::into_plan) fn log_limit(
+        &mut self,
+        path: &str,
+        given: Option<Bytes>,
+    ) -> u64 {
         let bytes = given.map_or(LOG_LIMIT, |bytes| bytes.0);
         self.bytes(&format!("{path}.log_limit"), bytes, 4096, 1 << 40)
     }
