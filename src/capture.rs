@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`record`] | writing requests as they come, so that none is lost that was written before |
 //! | [`read`] | requests of a file one after the other, in bounded memory |
+//! | [`replay`] | what a capture holds, and when each request was due |
 //! | [`hash`] | a request with a keyed hash in the place of every value, so that it can be shared |
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::signal::Signal;
 mod fixture;
 pub mod hash;
 pub mod read;
+pub mod replay;
 pub mod record;
 
 /// Largest message or line that is read by default, in bytes.

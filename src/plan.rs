@@ -24,6 +24,7 @@ pub mod line;
 mod link;
 mod link_fault;
 mod packet_fault;
+mod replay;
 mod role;
 mod scaled;
 pub mod schedule;
@@ -48,6 +49,9 @@ pub use file_text::{FileText, ReadFile};
 pub use link::{LinkBackend, LinkPlan, PacketLinkPlan};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
+pub use replay::{
+    CaptureFile, CapturedRequest, Holding, OnBrokenLine, Pace, ReplayPlan, Timeline,
+};
 pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
 pub use scaled::NotScalable;
 pub use target::{
@@ -140,6 +144,19 @@ impl Plan {
             .filter_map(|target| target.metrics.as_ref());
         let names: BTreeSet<&String> = metrics.flat_map(|metrics| metrics.series.keys()).collect();
         names.into_iter().cloned().collect()
+    }
+
+    /// When each arrival of a producer is due; empty in a closed loop.
+    pub fn due_times_ns(&self, signal: Signal, producer: u16) -> Vec<u64> {
+        let Some(arrivals) = self.load.arrivals(signal) else {
+            return Vec::new();
+        };
+        let seed = schedule::schedule_seed(self.seed, signal);
+        let duration_ns = self.run.duration_ns;
+        match &self.client.replay {
+            Some(replay) => replay.due_times_ns(signal, arrivals, seed, duration_ns),
+            None => schedule::due_times_ns(arrivals, producer, seed, duration_ns),
+        }
     }
 
     /// As [`ClientPlan::is_scheduled`].

@@ -139,6 +139,7 @@ pub fn words(selfcheck: &SelfcheckResult) -> Vec<String> {
         let name = match client.kind {
             ClientKind::Sdk => "the SDK client",
             ClientKind::Raw => "a raw client",
+            ClientKind::Replay => "a replay",
         };
         let gave_out = match &client.gave_out {
             Some(gave_out) => format!("; {} gave out", gave_out.name),

@@ -220,6 +220,7 @@ fn kind(plan: &Plan, role: RoleName) -> &'static str {
         RoleName::Client => match plan.client.kind {
             ClientKind::Sdk => "sdk",
             ClientKind::Raw => "raw",
+            ClientKind::Replay => "replay",
         },
         RoleName::Link(index) => {
             let link = plan.links.get(usize::from(index));

@@ -1,4 +1,4 @@
-//! The data points of a raw client as items with identities.
+//! The data points of a raw client or of a replay as items with identities.
 
 use super::identities::{Item, Runs};
 use super::raw_points;
@@ -8,14 +8,20 @@ use crate::mapped::timetable::Timetable;
 
 /// Adds the points of a metric that has been walked. One that is not of ours is an item of nobody.
 pub fn of_metric(metric: &[u8], timetable: &Timetable, clock: &RunClock, items: &mut Runs) {
-    let others = raw_points::of_metric(metric, &mut |point| {
-        let due_ns = u64::try_from(clock.from_unix_ns(point.time_unix_ns)).ok();
-        let identity =
-            due_ns.and_then(|due_ns| timetable.identity(point.producer, point.position, due_ns));
+    let mut push = |time_unix_ns: u64, producer, position| {
+        let due_ns = u64::try_from(clock.from_unix_ns(time_unix_ns)).ok();
+        let identity = due_ns.and_then(|due_ns| timetable.identity(producer, position, due_ns));
         items.push(Item {
             span_id: identity.map_or(0, Identity::to_span_id),
-            time_unix_ns: point.time_unix_ns,
+            time_unix_ns,
         });
+    };
+    if timetable.replays_points() {
+        raw_points::times_of_metric(metric, &mut |time_unix_ns| push(time_unix_ns, 0, 0));
+        return;
+    }
+    let others = raw_points::of_metric(metric, &mut |point| {
+        push(point.time_unix_ns, point.producer, point.position);
     });
     for _ in 0..others {
         items.push(Item::NOBODY);

@@ -53,6 +53,7 @@ pub fn plan() -> Plan {
             temporality: Temporality::Cumulative,
             instances: 1,
             raw: None,
+            replay: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

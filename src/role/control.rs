@@ -154,6 +154,9 @@ pub struct ExpectedProducer {
     pub producer: u16,
     pub sequences: u64,
     pub items_per_arrival: u32,
+    /// As [`Expected::replayed`].
+    #[serde(default)]
+    pub replayed: bool,
 }
 
 impl From<&ExpectedProducer> for Expected {
@@ -163,6 +166,7 @@ impl From<&ExpectedProducer> for Expected {
             producer: producer.producer,
             sequences: producer.sequences,
             items_per_arrival: producer.items_per_arrival,
+            replayed: producer.replayed,
         }
     }
 }

@@ -19,6 +19,7 @@ mod client;
 mod fault;
 mod link_fault;
 mod moment;
+mod replay;
 mod short;
 mod storm;
 mod target;
@@ -29,6 +30,7 @@ pub use client::{ClientFile, RawFile};
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 pub use moment::Moment;
+pub use replay::{PaceFile, ReplayFile};
 pub use storm::{StormFile, StormUse};
 pub use target::{
     ContainerFile, ExternalFile, LongContainerFile, ProcessFile, ReadyFile, SelfMetricsFile,

@@ -625,6 +625,7 @@ fn plan() -> Plan {
             temporality: Temporality::Cumulative,
             instances: 1,
             raw: None,
+            replay: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

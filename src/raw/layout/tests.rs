@@ -20,7 +20,7 @@ use super::*;
 use crate::ids::Identity;
 use crate::load::payload::traces::SpanTable;
 use crate::otlp::check;
-use crate::otlp::raw_points::{RawPoint, of_metric};
+use crate::otlp::raw_points::{RawPoint, of_metric, times_of_metric};
 use crate::plan::{
     AttributePlan, AttributeType, InstrumentKind, LogPayload, MetricPayload, Temporality,
     TracePayload,

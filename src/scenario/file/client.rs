@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::header::HeaderValue;
 use super::super::sdk_variables::SdkVariables;
 use super::super::units::{Share, Time};
-use super::TlsFile;
+use super::{ReplayFile, TlsFile};
 use crate::plan::{ClientKind, Compression, Pacer, Protocol, Resolve, Temporality};
 
 /// The process that sends telemetry.
@@ -40,6 +40,8 @@ pub struct ClientFile {
     pub sdk: Option<SdkVariables>,
     /// How a raw client sends.
     pub raw: Option<RawFile>,
+    /// What a replay sends.
+    pub replay: Option<ReplayFile>,
     pub retry: Option<RetryFile>,
     /// Headers of every request. Values are never shown.
     pub headers: Option<BTreeMap<String, HeaderValue>>,
@@ -83,7 +85,7 @@ pub struct RawFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryFile {
-    /// 0 to 1000. Default 3; of a raw client 0.
+    /// 0 to 1000. Default 3; of a raw client or a replay 0.
     #[schemars(range(max = 1000))]
     pub max_retries: Option<u32>,
     /// Default 100ms.

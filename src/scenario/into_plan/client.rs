@@ -29,7 +29,7 @@ impl Planner<'_> {
                 .unwrap_or_else(|| "squall-client".to_owned()),
             sdk: match kind {
                 ClientKind::Sdk => self.sdk(file.sdk.as_ref()),
-                ClientKind::Raw => BTreeMap::new(),
+                ClientKind::Raw | ClientKind::Replay => BTreeMap::new(),
             },
             retry: self.retry(file, kind),
             shutdown_timeout_ns: self.time(
@@ -47,6 +47,7 @@ impl Planner<'_> {
             instances: self.count("client.instances", file.instances, 1, 1..=16),
             // Settled beside it: the load decides how large a request is.
             raw: None,
+            replay: None,
         }
     }
 
@@ -70,7 +71,7 @@ impl Planner<'_> {
     fn retry(&mut self, file: &ClientFile, kind: ClientKind) -> RetryPlan {
         let max_retries = match kind {
             ClientKind::Sdk => 3,
-            ClientKind::Raw => 0,
+            ClientKind::Raw | ClientKind::Replay => 0,
         };
         let file = file.retry.as_ref();
         let retry = RetryPlan {

@@ -56,6 +56,10 @@ const OF_ONE_KIND: &[(&str, ClientKind, &str)] = &[
 impl Planner<'_> {
     /// Finds what means nothing to this kind of client.
     pub(super) fn goes_with(&mut self, kind: ClientKind) {
+        self.goes_with_replay(kind);
+        if kind == ClientKind::Replay {
+            return;
+        }
         for (path, of, help) in OF_ONE_KIND {
             if *of != kind && self.document.has(path) {
                 let message = match of {
