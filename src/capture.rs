@@ -20,8 +20,8 @@ use crate::signal::Signal;
 mod fixture;
 pub mod hash;
 pub mod read;
-pub mod replay;
 pub mod record;
+pub mod replay;
 
 /// Largest message or line that is read by default, in bytes.
 pub const MESSAGE_MAX_BYTES: u64 = 64 << 20;

@@ -19,7 +19,7 @@ pub fn of(plan: &Plan, payload: String) -> BTreeMap<String, String> {
     measured.source.clear();
     measured.sink.oracle = None;
     // What is in the files has a digest beside their names.
-    for replay in &mut measured.client.replay {
+    if let Some(replay) = &mut measured.client.replay {
         replay.files.iter_mut().for_each(|file| file.path.clear());
     }
     measured.expect.clear();

@@ -49,9 +49,7 @@ pub use file_text::{FileText, ReadFile};
 pub use link::{LinkBackend, LinkPlan, PacketLinkPlan};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
-pub use replay::{
-    CaptureFile, CapturedRequest, Holding, OnBrokenLine, Pace, ReplayPlan, Timeline,
-};
+pub use replay::{CaptureFile, CapturedRequest, Holding, OnBrokenLine, Pace, ReplayPlan, Timeline};
 pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
 pub use scaled::NotScalable;
 pub use target::{

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -95,7 +95,16 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, ReplayError> {
 pub fn digest(path: &Path) -> Result<CaptureFile, ReplayError> {
     let hashed = || -> io::Result<String> {
         let mut hasher = Sha256::new();
-        io::copy(&mut File::open(path)?, &mut hasher)?;
+        let mut input = BufReader::new(File::open(path)?);
+        loop {
+            let bytes = input.fill_buf()?;
+            if bytes.is_empty() {
+                break;
+            }
+            hasher.update(bytes);
+            let read = bytes.len();
+            input.consume(read);
+        }
         let bytes = hasher.finalize();
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     };

@@ -62,7 +62,9 @@ impl Producer<'_> {
         let mut index = self.first;
         while index < self.arrivals.len() {
             let count = together(index as u64).max(1);
-            let end = index.saturating_add(count as usize).min(self.arrivals.len());
+            let end = index
+                .saturating_add(count as usize)
+                .min(self.arrivals.len());
             let items = (end - index) as u64 * self.items_per_arrival;
             let due_ns = self.arrivals.due_ns(index);
             loop {

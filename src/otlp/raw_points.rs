@@ -25,12 +25,13 @@ pub const fn series(producer: u16, position: u32) -> i64 {
 /// which series of ours they are of.
 pub fn of_metric(metric: &[u8], tell: &mut impl FnMut(RawPoint)) -> u64 {
     let mut others = 0;
-    points_of(metric, &mut |point, attributes| {
-        match read(point, attributes) {
+    points_of(
+        metric,
+        &mut |point, attributes| match read(point, attributes) {
             Some(point) => tell(point),
             None => others += 1,
-        }
-    });
+        },
+    );
     others
 }
 

@@ -445,7 +445,9 @@ impl Accounting {
         }
         let taken = self.strike(&request, items, points).and_then(|kept_out| {
             let reply = match request.signal {
-                Signal::Metrics if !self.timetable.has_points() => self.take_points(points, arrival),
+                Signal::Metrics if !self.timetable.has_points() => {
+                    self.take_points(points, arrival)
+                }
                 signal => self.take_items(signal, items, arrival),
             }?;
             Ok((reply, kept_out))

@@ -150,7 +150,7 @@ impl Run {
                 temporality: Temporality::Cumulative,
                 instances: 1,
                 raw: None,
-            replay: None,
+                replay: None,
             },
             headers: vec![("x-secret".into(), "hush".into())],
             endpoints: vec![endpoint],

@@ -80,7 +80,9 @@ fn a_capture_in_which_no_time_passes_lasts_a_second() {
 #[test]
 fn a_broken_line_is_named_and_left_out_where_that_is_wanted() {
     let text = format!("{}\nnonsense\n{}\n", line("Logs", &[1]), line("Logs", &[3]));
-    let error = read_text(&text, OnBrokenLine::Fail).unwrap_err().to_string();
+    let error = read_text(&text, OnBrokenLine::Fail)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("c.jsonl, line 2: JSON"), "{error}");
     let (contents, requests) = read_text(&text, OnBrokenLine::Skip).unwrap();
     assert_eq!((contents.skipped, requests.len()), (1, 2));

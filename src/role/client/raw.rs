@@ -45,7 +45,6 @@ struct Shared {
     sender: Sender,
     lanes: Vec<Lane>,
     setup: ClientSetup,
-    limits: Limits,
     clock: OnceLock<RunClock>,
 }
 
@@ -95,7 +94,6 @@ impl Raw {
             lanes,
             setup: setup.clone(),
             clock: OnceLock::new(),
-            limits,
         });
         let (queue, jobs) = mpsc::channel(limits.queue as usize);
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));

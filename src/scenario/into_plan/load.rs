@@ -8,8 +8,9 @@ use super::super::units::{Rate, Share};
 use super::profile::{MOST_ARRIVALS, MOST_RATE, arrivals_of, peak_rate};
 use super::{Planner, SECOND};
 use crate::plan::{
-    ArrivalPlan, ArrivalProcess, AttributePlan, AttributeType, ClientKind, ClientPlan, InstrumentKind,
-    LoadPlan, LogPayload, MetricPayload, RateProfile, RunPlan, SignalLoad, TracePayload,
+    ArrivalPlan, ArrivalProcess, AttributePlan, AttributeType, ClientKind, ClientPlan,
+    InstrumentKind, LoadPlan, LogPayload, MetricPayload, RateProfile, RunPlan, SignalLoad,
+    TracePayload,
 };
 
 /// What the three signals say alike about their arrivals.
@@ -233,7 +234,12 @@ impl Planner<'_> {
         share
     }
 
-    pub(super) fn arrivals(&mut self, wanted: &Wanted<'_>, producers: u16, run: &RunPlan) -> ArrivalPlan {
+    pub(super) fn arrivals(
+        &mut self,
+        wanted: &Wanted<'_>,
+        producers: u16,
+        run: &RunPlan,
+    ) -> ArrivalPlan {
         let path = wanted.path;
         let before = self.findings.len();
         let process = match (wanted.closed_loop, wanted.arrivals) {

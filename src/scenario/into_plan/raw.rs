@@ -64,7 +64,9 @@ impl Planner<'_> {
             if *of != kind && self.document.has(path) {
                 let message = match of {
                     ClientKind::Sdk => "this is for the SDK's client, and the client is raw",
-                    ClientKind::Raw => "this is for a raw client, and the client is the SDK's",
+                    ClientKind::Raw | ClientKind::Replay => {
+                        "this is for a raw client, and the client is the SDK's"
+                    }
                 };
                 self.problem(path, message, *help);
             }

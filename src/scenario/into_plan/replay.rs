@@ -9,8 +9,7 @@ use crate::capture::read::ReadError;
 use crate::capture::replay::{Contents, ReplayError, digest, files_of, read};
 use crate::plan::{
     ArrivalPlan, ArrivalProcess, AttributePlan, ClientKind, ClientPlan, LoadPlan, LogPayload,
-    MetricPayload, Pace, Pacer, RateProfile, ReplayPlan, RunPlan, SignalLoad,
-    TracePayload,
+    MetricPayload, Pace, Pacer, RateProfile, ReplayPlan, RunPlan, SignalLoad, TracePayload,
 };
 use crate::signal::Signal;
 
@@ -62,7 +61,11 @@ impl Planner<'_> {
         if kind != ClientKind::Replay {
             if self.document.has("client.replay") {
                 let help = "ask for it with `client: { kind: replay }`";
-                self.problem("client.replay", "this is for a replay, and the client is none", help);
+                self.problem(
+                    "client.replay",
+                    "this is for a replay, and the client is none",
+                    help,
+                );
             }
             return;
         }
@@ -192,7 +195,10 @@ impl Planner<'_> {
         for signal in signals {
             let said = match signal {
                 Signal::Traces => file.traces.as_ref().map(|f| (f.rate, f.arrivals, &f.shape)),
-                Signal::Metrics => file.metrics.as_ref().map(|f| (f.rate, f.arrivals, &f.shape)),
+                Signal::Metrics => file
+                    .metrics
+                    .as_ref()
+                    .map(|f| (f.rate, f.arrivals, &f.shape)),
                 Signal::Logs => file.logs.as_ref().map(|f| (f.rate, f.arrivals, &f.shape)),
             };
             let said = said.map(|(rate, arrivals, shape)| Said {
@@ -226,7 +232,12 @@ impl Planner<'_> {
             Signal::Logs => "load.logs",
         };
         let timed = ["rate", "arrivals", "shape", "closed_loop"];
-        let keys: Vec<String> = self.document.keys(path).into_iter().map(str::to_owned).collect();
+        let keys: Vec<String> = self
+            .document
+            .keys(path)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         for key in keys {
             let place = format!("{path}.{key}");
             let (message, help) = match (timed.contains(&key.as_str()), replay.pace) {
@@ -237,7 +248,8 @@ impl Planner<'_> {
                 ),
                 (true, Pace::Own { .. }) => (
                     "the capture says when it is sent",
-                    "leave this out, or ask for the load's pace: `client.replay.pace: load`".to_owned(),
+                    "leave this out, or ask for the load's pace: `client.replay.pace: load`"
+                        .to_owned(),
                 ),
                 (false, _) => (
                     "the capture says what is sent",
@@ -295,13 +307,19 @@ impl Planner<'_> {
         plan.profile = replay.own_rate(signal, &plan, run.duration_ns);
         if matches!(&plan.profile, RateProfile::Recorded { points } if points.iter().all(|p| p.rate == 0.0))
         {
-            let first_ns = replay.timeline[signal.index()].first().map_or(0, |one| one.at_ns);
+            let first_ns = replay.timeline[signal.index()]
+                .first()
+                .map_or(0, |one| one.at_ns);
             let message = format!(
                 "no request of {signal} would be sent: the first comes {} after the capture's start",
                 show_ns(first_ns)
             );
             let help = "go faster, make the run longer, or send at the load's pace: `load`";
-            self.problem(if self.document.has(PACE) { PACE } else { FILE }, message, help);
+            self.problem(
+                if self.document.has(PACE) { PACE } else { FILE },
+                message,
+                help,
+            );
             return None;
         }
         Some(plan)

@@ -367,7 +367,8 @@ fn a_trace_over_several_requests_stays_one() {
         at_unix_ns,
     });
     let templates =
-        super::super::captured::captured(requests.into(), Signal::Traces, Encoding::Protobuf).unwrap();
+        super::super::captured::captured(requests.into(), Signal::Traces, Encoding::Protobuf)
+            .unwrap();
     let send = |first_sequence| {
         let stamp = Stamp {
             first_sequence,
@@ -375,7 +376,12 @@ fn a_trace_over_several_requests_stays_one() {
         };
         let spans: Vec<Span> = templates
             .iter()
-            .flat_map(|template| super::spans(&read::<ExportTraceServiceRequest>(template, &stamp)).into_iter().cloned().collect::<Vec<_>>())
+            .flat_map(|template| {
+                super::spans(&read::<ExportTraceServiceRequest>(template, &stamp))
+                    .into_iter()
+                    .cloned()
+                    .collect::<Vec<_>>()
+            })
             .collect();
         assert_in_order(spans.iter().map(|span| &span.span_id), 3, &stamp);
         spans
