@@ -43,7 +43,7 @@ fn logs(log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
 const AT: u64 = 3 * DAY_NS;
 
 /// One request as a whole capture.
-fn captured(request: &[u8], signal: Signal, encoding: Encoding) -> Result<Template, Malformed> {
+pub fn captured(request: &[u8], signal: Signal, encoding: Encoding) -> Result<Template, Malformed> {
     let request = Request {
         body: request.to_vec(),
         at_unix_ns: AT,
