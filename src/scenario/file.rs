@@ -52,7 +52,7 @@ pub struct ScenarioFile {
     pub seed: Option<u64>,
     pub run: Option<RunFile>,
     pub client: Option<ClientFile>,
-    #[schemars(required)]
+    /// What is sent, and how much. Only a replay goes without: then it sends all that was captured.
     pub load: Option<LoadFile>,
     /// The link; with targets, what holds for all links.
     pub link: Option<LinkFile>,

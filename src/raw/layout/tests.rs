@@ -20,8 +20,8 @@ use super::*;
 use crate::ids::Identity;
 use crate::load::payload::traces::SpanTable;
 use crate::otlp::check;
-use crate::otlp::walk::walk;
 use crate::otlp::raw_points::{RawPoint, of_metric, times_of_metric};
+use crate::otlp::walk::walk;
 use crate::plan::{
     AttributePlan, AttributeType, InstrumentKind, LogPayload, MetricPayload, Temporality,
     TracePayload,
