@@ -129,7 +129,7 @@ fn capture_again(text: &str, plan: &mut Plan) -> Option<Finding> {
         }
         Err(error) => {
             let help = "a plan holds no telemetry: put the capture back, or run the scenario itself; paths of a plan start at the folder in which its run was started";
-            Some(Finding::new(key_span(text, "replay"), error.to_string()).help(help))
+            Some(Finding::new(key_span(text, "sha256"), error.to_string()).help(help))
         }
     }
 }

@@ -242,7 +242,7 @@ fn a_plan_knows_its_capture_again() {
     let text = "scenario: replay\nclient: { kind: replay, replay: { file: c.jsonl } }\n";
     fs::write(path("scenario.yaml"), text).unwrap();
     let planned = squall()
-        .arg("plan")
+        .args(["plan", "--json"])
         .arg(path("scenario.yaml"))
         .output()
         .unwrap();
@@ -257,7 +257,7 @@ fn a_plan_knows_its_capture_again() {
     fs::write(path("plan.json"), &planned.stdout).unwrap();
     let again = || {
         squall()
-            .arg("plan")
+            .args(["plan", "--json"])
             .arg(path("plan.json"))
             .output()
             .unwrap()
