@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`record`] | writing requests as they come, so that none is lost that was written before |
 //! | [`read`] | requests of a file one after the other, in bounded memory |
+//! | [`replay`] | what a capture holds, and when each request was due |
 //! | [`hash`] | a request with a keyed hash in the place of every value, so that it can be shared |
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ mod fixture;
 pub mod hash;
 pub mod read;
 pub mod record;
+pub mod replay;
 
 /// Largest message or line that is read by default, in bytes: room for what the largest request that a
 /// receiver takes by default, 64 MiB, becomes as JSON.

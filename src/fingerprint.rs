@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::plan::Plan;
-use crate::plan::schedule::{due_times_ns, schedule_seed};
 
 /// Bytes of a digest that are shown: enough that two plans never meet by chance.
 const SHOWN_BYTES: usize = 8;
@@ -21,6 +20,10 @@ pub fn of(plan: &Plan, payload: String) -> BTreeMap<String, String> {
     measured.sink.oracle = None;
     if let Some(command) = &mut measured.client.command {
         command.folder.clear();
+    }
+    // What is in the files has a digest beside their names.
+    if let Some(replay) = &mut measured.client.replay {
+        replay.files.iter_mut().for_each(|file| file.path.clear());
     }
     measured.expect.clear();
     measured.steady_state.clear();
@@ -76,10 +79,8 @@ pub fn schedule(plan: &Plan) -> String {
     let times = plan.load.signals().flat_map(|signal| {
         let arrivals = plan.load.arrivals(signal);
         arrivals.into_iter().flat_map(move |arrivals| {
-            (0..arrivals.producers.max(1)).flat_map(move |producer| {
-                let seed = schedule_seed(plan.seed, signal);
-                due_times_ns(arrivals, producer, seed, plan.run.duration_ns)
-            })
+            let producers = 0..arrivals.producers.max(1);
+            producers.flat_map(move |producer| plan.due_times_ns(signal, producer))
         })
     });
     digest(times.map(u64::to_le_bytes))

@@ -237,6 +237,14 @@ fn notes(plan: &Plan, evidence: &Evidence, replay_of: Option<&str>) -> Vec<Strin
             ));
         }
     }
+    if let Some(replay) = &plan.client.replay
+        && replay.skipped > 0
+    {
+        let skipped = replay.skipped;
+        notes.push(format!(
+            "{skipped} line(s) of the capture cannot be read, and are left out"
+        ));
+    }
     if !plan.sink.plant.is_empty() {
         notes.push("the sink was told to misbehave (sink.plant)".to_owned());
     }

@@ -25,6 +25,7 @@ pub mod line;
 mod link;
 mod link_fault;
 mod packet_fault;
+mod replay;
 mod role;
 mod scaled;
 pub mod schedule;
@@ -50,6 +51,7 @@ pub use file_text::{FileText, ReadFile};
 pub use link::{LinkBackend, LinkPlan, PacketLinkPlan};
 pub use link_fault::{LinkFault, Per, Toxicity};
 pub use packet_fault::{Loss, PacketFault, Queue};
+pub use replay::{CaptureFile, CapturedRequest, Holding, OnBrokenLine, Pace, ReplayPlan, Timeline};
 pub use role::{LINKS_MAX, Place, RoleName, TARGETS_MAX};
 pub use scaled::NotScalable;
 pub use target::{
@@ -147,6 +149,19 @@ impl Plan {
     /// Whether the client is a program of the user's own, seen from outside alone.
     pub const fn is_command(&self) -> bool {
         matches!(self.client.kind, ClientKind::Command)
+    }
+
+    /// When each arrival of a producer is due; empty in a closed loop.
+    pub fn due_times_ns(&self, signal: Signal, producer: u16) -> Vec<u64> {
+        let Some(arrivals) = self.load.arrivals(signal) else {
+            return Vec::new();
+        };
+        let seed = schedule::schedule_seed(self.seed, signal);
+        let duration_ns = self.run.duration_ns;
+        match &self.client.replay {
+            Some(replay) => replay.due_times_ns(signal, arrivals, seed, duration_ns),
+            None => schedule::due_times_ns(arrivals, producer, seed, duration_ns),
+        }
     }
 
     /// As [`ClientPlan::is_scheduled`].

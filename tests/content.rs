@@ -146,6 +146,7 @@ fn make_files(plan: &Plan, folder: &Path) -> Vec<ExpectedProducer> {
             producer: 0,
             sequences,
             items_per_arrival: 1,
+            replayed: false,
         });
     }
     Words::create(&folder.join(names::recorded()), 25).unwrap();

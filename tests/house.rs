@@ -76,6 +76,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "plan",
         "a record holds the plan that it is a record of",
     ),
+    (
+        "input",
+        "capture",
+        "a scenario that replays is checked against what it replays",
+    ),
     ("machinery", "otlp", "the wire format is everybody's"),
     (
         "machinery",

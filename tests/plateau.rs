@@ -20,7 +20,7 @@ use squall::link::Link;
 use squall::otlp::Encoding;
 use squall::plan::{Compression, Protocol};
 use squall::raw::body::{BodyWriter, Laid};
-use squall::raw::layout::captured;
+use squall::raw::layout::captured::{self, captured};
 use squall::raw::send::{Reply, Sender, Settings};
 use squall::raw::template::Stamp;
 use squall::signal::Signal;
@@ -128,7 +128,12 @@ fn exchanges(with: SocketAddr) -> Vec<Duration> {
     let mut sent = request::request();
     sent.resource_spans[0].scope_spans[0].spans.truncate(SPANS);
     let sent = sent.encode_to_vec();
-    let template = captured(&sent, Signal::Traces, Encoding::Protobuf, 0).unwrap();
+    let sent = captured::Request {
+        body: sent,
+        at_unix_ns: 0,
+    };
+    let templates = captured(vec![sent], Signal::Traces, Encoding::Protobuf).unwrap();
+    let template = templates.into_iter().next().unwrap();
     let mut writer = BodyWriter::new(Protocol::Grpc, Compression::None).unwrap();
     let stamp = Stamp {
         producer: 0,

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use common::blank::assert_same_but_for_ids_and_times;
 use common::python::{python, run};
 use common::sink::Sink;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use squall::capture::file_of;
-use squall::capture::read::{Captures, Settings};
+use squall::capture::read::{Captured, Captures, Settings};
 use squall::signal::Signal;
 
 mod common;
@@ -101,6 +102,71 @@ fn the_python_sdk_is_counted_exactly_by_every_protocol() {
             assert_eq!(spans_and_logs, (SENT[0].1, SENT[2].1));
             assert_eq!(recorded["requests"], requests);
         }
+    }
+}
+
+fn captured(file: &Path) -> Vec<Captured> {
+    let files = Signal::ALL.map(|signal| file_of(signal, file));
+    let captures = files
+        .iter()
+        .map(|file| Captures::open(file, Settings::default()).unwrap());
+    captures.flatten().map(Result::unwrap).collect()
+}
+
+/// The SDK's bytes are recorded as they came, replayed, and recorded again.
+#[test]
+fn a_replay_of_the_python_sdk_is_byte_for_byte_the_same_but_for_identities_and_times() {
+    let python = match python() {
+        Ok(python) => python,
+        Err(reason) => {
+            common::require("python", &reason);
+            return;
+        }
+    };
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let record = |name: &str| Sink::start(&["--record", at(name).to_str().unwrap()]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/send.py");
+    for protocol in ["grpc", "http"] {
+        let (first, again) = (format!("{protocol}.pb"), format!("{protocol}-again.pb"));
+        let sink = record(&first);
+        let address = match protocol {
+            "grpc" => &sink.at.grpc,
+            _ => &sink.at.http,
+        };
+        let mut sender = Command::new(&python);
+        sender.arg(&script).args([protocol, "gzip", address]);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("OTEL_") || text.to_lowercase().ends_with("_proxy") {
+                sender.env_remove(&name);
+            }
+        }
+        run(&mut sender).unwrap_or_else(|why| panic!("{why}"));
+        sink.stop();
+
+        let sink = record(&again);
+        let (way, address) = match protocol {
+            "grpc" => ("grpc", &sink.at.grpc),
+            _ => ("http/protobuf", &sink.at.http),
+        };
+        let text = format!(
+            "scenario: replay
+run: {{ warmup: 100ms, duration: 2s, drain: 5s, miss_after: 2s, lateness_limit: 2s }}
+client: {{ kind: replay, protocol: {way}, replay: {{ file: {first}, pace: 10x, repeat: false, in_flight: 1 }} }}
+target: {{ external: {{ endpoint: \"{address}\" }} }}
+"
+        );
+        std::fs::write(at("scenario.yaml"), text).unwrap();
+        let mut replay = Command::new(env!("CARGO_BIN_EXE_squall"));
+        replay.args(["run", "--quiet", "--results"]);
+        run(replay.arg(at("runs")).arg(at("scenario.yaml"))).unwrap_or_else(|why| panic!("{why}"));
+        let (summary, _) = sink.stop();
+        assert_eq!(summary["malformed"], 0, "{summary}");
+        for (signal, items) in SENT {
+            assert_eq!(summary["signals"][signal]["items"], items, "{summary}");
+        }
+        assert_same_but_for_ids_and_times(&captured(&at(&first)), &captured(&at(&again)));
     }
 }
 

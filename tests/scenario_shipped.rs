@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use squall::plan::schedule::due_times_ns;
 use squall::plan::{ArrivalProcess, Plan, Protocol, TEMPLATE_NAMES, TlsPlan};
 use squall::scenario::storms::LIBRARY;
 use squall::scenario::{STARTING, load, load_text, schema};
@@ -41,7 +40,7 @@ fn fingerprint(plan: &Plan) -> String {
             continue;
         };
         for producer in 0..arrivals.producers {
-            for due in due_times_ns(arrivals, producer, plan.seed, plan.run.duration_ns) {
+            for due in plan.due_times_ns(signal, producer) {
                 hash.update(due.to_le_bytes());
             }
         }
@@ -94,6 +93,8 @@ fn each_is_planned_and_named_after_its_file() {
         "target-rotel-http",
         "target-rotel-crash",
         "target-otelcol",
+        "raw",
+        "replay",
     ] {
         assert!(names.contains(name), "{name} is not shipped");
     }

@@ -41,6 +41,7 @@ impl Run {
                     producer,
                     sequences: SEQUENCES,
                     items_per_arrival: 1,
+                    replayed: false,
                 })
                 .collect();
         for ExpectedProducer {

@@ -78,6 +78,7 @@ fn evidence(signal: Signal, folder: &Path) -> ExpectedProducer {
         producer: 0,
         sequences,
         items_per_arrival: ITEMS,
+        replayed: false,
     }
 }
 
@@ -99,6 +100,7 @@ fn sink(plan: &Plan, expected: ExpectedProducer, evidence: &Path) -> Box<SinkSet
         evidence: evidence.to_owned(),
         resumes: None,
         content: None,
+        foreign: false,
     })
 }
 
@@ -117,6 +119,7 @@ fn client(plan: &Plan, endpoint: String, evidence: &Path) -> Box<ClientSetup> {
         evidence: evidence.to_owned(),
         resumes: false,
         content: false,
+        command: None,
     })
 }
 

@@ -143,6 +143,7 @@ pub fn words(selfcheck: &SelfcheckResult) -> Vec<String> {
             ClientKind::Sdk => "the SDK client",
             ClientKind::Raw => "a raw client",
             ClientKind::Command => "a program of one's own",
+            ClientKind::Replay => "a replay",
         };
         let gave_out = match &client.gave_out {
             Some(gave_out) => format!("; {} gave out", gave_out.name),

@@ -221,6 +221,7 @@ fn kind(plan: &Plan, role: RoleName) -> &'static str {
             ClientKind::Sdk => "sdk",
             ClientKind::Raw => "raw",
             ClientKind::Command => "command",
+            ClientKind::Replay => "replay",
         },
         RoleName::Link(index) => {
             let link = plan.links.get(usize::from(index));

@@ -127,7 +127,7 @@ fn offered(producer: &Producer) -> RoaringTreemap {
             offered.remove_range(sequences(index..index + 1, per_arrival));
         }
         if !life.is_empty() {
-            let cut_short = sequences(life.end - 1..life.end, per_arrival);
+            let cut_short = sequences(last_released(producer, &life), per_arrival);
             offered.remove_range(cut_short.clone());
             offered.extend(cut_short.filter(|sequence| {
                 producer.entered.contains(*sequence) || producer.sampled_out.contains(*sequence)
@@ -135,6 +135,14 @@ fn offered(producer: &Producer) -> RoaringTreemap {
         }
     }
     offered
+}
+
+/// The last arrival of a life, and those that were released with it: the items of a replayed request.
+fn last_released(producer: &Producer, life: &Range<usize>) -> Range<usize> {
+    let at_ns = |index: usize| producer.released_ns[index];
+    let together = |index: &usize| at_ns(*index) == at_ns(life.end - 1);
+    let count = life.clone().rev().take_while(together).count();
+    life.end - count..life.end
 }
 
 /// The sequences of a range of arrivals.

@@ -46,9 +46,26 @@ impl Producer<'_> {
     /// Open loop: releases each arrival when it is due, whatever became of the earlier ones.
     ///
     /// `release` is given the arrival's index and due time, and is called after the release was noted.
-    pub fn run_open(&self, miss_after_ns: u64, mut release: impl FnMut(u64, u64)) {
+    pub fn run_open(&self, miss_after_ns: u64, release: impl FnMut(u64, u64)) {
+        self.run_together(miss_after_ns, |_| 1, release);
+    }
+
+    /// As [`Self::run_open`], where `together` tells how many arrivals, this one and those that follow, are
+    /// released at once: `release` is called for the first of them.
+    pub fn run_together(
+        &self,
+        miss_after_ns: u64,
+        together: impl Fn(u64) -> u64,
+        mut release: impl FnMut(u64, u64),
+    ) {
         self.wait_for_start();
-        for index in self.first..self.arrivals.len() {
+        let mut index = self.first;
+        while index < self.arrivals.len() {
+            let count = together(index as u64).max(1);
+            let end = index
+                .saturating_add(count as usize)
+                .min(self.arrivals.len());
+            let items = (end - index) as u64 * self.items_per_arrival;
             let due_ns = self.arrivals.due_ns(index);
             loop {
                 if due_ns >= self.stop_at_ns() {
@@ -62,20 +79,19 @@ impl Producer<'_> {
                         self.offered
                             .lateness_max_ns
                             .fetch_max(late_ns, Ordering::Relaxed);
-                        self.count_offered();
-                        self.arrivals.release(index, now_ns);
+                        self.count_offered(items);
+                        (index..end).for_each(|index| self.arrivals.release(index, now_ns));
                         release(index as u64, due_ns);
                         break;
                     }
                     Pace::Miss => {
-                        self.count_offered();
-                        self.offered
-                            .missed
-                            .fetch_add(self.items_per_arrival, Ordering::Relaxed);
+                        self.count_offered(items);
+                        self.offered.missed.fetch_add(items, Ordering::Relaxed);
                         break;
                     }
                 }
             }
+            index = end;
         }
     }
 
@@ -108,7 +124,7 @@ impl Producer<'_> {
                 thread::sleep(CLOSED_NAP);
                 continue;
             }
-            self.count_offered();
+            self.count_offered(self.items_per_arrival);
             self.arrivals.release_unscheduled(index, now_ns);
             if release(index as u64, now_ns) {
                 unfinished.push_back((index as u64 + 1) * self.items_per_arrival);
@@ -140,10 +156,8 @@ impl Producer<'_> {
         self.stop_at_ns.load(Ordering::Relaxed)
     }
 
-    fn count_offered(&self) {
-        self.offered
-            .offered
-            .fetch_add(self.items_per_arrival, Ordering::Relaxed);
+    fn count_offered(&self, items: u64) {
+        self.offered.offered.fetch_add(items, Ordering::Relaxed);
     }
 }
 
@@ -226,6 +240,36 @@ mod tests {
         );
         assert_eq!(released.get(), 20);
         assert!(arrivals.released_ns(19) > 0);
+    }
+
+    #[test]
+    fn arrivals_that_belong_together_are_released_or_missed_together() {
+        let mut clock = RunClock::starting_in(Duration::ZERO);
+        clock.start_monotonic_ns = clock.start_monotonic_ns.saturating_sub(60_000_000_000);
+        let now_ns = clock.now_ns();
+        let (_folder, arrivals) = files(&[0, 1, 2, now_ns, now_ns + 1]);
+        let offered = Offered::default();
+        let mut released = Vec::new();
+        Producer {
+            clock,
+            arrivals: &arrivals,
+            first: 0,
+            items_per_arrival: 1,
+            offered: &offered,
+            stop_at_ns: &AtomicU64::new(u64::MAX),
+            pacer: Pacer::Sleep,
+        }
+        .run_together(
+            30_000_000_000,
+            |index| if index == 0 { 3 } else { 2 },
+            |index, due_ns| released.push((index, due_ns)),
+        );
+        assert_eq!(released, [(3, now_ns)]);
+        let released = [0, 1, 2, 3, 4].map(|index| arrivals.released_ns(index) > 0);
+        assert_eq!(released, [false, false, false, true, true]);
+        assert_eq!(arrivals.released_ns(3), arrivals.released_ns(4));
+        assert_eq!(offered.offered.load(Ordering::Relaxed), 5);
+        assert_eq!(offered.missed.load(Ordering::Relaxed), 3);
     }
 
     /// So that what the load's end says of a schedule is what its producers kept of it.

@@ -17,6 +17,8 @@ pub struct Expected {
     pub sequences: u64,
     /// Items that one arrival makes at once.
     pub items_per_arrival: u32,
+    /// What it sends is a capture, whose own times do not say when it was due.
+    pub replayed: bool,
 }
 
 /// Where one producer's items are marked at one place.
@@ -154,6 +156,7 @@ mod tests {
             producer: 1,
             sequences: 10,
             items_per_arrival: 1,
+            replayed: false,
         };
         let shelves = Shelves::open(&[expected], |_| Ok(())).unwrap();
         let found = |sequence, count| {

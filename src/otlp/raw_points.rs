@@ -1,8 +1,8 @@
-//! Which data points of ours a request holds: those that say their series themselves.
+//! Which data points of ours a request holds: those that say their series themselves, or the times of all.
 
 use super::wire::{Field, Value, checked};
 
-/// The attribute by which a point of the raw client or of a replay says which series it is of.
+/// The attribute by which a point of the raw client says which series it is of.
 pub const SERIES_KEY: &str = "squall.series";
 /// Bits of the attribute's value that hold the position; the producer is above them.
 const POSITION_BITS: u32 = 32;
@@ -25,6 +25,29 @@ pub const fn series(producer: u16, position: u32) -> i64 {
 /// which series of ours they are of.
 pub fn of_metric(metric: &[u8], tell: &mut impl FnMut(RawPoint)) -> u64 {
     let mut others = 0;
+    points_of(
+        metric,
+        &mut |point, attributes| match read(point, attributes) {
+            Some(point) => tell(point),
+            None => others += 1,
+        },
+    );
+    others
+}
+
+/// Tells the time of each point of a metric that has been walked; 0 for one that has none.
+pub fn times_of_metric(metric: &[u8], tell: &mut impl FnMut(u64)) {
+    points_of(metric, &mut |point, _| {
+        let times = checked(point).filter_map(|field| match (field.number, field.value) {
+            (3, Value::Fixed64(time)) => Some(time),
+            _ => None,
+        });
+        tell(times.last().unwrap_or(0));
+    });
+}
+
+/// Each point, with the number of the field that holds its attributes.
+fn points_of<'a>(metric: &'a [u8], each: &mut impl FnMut(&'a [u8], u32)) {
     for field in checked(metric) {
         let Some(attributes) = attributes_field(field.number) else {
             continue;
@@ -34,14 +57,10 @@ pub fn of_metric(metric: &[u8], tell: &mut impl FnMut(RawPoint)) -> u64 {
         };
         for point in checked(data) {
             if let (1, Value::Bytes(point)) = (point.number, point.value) {
-                match read(point, attributes) {
-                    Some(point) => tell(point),
-                    None => others += 1,
-                }
+                each(point, attributes);
             }
         }
     }
-    others
 }
 
 /// Where the points of a metric's data keep their attributes. `data` is the data's own field number.
@@ -187,6 +206,16 @@ mod tests {
         ]
     }
 
+    fn times(data: &Data) -> Vec<u64> {
+        let metric = Metric {
+            data: Some(data.clone()),
+            ..Metric::default()
+        };
+        let mut times = Vec::new();
+        times_of_metric(&metric.encode_to_vec(), &mut |time| times.push(time));
+        times
+    }
+
     fn told(data: Data) -> (Vec<RawPoint>, u64) {
         let metric = Metric {
             name: "m".to_owned(),
@@ -206,6 +235,7 @@ mod tests {
             attributes.push(attribute("z", value));
             for data in metrics(&attributes, times) {
                 let expected = times.map(|time_unix_ns| RawPoint { producer, position, time_unix_ns });
+                prop_assert_eq!(self::times(&data), times.to_vec());
                 prop_assert_eq!(told(data), (expected.to_vec(), 0));
             }
         }

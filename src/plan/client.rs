@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use super::{CommandPlan, Resolve, TlsPlan};
+use super::{CommandPlan, ReplayPlan, Resolve, TlsPlan};
 use crate::signal::Signal;
 
 /// The process that produces telemetry.
@@ -37,6 +37,9 @@ pub struct ClientPlan {
     /// Of a program of the user's own, and of no other client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandPlan>,
+    /// Of a replay, and of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayPlan>,
 }
 
 const fn one_client() -> u16 {
@@ -52,13 +55,17 @@ impl ClientPlan {
     /// Whether the items of that signal follow the schedule one by one, and so have their own marks. An
     /// SDK makes data points of measurements when it collects them.
     pub fn is_scheduled(&self, signal: Signal) -> bool {
-        signal != Signal::Metrics || self.kind == ClientKind::Raw
+        signal != Signal::Metrics || matches!(self.kind, ClientKind::Raw | ClientKind::Replay)
     }
 
-    /// Items that the SDK's queues of that signal hold, over all instances; `None` where it has none.
+    /// Items that the client's queues of that signal hold, over all instances; `None` where it has none.
     pub fn queue_size(&self, signal: Signal) -> Option<u64> {
         if let Some(raw) = &self.raw {
             return Some(u64::from(raw.queue) * u64::from(raw.items_per_request));
+        }
+        if let Some(replay) = &self.replay {
+            let holds = replay.holds.get(&signal)?;
+            return Some(u64::from(replay.queue) * u64::from(holds.most_items));
         }
         let variable = match signal {
             Signal::Traces => "OTEL_BSP_MAX_QUEUE_SIZE",
@@ -80,6 +87,8 @@ pub enum ClientKind {
     Raw,
     /// A program of your own, in any language, that sends OTLP by itself: see `client.command`.
     Command,
+    /// Captured requests, with identities and times of this run.
+    Replay,
 }
 
 /// How a raw client sends.

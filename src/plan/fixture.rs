@@ -54,6 +54,7 @@ pub fn plan() -> Plan {
             instances: 1,
             raw: None,
             command: None,
+            replay: None,
         },
         links: vec![LinkPlan {
             name: "link".to_owned(),

@@ -23,6 +23,7 @@ const SPARE_MAX: usize = 8;
 pub struct Laid {
     pub template: Template,
     spare: Mutex<Vec<BytesMut>>,
+    spare_max: usize,
 }
 
 impl Laid {
@@ -30,6 +31,16 @@ impl Laid {
         Self {
             template,
             spare: Mutex::new(Vec::new()),
+            spare_max: SPARE_MAX,
+        }
+    }
+
+    /// One of many templates, of which none comes soon again: its bodies are not kept.
+    pub const fn once(template: Template) -> Self {
+        Self {
+            template,
+            spare: Mutex::new(Vec::new()),
+            spare_max: 0,
         }
     }
 
@@ -43,7 +54,7 @@ impl Laid {
             return;
         };
         let mut spare = self.spare();
-        if spare.len() < SPARE_MAX {
+        if spare.len() < self.spare_max {
             spare.push(body);
         }
     }

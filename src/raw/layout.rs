@@ -7,23 +7,22 @@
 //!
 //! - [`traces`], [`logs`], [`metrics`]: requests from a plan's payload; [`sample`] says how their numbers
 //!   are meant, [`entropy`] makes their texts harder to compress.
-//! - [`captured`]: a request that somebody else sent. [`mod@complete`] adds what an identity needs.
+//! - [`captured`]: requests that somebody else sent. [`mod@complete`] adds what an identity needs.
 
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use crate::otlp::walk::walk;
 use crate::otlp::{Encoding, Malformed};
 use crate::raw::template::Template;
 use crate::signal::Signal;
 use binding::{Meaning, bind};
-use complete::complete;
 use entropy::Entropy;
 use places::Places;
 
 mod binding;
+pub mod captured;
 mod complete;
 mod entropy;
 pub mod logs;
@@ -92,43 +91,12 @@ impl Layout {
     }
 }
 
-/// Lays out a request that somebody sent, to be sent again.
-///
-/// Every item gets an identity, in the order of the request. Its bytes stay as they are but for these:
-/// - **Ids.** A trace has a new id, its root being the first item of it in the request. Parents and links
-///   that refer to a span in the request follow it; others get an id made of the one they had
-///   ([`crate::raw::template::PatchValue::OtherSpanId`]), the same one throughout the request. Log records of one
-///   span get ids of their own, for these are their identities. Ids in exemplars stay.
-/// - **Times.** The latest time of the request is the due time, and all others are as long before it as
-///   they were. A data point's own time is the due time, and its start as long before it as it was.
-///   Times that are zero stay so.
-/// - **What is missing.** A span or log record without ids gets both (a log record without a trace is one of its
-///   own). A data point gets the attribute `squall.series`, with `producer` and its position in
-///   the request; one that it has already is replaced.
-///
-/// # Errors
-/// When the bytes are not such a request, or cannot be written in that encoding.
-pub fn captured(
-    request: &[u8],
-    signal: Signal,
-    encoding: Encoding,
-    producer: u16,
-) -> Result<Template, Malformed> {
-    walk(signal, request, &mut |_| {})?;
-    let mut request = complete(signal, request, producer).into_owned();
-    if encoding == Encoding::Json {
-        // A field that is given twice has one place in JSON.
-        request = text::canonical(signal, &request)?;
-    }
-    lay(signal, encoding, request, Meaning::Captured)
-}
-
 /// Finds the places of a request that has been walked.
 fn lay(
     signal: Signal,
     encoding: Encoding,
     request: Vec<u8>,
-    meaning: Meaning,
+    meaning: Meaning<'_>,
 ) -> Result<Template, Malformed> {
     let places = Places::find(signal, &request);
     let patches = bind(&places, meaning)?;

@@ -10,9 +10,10 @@ use crate::signal::Signal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     pub producer: u16,
-    /// Sequence of the request's first item; the others follow it.
+    /// Sequence of the item from which the template counts: the request's first, or that of the first
+    /// request of a capture.
     pub first_sequence: u64,
-    /// Which request of its producer this is, from 0.
+    /// Which arrival of its producer this is, from 0.
     pub arrival: u64,
     /// When it is due, since the Unix epoch.
     pub due_unix_ns: u64,
@@ -28,17 +29,17 @@ pub struct Patch {
     pub value: PatchValue,
 }
 
-/// What a place holds. Items are counted from 0 within the request.
+/// What a place holds. Items are counted from 0 within the request, or within a capture of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchValue {
     /// 16 bytes: the id of the trace whose root is this item.
     TraceId { root: u32 },
     /// 8 bytes: the id of this item; also where it is another's parent or linked to.
     SpanId { item: u32 },
-    /// 16 bytes: the id of a trace of which the request holds nothing, made of the one it had.
+    /// 16 bytes: the id of a trace of which there is nothing else, made of the one it had.
     OtherTraceId { id: u64 },
-    /// 8 bytes: the id of a span that the request does not hold, made of the one it had. Within a
-    /// sending the same id gives the same, and none is that of an item of a producer below 32,768.
+    /// 8 bytes: the id of a span that is not there, made of the one it had. Within a request, or a round
+    /// of captured ones, the same id gives the same, and none is that of an item of a producer below 32,768.
     OtherSpanId { id: u64 },
     /// 8 bytes, little endian: so many nanoseconds after the due time (before it, if negative).
     Time { offset_ns: i64 },

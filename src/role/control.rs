@@ -161,6 +161,9 @@ pub struct ExpectedProducer {
     pub producer: u16,
     pub sequences: u64,
     pub items_per_arrival: u32,
+    /// As [`Expected::replayed`].
+    #[serde(default)]
+    pub replayed: bool,
 }
 
 impl From<&ExpectedProducer> for Expected {
@@ -170,6 +173,7 @@ impl From<&ExpectedProducer> for Expected {
             producer: producer.producer,
             sequences: producer.sequences,
             items_per_arrival: producer.items_per_arrival,
+            replayed: producer.replayed,
         }
     }
 }

@@ -20,6 +20,7 @@ mod command;
 mod fault;
 mod link_fault;
 mod moment;
+mod replay;
 mod short;
 mod storm;
 mod target;
@@ -31,6 +32,7 @@ pub use command::CommandFile;
 pub use fault::{BurstsFile, FaultFile, LossFile, LossWaysFile, PartitionFile, RateFile};
 pub use link_fault::{CorruptFile, DistributionFile, LatencyFile};
 pub use moment::Moment;
+pub use replay::{PaceFile, ReplayFile};
 pub use storm::{StormFile, StormUse};
 pub use target::{
     ContainerFile, ExternalFile, LongContainerFile, ProcessFile, ReadyFile, SelfMetricsFile,
@@ -52,7 +54,8 @@ pub struct ScenarioFile {
     pub seed: Option<u64>,
     pub run: Option<RunFile>,
     pub client: Option<ClientFile>,
-    /// What is sent. A program of your own needs none.
+    /// What is sent, and how much. Only a program of your own goes without, and a replay may: then it sends
+    /// all that was captured.
     pub load: Option<LoadFile>,
     /// The link; with targets, what holds for all links.
     pub link: Option<LinkFile>,

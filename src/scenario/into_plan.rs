@@ -22,6 +22,7 @@ mod link;
 mod load;
 mod profile;
 mod raw;
+mod replay;
 mod targets;
 mod tls;
 mod toxiproxy;
@@ -50,6 +51,7 @@ pub fn into_plan(
     let mut client = planner.client(file.client.as_ref(), &run);
     client.tls = planner.client_tls(file);
     client.raw = planner.raw(file, client.kind);
+    client.replay = planner.replay(file, client.kind);
     let producers = planner.producers(file, client.instances);
     let load = planner.load(file.load.as_ref(), &client, producers, &run);
     planner.raw_bounds(&client, &load);

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::problem::{Finding, Span};
+use crate::capture;
 use crate::plan::secret::REDACTED;
 use crate::plan::{FileText, PLAN_FORMAT, Plan, TlsPlan};
 
@@ -59,6 +60,7 @@ pub fn read(text: &str, overrides: &[String]) -> Result<Plan, Vec<Finding>> {
     if let Ok(plan) = &mut plan {
         let mut missing = missing_files(text, plan);
         missing.extend(read_again(text, plan));
+        missing.extend(capture_again(text, plan));
         if !missing.is_empty() {
             return Err(missing);
         }
@@ -115,6 +117,21 @@ fn read_again(text: &str, plan: &mut Plan) -> Vec<Finding> {
         findings.push(Finding::new(key_span(text, "sha256"), message).help(help));
     }
     findings
+}
+
+/// Reads what a replay sends from where it stood.
+fn capture_again(text: &str, plan: &mut Plan) -> Option<Finding> {
+    let replay = plan.client.replay.as_mut()?;
+    match capture::replay::read_again(&replay.files, replay.on_broken_line, |_| {}) {
+        Ok(contents) => {
+            replay.timeline = contents.timeline;
+            None
+        }
+        Err(error) => {
+            let help = "a plan holds no telemetry: put the capture back, or run the scenario itself; paths of a plan start at the folder in which its run was started";
+            Some(Finding::new(key_span(text, "sha256"), error.to_string()).help(help))
+        }
+    }
 }
 
 /// Paths of all secrets that are not there.

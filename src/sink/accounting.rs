@@ -57,7 +57,7 @@ pub struct Accounting {
     /// Changes only when a fault begins that waited for a condition.
     segments: RwLock<Arc<[Segment]>>,
     shelves: Shelves<Marks>,
-    /// How the data points of a raw client are known; empty where they are an SDK's.
+    /// How the data points of a raw client or a replay are known, and when what is replayed was due.
     timetable: Timetable,
     books: [Mutex<Book>; 3],
     points: Journal,
@@ -113,8 +113,8 @@ impl Accounting {
                     &file(names::extra_copies),
                 )
             })?,
-            timetable: Timetable::open(expected, |producer| {
-                Arrivals::open(&evidence.join(names::arrivals(Signal::Metrics, producer)))
+            timetable: Timetable::open(expected, |signal, producer| {
+                Arrivals::open(&evidence.join(names::arrivals(signal, producer)))
             })?,
             books,
             segments: RwLock::new(segments.into()),
@@ -396,13 +396,27 @@ impl Receiver for Accounting {
 }
 
 impl Accounting {
+    /// The item with the time at which it was due, which one of a replay does not say itself.
+    fn timed(&self, signal: Signal, item: Item) -> Item {
+        let due_ns = self.timetable.due_ns(signal, item.span_id);
+        match (due_ns, self.clock.get()) {
+            (Some(due_ns), Some(clock)) => Item {
+                time_unix_ns: clock.to_unix_ns(due_ns),
+                ..item
+            },
+            _ => item,
+        }
+    }
+
     fn accept_with(&self, scratch: &mut Scratch, request: Request<'_>) -> Result<Taken, Malformed> {
         let Scratch { items, points } = scratch;
         items.clear();
         points.clear();
         walk(request.signal, request.body, &mut |found| match found {
-            Found::Span(item, _) | Found::LogRecord(item, _) => items.push(item),
-            Found::Metric(bytes) if self.timetable.is_empty() => of_metric(bytes, points),
+            Found::Span(item, _) | Found::LogRecord(item, _) => {
+                items.push(self.timed(request.signal, item));
+            }
+            Found::Metric(bytes) if !self.timetable.has_points() => of_metric(bytes, points),
             Found::Metric(bytes) => {
                 // Before the start nothing is taken.
                 if let Some(clock) = self.clock.get() {
@@ -445,7 +459,9 @@ impl Accounting {
         }
         let taken = self.strike(&request, items, points).and_then(|kept_out| {
             let reply = match request.signal {
-                Signal::Metrics if self.timetable.is_empty() => self.take_points(points, arrival),
+                Signal::Metrics if !self.timetable.has_points() => {
+                    self.take_points(points, arrival)
+                }
                 signal => self.take_items(signal, items, arrival),
             }?;
             Ok((reply, kept_out))

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use crate::mapped::content::Contents;
 use crate::mapped::{Arrivals, Bitmap, Words, names};
-use crate::plan::schedule::{due_times_ns, schedule_seed};
 use crate::plan::{ArrivalProcess, Plan};
 use crate::role::control::ExpectedProducer;
 use crate::signal::Signal;
@@ -43,8 +42,7 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
                     Arrivals::create_unscheduled(&path, room)?.len()
                 }
                 ArrivalProcess::Constant | ArrivalProcess::Poisson => {
-                    let seed = schedule_seed(plan.seed, signal);
-                    let due = due_times_ns(arrivals, producer, seed, plan.run.duration_ns);
+                    let due = plan.due_times_ns(signal, producer);
                     Arrivals::create(&path, &due)?;
                     due.len()
                 }
@@ -80,6 +78,7 @@ pub(super) fn create(plan: &Plan, folder: &Path) -> io::Result<Vec<ExpectedProdu
                 producer,
                 sequences,
                 items_per_arrival: arrivals.items_per_arrival,
+                replayed: plan.client.replay.is_some(),
             });
         }
     }

@@ -203,6 +203,7 @@ fn result() -> RunResult {
     ];
     RunResult {
         format: RESULT_FORMAT,
+        command: None,
         scenario: "quickstart".to_owned(),
         seed: 42,
         verdict: Verdict::Pass,

@@ -151,6 +151,7 @@ impl Run {
                 instances: 1,
                 raw: None,
                 command: None,
+                replay: None,
             },
             headers: vec![("x-secret".into(), "hush".into())],
             endpoints: vec![endpoint],

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use squall::signal::Signal;
 
+pub mod blank;
 pub mod http;
 pub mod next_hop;
 pub mod proxy;

@@ -1,6 +1,8 @@
 //! Tests of the whole program: real runs of the built executable, judged by something else.
 
 mod answers;
+#[path = "../common/blank.rs"]
+mod blank;
 #[cfg(target_os = "linux")]
 mod command;
 mod conformance;
@@ -21,7 +23,11 @@ mod quickstart;
 mod raw;
 #[path = "../common/relay.rs"]
 mod relay;
+mod replay;
 mod secured;
+#[allow(dead_code)]
+#[path = "../common/sink.rs"]
+mod sink;
 mod tap;
 #[cfg(target_os = "linux")]
 mod targets;

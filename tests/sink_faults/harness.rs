@@ -56,6 +56,7 @@ impl Run {
                 producer,
                 sequences: SEQUENCES,
                 items_per_arrival: 1,
+                replayed: false,
             }],
             segments: Vec::new(),
             tls,

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use crate::otlp::raw_points::{SERIES_KEY, attributes_field, is_series, series};
+use crate::otlp::raw_points::attributes_field;
 use crate::otlp::wire::{Value, checked, placed};
 use crate::signal::Signal;
 
@@ -14,18 +12,17 @@ use crate::signal::Signal;
 pub const UNKNOWN_UNIX_NS: u64 = 1;
 
 /// A request that has been walked, in which every span and log record has ids of the right length,
-/// and every data point a time and the series that `producer` gives it by its position in the request.
+/// and every data point a time.
 ///
 /// What is missing is appended to its item, where a reader takes the last of two. An item that lacks
 /// nothing keeps its bytes, and so does the request if none does.
-pub fn complete(signal: Signal, request: &[u8], producer: u16) -> Cow<'_, [u8]> {
-    let mut points = 0;
+pub fn complete(signal: Signal, request: &[u8]) -> Cow<'_, [u8]> {
     within(request, 1, &mut |resource| {
         within(resource, 2, &mut |scope| {
             within(scope, 2, &mut |inner| match signal {
                 Signal::Traces => with_ids(inner, 1, 2),
                 Signal::Logs => with_ids(inner, 9, 10),
-                Signal::Metrics => with_series(inner, producer, &mut points),
+                Signal::Metrics => with_times(inner),
             })
         })
     })
@@ -89,44 +86,24 @@ fn with_ids(item: &[u8], trace_id: u32, span_id: u32) -> Cow<'_, [u8]> {
     item
 }
 
-fn with_series<'a>(metric: &'a [u8], producer: u16, points: &mut u32) -> Cow<'a, [u8]> {
+fn with_times(metric: &[u8]) -> Cow<'_, [u8]> {
     edited(metric, &mut |number, data| {
-        let attributes = attributes_field(number)?;
-        Some(within(data, 1, &mut |point| {
-            let position = *points;
-            *points += 1;
-            Cow::Owned(with_one_series(
-                point,
-                attributes,
-                series(producer, position),
-            ))
-        }))
+        attributes_field(number)?;
+        Some(within(data, 1, &mut with_time))
     })
 }
 
-fn with_one_series(point: &[u8], attributes: u32, series: i64) -> Vec<u8> {
+fn with_time(point: &[u8]) -> Cow<'_, [u8]> {
     const TIME: u32 = 3;
-    let mut out = Vec::with_capacity(point.len() + 40);
-    let mut has_time = false;
-    for (range, field) in placed(point) {
-        has_time |= field.number == TIME && field.value != Value::Fixed64(0);
-        let replaced = field.number == attributes
-            && matches!(field.value, Value::Bytes(attribute) if is_series(attribute));
-        if !replaced {
-            out.extend_from_slice(&point[range]);
-        }
+    let last = checked(point).filter(|field| field.number == TIME).last();
+    let mut point = Cow::Borrowed(point);
+    if matches!(
+        last.map(|field| field.value),
+        None | Some(Value::Fixed64(0))
+    ) {
+        let point = point.to_mut();
+        encode_key(TIME, WireType::SixtyFourBit, point);
+        point.extend_from_slice(&UNKNOWN_UNIX_NS.to_le_bytes());
     }
-    let attribute = KeyValue {
-        key: SERIES_KEY.to_owned(),
-        value: Some(AnyValue {
-            value: Some(any_value::Value::IntValue(series)),
-        }),
-        ..KeyValue::default()
-    };
-    push(&mut out, attributes, &attribute.encode_to_vec());
-    if !has_time {
-        encode_key(TIME, WireType::SixtyFourBit, &mut out);
-        out.extend_from_slice(&UNKNOWN_UNIX_NS.to_le_bytes());
-    }
-    out
+    point
 }

@@ -20,7 +20,8 @@ use super::*;
 use crate::ids::Identity;
 use crate::load::payload::traces::SpanTable;
 use crate::otlp::check;
-use crate::otlp::raw_points::{RawPoint, of_metric};
+use crate::otlp::raw_points::{RawPoint, of_metric, times_of_metric};
+use crate::otlp::walk::walk;
 use crate::plan::{
     AttributePlan, AttributeType, InstrumentKind, LogPayload, MetricPayload, Temporality,
     TracePayload,
@@ -464,7 +465,7 @@ fn a_text_that_looks_like_a_mark_is_no_place() {
         ..Span::default()
     };
     let request = captured::traces(vec![span]).encode_to_vec();
-    let template = super::captured(&request, Signal::Traces, Encoding::Json, 0).unwrap();
+    let template = captured::captured(&request, Signal::Traces, Encoding::Json).unwrap();
     let text = String::from_utf8(written(&template, &stamp())).unwrap();
     assert!(text.contains(&format!(r#""name":"{mark}""#)), "{text}");
     let bytes = crate::otlp::json::to_protobuf(Signal::Traces, text.as_bytes()).unwrap();

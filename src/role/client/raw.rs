@@ -1,8 +1,8 @@
-//! A raw client: the producers' threads release requests, workers stamp and send them.
+//! A raw client or a replay: the producers' threads release requests, workers stamp and send them.
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -12,13 +12,13 @@ use tokio::time::sleep;
 
 use super::set_up::evidence_error;
 use crate::clock::RunClock;
-use crate::evidence::{ItemRange, OutcomeKind};
+use crate::evidence::OutcomeKind;
 use crate::journal::BatchLine;
 use crate::load::mix::{Use, mix};
 use crate::load::producer::Producer;
 use crate::mapped::{Arrivals, names};
-use crate::plan::{RawPlan, RetryPlan};
-use crate::raw::body::{BodyWriter, Laid};
+use crate::plan::RetryPlan;
+use crate::raw::body::BodyWriter;
 use crate::raw::send::{self, Reply, SendError, Sender, Settings};
 use crate::raw::template::Stamp;
 use crate::role::control::ClientSetup;
@@ -32,28 +32,6 @@ const NAP: Duration = Duration::from_millis(5);
 /// The longest that a peer may ask a sender to stay away, as in the SDK.
 const ASKED_MAX: Duration = Duration::from_secs(30);
 
-/// One producer of one signal.
-pub struct Lane {
-    pub signal: Signal,
-    pub producer: u16,
-    pub arrivals: Arrivals,
-    /// High half of its trace ids: records and spans have identities alike, and must not share traces.
-    trace_high: u64,
-    /// Sent in turn.
-    templates: Vec<Laid>,
-    /// Of a closed loop only.
-    next: Mutex<Next>,
-}
-
-/// Where a closed loop is.
-struct Next {
-    arrival: usize,
-    /// When the arrival before that one was released.
-    before_ns: u64,
-    /// Nothing more is released.
-    ended: bool,
-}
-
 /// A request that is due.
 struct Job {
     lane: usize,
@@ -66,7 +44,6 @@ struct Shared {
     recorder: Arc<Recorder>,
     lanes: Vec<Lane>,
     setup: ClientSetup,
-    plan: RawPlan,
     clock: OnceLock<RunClock>,
 }
 
@@ -88,7 +65,11 @@ pub struct Raw {
     workers: Mutex<JoinSet<()>>,
 }
 
+mod lane;
 mod lay_out;
+
+use lane::{Lane, Outgoing};
+use lay_out::Limits;
 
 fn wrong(why: impl std::fmt::Display) -> SdkError {
     SdkError::Endpoint(why.to_string())
@@ -100,11 +81,8 @@ impl Raw {
     /// # Errors
     /// When a file is missing or a setting is not usable.
     pub fn build(setup: &ClientSetup, recorder: &Arc<Recorder>) -> Result<Self, SdkError> {
-        let plan = setup
-            .client
-            .raw
-            .clone()
-            .ok_or_else(|| wrong("a raw client without `raw`"))?;
+        let limits = Limits::of(setup).ok_or_else(|| wrong("a client without a way to send"))?;
+        let mut stock = lay_out::Stock::new(setup).map_err(wrong)?;
         let mut lanes = Vec::new();
         for signal in setup.load.signals() {
             let Some(arrivals) = setup.load.arrivals(signal) else {
@@ -113,35 +91,23 @@ impl Raw {
             for producer in 0..arrivals.producers.max(1) {
                 let path = setup.evidence.join(names::arrivals(signal, producer));
                 let file = Arrivals::open(&path).map_err(|error| evidence_error(&path, error))?;
-                let templates = lay_out::templates(setup, &plan, signal, producer);
-                let templates = templates.map_err(wrong)?.into_iter();
-                lanes.push(Lane {
-                    signal,
-                    producer,
-                    templates: templates.map(Laid::new).collect(),
-                    trace_high: trace_high(setup.seed, signal),
-                    next: Mutex::new(Next {
-                        arrival: file.resume_at(0),
-                        before_ns: 0,
-                        ended: false,
-                    }),
-                    arrivals: file,
-                });
+                let requests = stock.requests(signal, producer).map_err(wrong)?;
+                let trace_high = trace_high(setup.seed, signal);
+                lanes.push(Lane::new(signal, producer, file, requests, trace_high));
             }
         }
-        let sender = Sender::new(settings(setup, &plan).map_err(wrong)?).map_err(wrong)?;
+        let sender = Sender::new(settings(setup, limits).map_err(wrong)?).map_err(wrong)?;
         let sender = Arc::new(sender);
         let shared = Arc::new(Shared {
             recorder: Arc::clone(recorder),
             lanes,
             setup: setup.clone(),
             clock: OnceLock::new(),
-            plan,
         });
-        let (queue, jobs) = mpsc::channel(shared.plan.queue as usize);
+        let (queue, jobs) = mpsc::channel(limits.queue as usize);
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
         let mut workers = JoinSet::new();
-        for _ in 0..shared.plan.in_flight {
+        for _ in 0..limits.in_flight {
             let writer = shared.writer().map_err(wrong)?;
             let worker = Worker {
                 shared: Arc::clone(&shared),
@@ -163,6 +129,16 @@ impl Raw {
         &self.shared.lanes
     }
 
+    /// The first arrival of a lane from that one on at which a request begins.
+    pub fn whole_from(&self, lane: usize, arrival: usize) -> usize {
+        self.shared.lanes[lane].whole_from(arrival)
+    }
+
+    /// How many arrivals of a lane are released with this one, itself included.
+    pub fn together(&self, lane: usize, arrival: u64) -> u64 {
+        self.shared.lanes[lane].requests.together(arrival)
+    }
+
     pub fn start(&self, clock: RunClock) {
         // A second start is not something that the controller does.
         let _ = self.shared.clock.set(clock);
@@ -180,8 +156,10 @@ impl Raw {
             };
             if queue.try_send(job).is_err() {
                 // The ledger has it: entered, and never attempted.
-                let record = self.shared.recorder.signal(self.shared.lanes[lane].signal);
-                record.leave_queue_alone(u64::from(self.shared.plan.items_per_request));
+                let lane = &self.shared.lanes[lane];
+                let items = lane.items(arrival);
+                let record = self.shared.recorder.signal(lane.signal);
+                record.leave_queue_alone(items.last - items.first + 1);
             }
         }
     }
@@ -189,13 +167,13 @@ impl Raw {
     /// Runs a closed loop until `end_ns` or until it is stopped: so many requests are always under way.
     /// Those of the end are [`Self::finish`]'s to wait for.
     pub fn run_closed(&self, lane: usize, outstanding: u32, end_ns: u64, pacer: &Producer<'_>) {
-        let items = self.shared.plan.items_per_request;
         let of_lane = &self.shared.lanes[lane];
+        let items = pacer.items_per_arrival.max(1);
         let mut counted = of_lane.begun();
         {
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-            for _ in 0..(outstanding / items).max(1) {
+            for _ in 0..(u64::from(outstanding) / items).max(1) {
                 let (Some(sender), Ok(writer)) = (sender.as_ref(), self.shared.writer()) else {
                     break;
                 };
@@ -214,7 +192,7 @@ impl Raw {
                 true => of_lane.end(),
                 false => of_lane.begun(),
             };
-            let more = (begun - counted) as u64 * u64::from(items);
+            let more = (begun - counted) as u64 * items;
             pacer.offered.offered.fetch_add(more, Ordering::Relaxed);
             counted = begun;
             if left.is_zero() {
@@ -252,54 +230,14 @@ impl Raw {
     }
 }
 
-impl Lane {
-    /// A closed loop's next arrival, due now. No two are due at the same time.
-    fn take(&self, clock: &RunClock) -> Option<(u64, u64)> {
-        let mut next = self.next();
-        if next.ended || next.arrival >= self.arrivals.len() {
-            return None;
-        }
-        let arrival = next.arrival;
-        let due_ns = clock.now_ns().max(next.before_ns + 1);
-        self.arrivals.release_unscheduled(arrival, due_ns);
-        (next.arrival, next.before_ns) = (arrival + 1, due_ns);
-        Some((arrival as u64, due_ns))
-    }
-
-    /// How many arrivals have begun.
-    fn begun(&self) -> usize {
-        self.next().arrival
-    }
-
-    /// Ends the loop; how many arrivals had begun.
-    fn end(&self) -> usize {
-        let mut next = self.next();
-        next.ended = true;
-        next.arrival
-    }
-
-    fn next(&self) -> MutexGuard<'_, Next> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Shared {
     fn writer(&self) -> io::Result<BodyWriter> {
         BodyWriter::new(self.setup.client.protocol, self.setup.client.compression)
     }
 
-    fn items(&self, lane: usize, arrival: u64) -> ItemRange {
-        let items = u64::from(self.plan.items_per_request);
-        ItemRange {
-            producer: self.lanes[lane].producer,
-            first: arrival * items + 1,
-            last: (arrival + 1) * items,
-        }
-    }
-
     fn enter(&self, lane: usize, arrival: u64) {
-        let items = self.items(lane, arrival);
-        self.recorder.mark_run(self.lanes[lane].signal, items);
+        let lane = &self.lanes[lane];
+        self.recorder.mark_run(lane.signal, lane.items(arrival));
     }
 }
 
@@ -338,7 +276,11 @@ impl Worker {
             return;
         };
         let lane = &shared.lanes[job.lane];
-        let items = shared.items(job.lane, job.arrival);
+        let Outgoing {
+            laid,
+            items,
+            counted_from,
+        } = lane.outgoing(job.arrival);
         let count = items.last - items.first + 1;
         let recorder = &shared.recorder;
         let record = recorder.signal(lane.signal);
@@ -352,10 +294,9 @@ impl Worker {
             items: vec![items],
             points: Vec::new(),
         };
-        let laid = &lane.templates[job.arrival as usize % lane.templates.len()];
         let stamp = Stamp {
             producer: lane.producer,
-            first_sequence: items.first,
+            first_sequence: counted_from,
             arrival: job.arrival,
             due_unix_ns: clock.to_unix_ns(job.due_ns),
             trace_high: lane.trace_high,
@@ -475,7 +416,7 @@ const fn trace_high(seed: u64, signal: Signal) -> u64 {
 }
 
 /// How to send what was laid out.
-fn settings(setup: &ClientSetup, plan: &RawPlan) -> Result<Settings, SendError> {
+fn settings(setup: &ClientSetup, limits: Limits) -> Result<Settings, SendError> {
     let tls = setup.tls.as_ref().map(|tls| {
         let identity = tls.identity.as_ref();
         send::tls(
@@ -494,8 +435,8 @@ fn settings(setup: &ClientSetup, plan: &RawPlan) -> Result<Settings, SendError> 
         server_name: of_the_run.then(|| "localhost".to_owned()),
         name_server: setup.name_server,
         leads_to: setup.leads_to,
-        connections: plan.connections,
-        timeout: Duration::from_nanos(plan.timeout_ns),
+        connections: limits.connections,
+        timeout: limits.timeout,
     })
 }
 

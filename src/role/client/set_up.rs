@@ -43,7 +43,7 @@ pub struct Client {
     /// A client before this one was killed.
     pub resumes: bool,
     sources: Vec<(Signal, u16, Arrivals, Source)>,
-    /// In the place of `sdk` and `sources`.
+    /// In the place of `sdk` and `sources`: a raw client or a replay.
     raw: Option<Raw>,
     pacer: Pacer,
     load: LoadPlan,
@@ -133,16 +133,16 @@ impl Client {
             resumes: setup.resumes,
             sources: Vec::new(),
             raw: None,
-            pacer: setup
-                .client
-                .raw
-                .as_ref()
-                .map_or(Pacer::Sleep, |raw| raw.pacer),
+            pacer: match (&setup.client.raw, &setup.client.replay) {
+                (Some(raw), _) => raw.pacer,
+                (None, Some(replay)) => replay.pacer,
+                (None, None) => Pacer::Sleep,
+            },
             load: setup.load.clone(),
             duration_ns: setup.duration_ns,
             miss_after_ns: setup.miss_after_ns,
         };
-        if setup.client.kind == ClientKind::Raw {
+        if matches!(setup.client.kind, ClientKind::Raw | ClientKind::Replay) {
             client.raw = Some(Raw::build(&setup, &client.recorder)?);
             return Ok(client);
         }
@@ -315,7 +315,9 @@ impl Client {
                 return raw.run_closed(lane, outstanding, self.duration_ns, &pacer);
             }
             (Work::Raw(raw, lane), ArrivalProcess::Constant | ArrivalProcess::Poisson) => {
-                return pacer.run_open(self.miss_after_ns, |arrival, due_ns| {
+                pacer.first = raw.whole_from(lane, pacer.first);
+                let together = |arrival| raw.together(lane, arrival);
+                return pacer.run_together(self.miss_after_ns, together, |arrival, due_ns| {
                     raw.release(lane, arrival, due_ns);
                 });
             }

@@ -137,9 +137,8 @@ impl SideTap {
         let points = setup.evidence.join(names::tapped_points(link, side));
         Ok(Self {
             shelves,
-            timetable: Timetable::open(expected, |producer| {
-                let name = names::arrivals(Signal::Metrics, producer);
-                Arrivals::open(&setup.evidence.join(name))
+            timetable: Timetable::open(expected, |signal, producer| {
+                Arrivals::open(&setup.evidence.join(names::arrivals(signal, producer)))
             })?,
             points: Journal::open(&points)?,
             book: Mutex::new(Book {
@@ -166,7 +165,7 @@ impl SideTap {
         points.clear();
         let walked = walk(signal, body, &mut |found| match found {
             Found::Span(item, _) | Found::LogRecord(item, _) => items.push(item),
-            Found::Metric(bytes) if self.timetable.is_empty() => of_metric(bytes, points),
+            Found::Metric(bytes) if !self.timetable.has_points() => of_metric(bytes, points),
             Found::Metric(bytes) => {
                 known_points::of_metric(bytes, &self.timetable, clock, items);
             }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::header::HeaderValue;
 use super::super::sdk_variables::SdkVariables;
 use super::super::units::{Share, Time};
-use super::{CommandFile, TlsFile};
+use super::{CommandFile, ReplayFile, TlsFile};
 use crate::plan::{ClientKind, Compression, Pacer, Protocol, Resolve, Temporality};
 
 /// The process that sends telemetry.
@@ -42,6 +42,8 @@ pub struct ClientFile {
     pub raw: Option<RawFile>,
     /// The program, where the client is one of your own.
     pub command: Option<CommandFile>,
+    /// What a replay sends.
+    pub replay: Option<ReplayFile>,
     pub retry: Option<RetryFile>,
     /// Headers of every request. Values are never shown.
     pub headers: Option<BTreeMap<String, HeaderValue>>,
@@ -86,7 +88,7 @@ pub struct RawFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryFile {
-    /// 0 to 1000. Default 3; of a raw client 0.
+    /// 0 to 1000. Default 3; of a raw client or a replay 0.
     #[schemars(range(max = 1000))]
     pub max_retries: Option<u32>,
     /// Default 100ms.

@@ -30,7 +30,7 @@ impl Planner<'_> {
                 .unwrap_or_else(|| "squall-client".to_owned()),
             sdk: match kind {
                 ClientKind::Sdk => self.sdk(file.sdk.as_ref()),
-                ClientKind::Raw | ClientKind::Command => BTreeMap::new(),
+                ClientKind::Raw | ClientKind::Replay | ClientKind::Command => BTreeMap::new(),
             },
             retry: self.retry(file, kind),
             shutdown_timeout_ns: self.time(
@@ -49,6 +49,7 @@ impl Planner<'_> {
             // Settled beside it: the load decides how large a request is.
             raw: None,
             command: self.command(Some(file), kind),
+            replay: None,
         }
     }
 
@@ -72,7 +73,7 @@ impl Planner<'_> {
     fn retry(&mut self, file: &ClientFile, kind: ClientKind) -> RetryPlan {
         let max_retries = match kind {
             ClientKind::Sdk => 3,
-            ClientKind::Raw | ClientKind::Command => 0,
+            ClientKind::Raw | ClientKind::Replay | ClientKind::Command => 0,
         };
         let file = file.retry.as_ref();
         let retry = RetryPlan {

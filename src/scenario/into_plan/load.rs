@@ -15,15 +15,15 @@ use crate::plan::{
 };
 
 /// What the three signals say alike about their arrivals.
-struct Wanted<'a> {
-    path: &'static str,
-    rate: Option<Rate>,
-    arrivals: Option<ArrivalsFile>,
-    shape: Option<&'a ShapeFile>,
-    closed_loop: Option<ClosedLoopFile>,
-    items_per_arrival: u32,
+pub(super) struct Wanted<'a> {
+    pub path: &'static str,
+    pub rate: Option<Rate>,
+    pub arrivals: Option<ArrivalsFile>,
+    pub shape: Option<&'a ShapeFile>,
+    pub closed_loop: Option<ClosedLoopFile>,
+    pub items_per_arrival: u32,
     /// Size of the SDK's queue; `None` where there is none.
-    queue: Option<(&'static str, u64)>,
+    pub queue: Option<(&'static str, u64)>,
 }
 
 /// What one arrival makes: a request of a raw client, else what the signal says.
@@ -43,6 +43,9 @@ impl Planner<'_> {
         // The program itself knows.
         if client.kind == ClientKind::Command {
             return LoadPlan::default();
+        }
+        if client.kind == ClientKind::Replay {
+            return self.replay_load(file, client, run);
         }
         let help = "say what to send: `load: { traces: { rate: 1k/s } }`";
         let Some(file) = self.required("load", file, help) else {
@@ -236,7 +239,12 @@ impl Planner<'_> {
         share
     }
 
-    fn arrivals(&mut self, wanted: &Wanted<'_>, producers: u16, run: &RunPlan) -> ArrivalPlan {
+    pub(super) fn arrivals(
+        &mut self,
+        wanted: &Wanted<'_>,
+        producers: u16,
+        run: &RunPlan,
+    ) -> ArrivalPlan {
         let path = wanted.path;
         let before = self.findings.len();
         let process = match (wanted.closed_loop, wanted.arrivals) {

@@ -56,15 +56,16 @@ const OF_ONE_KIND: &[(&str, ClientKind, &str)] = &[
 impl Planner<'_> {
     /// Finds what means nothing to this kind of client.
     pub(super) fn goes_with(&mut self, kind: ClientKind) {
-        // What it cannot be told, another table says.
-        if kind == ClientKind::Command {
+        self.goes_with_replay(kind);
+        // What these cannot be told, other tables say.
+        if matches!(kind, ClientKind::Command | ClientKind::Replay) {
             return;
         }
         for (path, of, help) in OF_ONE_KIND {
             if *of != kind && self.document.has(path) {
                 let message = match of {
                     ClientKind::Sdk => "this is for the SDK's client, and the client is raw",
-                    ClientKind::Raw | ClientKind::Command => {
+                    ClientKind::Raw | ClientKind::Replay | ClientKind::Command => {
                         "this is for a raw client, and the client is the SDK's"
                     }
                 };

@@ -131,6 +131,7 @@ fn evidence_that_is_missing_is_an_error() {
         producer: 0,
         sequences: 1,
         items_per_arrival: 1,
+        replayed: false,
     }];
     assert!(Accounting::open(&plan, 1, &expected, Vec::new(), folder.path()).is_err());
 }

@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 
 use super::*;
+use crate::raw::layout::captured::Request;
 
 const DAY_NS: u64 = 86_400_000_000_000;
 
@@ -39,8 +40,20 @@ fn logs(log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
     }
 }
 
+const AT: u64 = 3 * DAY_NS;
+
+/// One request as a whole capture.
+pub fn captured(request: &[u8], signal: Signal, encoding: Encoding) -> Result<Template, Malformed> {
+    let request = Request {
+        body: request.to_vec(),
+        at_unix_ns: AT,
+    };
+    let mut templates = super::super::captured::captured(vec![request], signal, encoding)?;
+    Ok(templates.remove(0))
+}
+
 fn laid(request: &impl Message, signal: Signal) -> Template {
-    super::super::captured(&request.encode_to_vec(), signal, Encoding::Protobuf, 3).unwrap()
+    captured(&request.encode_to_vec(), signal, Encoding::Protobuf).unwrap()
 }
 
 prop_compose! {
@@ -99,13 +112,13 @@ proptest! {
 
     #[test]
     fn spans_keep_their_structure(spans in prop::collection::vec(spans(), 1..10)) {
-        let captured = traces(spans.clone());
-        let bytes = captured.encode_to_vec();
-        let template = laid(&captured, Signal::Traces);
+        let original = traces(spans.clone());
+        let bytes = original.encode_to_vec();
+        let template = laid(&original, Signal::Traces);
         let stamp = stamp();
         prop_assert_eq!(written(&template, &stamp).len(), bytes.len());
         let request: ExportTraceServiceRequest = read(&template, &stamp);
-        prop_assert_eq!(bare(&request), bare(&captured));
+        prop_assert_eq!(bare(&request), bare(&original));
         let sent = super::spans(&request);
         assert_in_order(sent.iter().map(|span| &span.span_id), spans.len() as u32, &stamp);
 
@@ -123,7 +136,6 @@ proptest! {
             let events = span.events.iter().map(|event| event.time_unix_nano);
             [span.start_time_unix_nano, span.end_time_unix_nano].into_iter().chain(events).collect::<Vec<u64>>()
         };
-        let latest = spans.iter().flat_map(&times).max().unwrap();
         for (old, new) in spans.iter().zip(&sent) {
             let root = spans.iter().position(|span| span.trace_id == old.trace_id).unwrap();
             prop_assert_eq!(&new.trace_id[8..], sent[root].span_id.as_slice());
@@ -140,12 +152,12 @@ proptest! {
             for (old, new) in times(old).into_iter().zip(times(new)) {
                 let expected = match old {
                     0 => 0,
-                    old => stamp.due_unix_ns - (latest - old),
+                    old => stamp.due_unix_ns - (AT - old),
                 };
                 prop_assert_eq!(new, expected);
             }
         }
-        let json = super::super::captured(&bytes, Signal::Traces, Encoding::Json, 3).unwrap();
+        let json = captured(&bytes, Signal::Traces, Encoding::Json).unwrap();
         let message: ExportTraceServiceRequest = serde_json::from_slice(&written(&json, &stamp)).unwrap();
         prop_assert_eq!(message, request);
     }
@@ -158,7 +170,7 @@ proptest! {
         for signal in Signal::ALL {
             for bytes in [&bytes, &damaged] {
                 for encoding in [Encoding::Protobuf, Encoding::Json] {
-                    if let Ok(template) = super::super::captured(bytes, signal, encoding, 0) {
+                    if let Ok(template) = captured(bytes, signal, encoding) {
                         written(&template, &stamp());
                     }
                 }
@@ -181,7 +193,7 @@ fn bytes_that_nobody_knows_stay() {
     let scope = [&[0x12, span.len() as u8], span.as_slice()].concat();
     let resource = [&[0x12, scope.len() as u8], scope.as_slice()].concat();
     let request = [&[0x0a, resource.len() as u8], resource.as_slice()].concat();
-    let template = super::super::captured(&request, Signal::Traces, Encoding::Protobuf, 0).unwrap();
+    let template = captured(&request, Signal::Traces, Encoding::Protobuf).unwrap();
     assert_eq!(template.bytes, request);
     let bytes = written(&template, &stamp());
     assert!(bytes.ends_with(&[0x2a, 1, b'm', 0xba, 0x3e, 2, 7, 7]));
@@ -225,13 +237,13 @@ fn records_without_ids_get_their_own() {
         assert_eq!(&record.trace_id[8..], sent[root].span_id.as_slice());
     }
     assert_eq!(sent[0].severity_text, full.severity_text);
-    assert_eq!(sent[0].time_unix_nano, stamp.due_unix_ns - DAY_NS);
-    assert_eq!(sent[1].time_unix_nano, stamp.due_unix_ns);
+    assert_eq!(sent[0].time_unix_nano, stamp.due_unix_ns - 2 * DAY_NS);
+    assert_eq!(sent[1].time_unix_nano, stamp.due_unix_ns - DAY_NS);
     assert_eq!(sent[2].time_unix_nano, 0);
 }
 
 #[test]
-fn data_points_get_a_series_and_keep_their_values() {
+fn data_points_are_told_by_their_times_and_keep_the_rest() {
     let attribute = |key: &str, value| KeyValue {
         key: key.to_owned(),
         value: Some(AnyValue {
@@ -287,42 +299,36 @@ fn data_points_get_a_series_and_keep_their_values() {
     let template = laid(&request, Signal::Metrics);
     assert_eq!(template.items, 3);
     let sent: ExportMetricsServiceRequest = read(&template, &stamp);
-    let mut points = Vec::new();
+    let mut times = Vec::new();
     for metric in metrics(&sent) {
-        of_metric(&metric.encode_to_vec(), &mut |point| points.push(point));
+        times_of_metric(&metric.encode_to_vec(), &mut |time| times.push(time));
     }
-    let expected = [0, 1, 2].map(|position| RawPoint {
-        producer: 3,
-        position,
-        time_unix_ns: stamp.due_unix_ns,
-    });
-    assert_eq!(points, expected);
+    let due = stamp.due_unix_ns;
+    assert_eq!(times, [due, due + 1, due + 2]);
 
     let sent_metrics = metrics(&sent);
     let Some(Data::Gauge(sent_gauge)) = &sent_metrics[0].data else {
         panic!("a gauge stays a gauge");
     };
-    let series = |position| attribute("squall.series", (3_i64 << 32) | position);
-    let due = stamp.due_unix_ns;
+    let series = attribute("squall.series", 9);
     assert_eq!(
         sent_gauge.data_points,
         [
-            gauge(vec![attribute("a", 1), series(0)], due),
-            gauge(vec![attribute("b", 2), series(1)], due)
+            gauge(vec![attribute("a", 1)], due),
+            gauge(vec![series, attribute("b", 2)], due + 1)
         ]
     );
     let Some(Data::Histogram(sent_histogram)) = &sent_metrics[1].data else {
         panic!("a histogram stays a histogram");
     };
     let mut expected = histogram;
-    expected.attributes = vec![series(2)];
-    expected.start_time_unix_nano = due - DAY_NS;
-    expected.time_unix_nano = due;
-    expected.exemplars[0].time_unix_nano = due - 7;
+    expected.start_time_unix_nano = due + 2 - DAY_NS;
+    expected.time_unix_nano = due + 2;
+    expected.exemplars[0].time_unix_nano = due + 2 - 7;
     assert_eq!(sent_histogram.data_points, [expected]);
 
     let bytes = request.encode_to_vec();
-    let json = super::super::captured(&bytes, Signal::Metrics, Encoding::Json, 3).unwrap();
+    let json = captured(&bytes, Signal::Metrics, Encoding::Json).unwrap();
     let message: ExportMetricsServiceRequest =
         serde_json::from_slice(&written(&json, &stamp)).unwrap();
     assert_eq!(message, sent);
@@ -331,7 +337,71 @@ fn data_points_get_a_series_and_keep_their_values() {
 #[test]
 fn what_is_no_request_is_refused() {
     for encoding in [Encoding::Protobuf, Encoding::Json] {
-        let error = super::super::captured(b"nonsense", Signal::Logs, encoding, 0).unwrap_err();
+        let error = captured(b"nonsense", Signal::Logs, encoding).unwrap_err();
         assert!(error.to_string().contains("LogsServiceRequest"), "{error}");
     }
+}
+
+/// The second request has the child, the root comes with the first, and a link leads back.
+#[test]
+fn a_trace_over_several_requests_stays_one() {
+    let span = |id: u8, parent: u8, time: u64| Span {
+        trace_id: vec![7; 16],
+        span_id: vec![id; 8],
+        parent_span_id: vec![parent; 8],
+        start_time_unix_nano: time,
+        ..Span::default()
+    };
+    let with_link = |mut span: Span, trace: u8, id: u8| {
+        span.links.push(Link {
+            trace_id: vec![trace; 16],
+            span_id: vec![id; 8],
+            ..Link::default()
+        });
+        span
+    };
+    let first = traces(vec![span(2, 1, 5), with_link(span(3, 9, 6), 7, 1)]);
+    let second = traces(vec![with_link(span(1, 9, 90), 5, 2)]);
+    let requests = [(&first, 10), (&second, 100)].map(|(request, at_unix_ns)| Request {
+        body: request.encode_to_vec(),
+        at_unix_ns,
+    });
+    let templates =
+        super::super::captured::captured(requests.into(), Signal::Traces, Encoding::Protobuf)
+            .unwrap();
+    let send = |first_sequence| {
+        let stamp = Stamp {
+            first_sequence,
+            ..stamp()
+        };
+        let spans: Vec<Span> = templates
+            .iter()
+            .flat_map(|template| {
+                super::spans(&read::<ExportTraceServiceRequest>(template, &stamp))
+                    .into_iter()
+                    .cloned()
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert_in_order(spans.iter().map(|span| &span.span_id), 3, &stamp);
+        spans
+    };
+    let [round, next] = [send(1), send(4)];
+    for spans in [&round, &next] {
+        assert!(spans.iter().all(|span| span.trace_id == spans[0].trace_id));
+        assert_eq!(spans[0].parent_span_id, spans[2].span_id);
+        // Nobody has the span 9, yet it is the same one in both requests.
+        assert_eq!(spans[1].parent_span_id, spans[2].parent_span_id);
+        assert_eq!(spans[1].links[0].trace_id, spans[0].trace_id);
+        assert_eq!(spans[1].links[0].span_id, spans[2].span_id);
+        assert_ne!(spans[2].links[0].trace_id, spans[0].trace_id);
+    }
+    // The next round has nothing of this one.
+    assert_ne!(round[0].trace_id, next[0].trace_id);
+    assert_ne!(round[1].parent_span_id, next[1].parent_span_id);
+    assert_ne!(round[2].links[0].trace_id, next[2].links[0].trace_id);
+    // Times are told from when each request is due.
+    let due = stamp().due_unix_ns;
+    let times = round.iter().map(|span| span.start_time_unix_nano);
+    assert_eq!(times.collect::<Vec<_>>(), [due - 5, due - 4, due - 10]);
 }
