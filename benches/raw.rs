@@ -15,10 +15,11 @@ use squall::otlp::walk::{Found, walk};
 use squall::plan::{
     AttributePlan, InstrumentKind, LogPayload, MetricPayload, Temporality, TracePayload,
 };
+use squall::raw::layout::Layout;
+use squall::raw::layout::captured::{self, captured};
 use squall::raw::layout::logs::LogLayout;
 use squall::raw::layout::metrics::MetricLayout;
 use squall::raw::layout::traces::SpanLayout;
-use squall::raw::layout::{Layout, captured};
 use squall::raw::template::{Stamp, Template};
 use squall::signal::Signal;
 
@@ -168,12 +169,11 @@ fn lay_out(c: &mut Criterion) {
     group.throughput(Throughput::Elements(SPANS));
     group.bench_function("a captured request", |b| {
         b.iter(|| {
-            captured(
-                black_box(&bytes),
-                Signal::Traces,
-                Encoding::Protobuf,
-                STAMP.producer,
-            )
+            let request = captured::Request {
+                body: black_box(&bytes).clone(),
+                at_unix_ns: 0,
+            };
+            captured(vec![request], Signal::Traces, Encoding::Protobuf)
         });
     });
     group.finish();
