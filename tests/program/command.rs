@@ -263,17 +263,17 @@ echo "squall: made spans=$made"
 
 /// Through a relay that loses spans: what never came is counted, and nobody's name is on it.
 fn through_a_target() {
-    let finished = run(&format!(
+    let finished = run(
         "scenario: command
-run: {{ warmup: 100ms, duration: 15s, drain: 3s }}
+run: { warmup: 100ms, duration: 15s, drain: 3s }
 client:
   kind: command
   command:
-    run: [sh, -c, '\"$0\" send traces --rate 400/s --for 500ms --endpoint {{{{ export }}}} --quiet && echo squall: made spans=240', \"{{{{ squall }}}}\"]
-target: {{ name: relay, relay: [\"--bug\", \"lose=10\"] }}
+    run: [sh, -c, '\"$0\" send traces --rate 400/s --for 500ms --endpoint {{ export }} --quiet && echo squall: made spans=240', \"{{ squall }}\"]
+target: { name: relay, relay: [\"--bug\", \"lose=10\"] }
 expect: [ traces.generated == 240, traces.lost == 24, duplicated == 0 ]
 "
-    ));
+    );
     assert_eq!(finished.code, 0, "{}", finished.story());
     assert_eq!(finished.count("traces", "never_came"), 24);
 }
