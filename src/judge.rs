@@ -12,6 +12,7 @@ use crate::record::{
 
 mod calibration;
 mod causes;
+pub mod comparable;
 mod conformance;
 mod content;
 mod cost;
@@ -22,6 +23,7 @@ pub(crate) mod fixture;
 mod flow;
 mod growth;
 mod harness;
+pub mod history;
 pub mod live;
 mod measure;
 pub mod names;

@@ -147,7 +147,9 @@ const BANNED: &[(&str, &str, &[&str])] = &[
         "clock",
         &[
             "clock",
+            "cli/baseline",
             "cli/capacity",
+            "cli/clean",
             "cli/cost",
             "cli/selfcheck",
             "cli/session",

@@ -12,7 +12,7 @@ use crate::metric::Unit;
 use crate::metric::Unit::{Bytes, PerSecond, Seconds};
 use crate::plan::{Place, Plan, RoleName};
 use crate::record::{
-    COST_FORMAT, CheckGroup, CostFigure, CostResult, CostRun, Interval, Record, Spread, Verdict,
+    COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Record, Spread,
 };
 use crate::stats::median::{interval, median};
 
@@ -51,30 +51,13 @@ pub fn cost_run(record: &Record, pair: u32, with_targets: bool) -> CostRun {
         run: record.run.clone(),
         pair,
         with_targets,
-        unsound: unsound(record),
+        unsound: record.result.unsound(),
         figures: ROWS
             .iter()
             .filter(|row| with_targets || !row.own)
             .filter_map(|row| Some((row.name.to_owned(), figure(record, row.name)?)))
             .collect(),
     }
-}
-
-/// Why a run cannot be compared with another.
-fn unsound(record: &Record) -> Vec<String> {
-    let result = &record.result;
-    let wrong = result.checks.iter().filter(|check| match check.group {
-        CheckGroup::Harness | CheckGroup::Target => check.verdict != Verdict::Pass,
-        // It ended the run before its time.
-        CheckGroup::Abort => true,
-        CheckGroup::SteadyState | CheckGroup::Content | CheckGroup::Expectation => false,
-    });
-    wrong
-        .map(|check| match check.why.as_str() {
-            "" => check.name.clone(),
-            why => format!("{}: {why}", check.name),
-        })
-        .collect()
 }
 
 fn figure(record: &Record, name: &str) -> Option<f64> {

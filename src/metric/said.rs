@@ -76,6 +76,7 @@ const fn row(name: &'static str, live: bool, help: &'static str) -> Metric {
         windows: Windows::Any,
         live,
         estimated: false,
+        deterministic: false,
         signed: true,
         help,
     }

@@ -1,0 +1,202 @@
+//! `squall baseline`: what runs are compared with, kept under a name.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::Subcommand;
+use miette::miette;
+
+use super::{Outcome, print, report as pages};
+use crate::error::{CliError, Exit};
+use crate::judge::comparable::{Comparable, Difference, Identity, class, comparable};
+use crate::record::{Baseline, RunSummary};
+use crate::report;
+use crate::store::{self, StoreError};
+
+/// Arguments of `squall baseline`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Keep one run, or several of the same plan, under a name
+    Save(SaveArgs),
+    /// Show what a baseline holds
+    Show(NamedArgs),
+    /// List the baselines
+    List(FolderArgs),
+    /// Remove a baseline
+    Remove(NamedArgs),
+}
+
+const SAVE_HELP: &str = "\
+Examples:
+  squall baseline save main                  the newest run
+  squall baseline save main aaaaaa bbbbbb    two runs: how much they differ is kept as well
+  squall baseline save main latest --replace
+
+A baseline is one file of sorted JSON, meant to be committed. Runs that failed the harness's own
+checks are refused, and so are runs that are not of one plan, seed, version and machine.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = SAVE_HELP)]
+struct SaveArgs {
+    /// Letters, digits, `.`, `_` and `-`
+    name: String,
+    /// Which runs: folders, names, unique beginnings or ends of them, or `latest`
+    #[arg(value_name = "RUN", default_value = "latest")]
+    runs: Vec<String>,
+    /// Replace the baseline of that name
+    #[arg(long)]
+    replace: bool,
+    /// Where runs are stored
+    #[arg(long, value_name = "DIR", default_value = store::RUNS)]
+    results: PathBuf,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct NamedArgs {
+    /// The baseline's name
+    name: String,
+    #[command(flatten)]
+    folder: FolderArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct FolderArgs {
+    /// Where baselines are kept
+    #[arg(long, value_name = "DIR", default_value = store::BASELINES)]
+    baselines: PathBuf,
+}
+
+pub fn run(args: Args) -> Outcome {
+    match args.command {
+        Command::Save(args) => save(&args),
+        Command::Show(args) => show(&args),
+        Command::List(args) => list(&args.baselines),
+        Command::Remove(args) => {
+            let root = &args.folder.baselines;
+            let path = store::remove_baseline(root, &args.name).map_err(CliError::usage)?;
+            print(&format!("removed {}\n", path.display()))?;
+            Ok(Exit::Pass)
+        }
+    }
+}
+
+fn save(args: &SaveArgs) -> Outcome {
+    let runs = args.runs.iter();
+    let runs: Vec<RunSummary> = runs
+        .map(|run| store::open_summary(run, &args.results))
+        .collect::<Result<_, StoreError>>()
+        .map_err(CliError::usage)?;
+    let baseline = of_runs(&args.name, runs)?;
+    let path = store::save_baseline(&args.folder.baselines, &baseline, args.replace)
+        .map_err(CliError::usage)?;
+    print(&format!("  {}\n", path.display()))?;
+    Ok(Exit::Pass)
+}
+
+/// A baseline of runs that are sound and of one thing.
+fn of_runs(name: &str, runs: Vec<RunSummary>) -> Result<Baseline, CliError> {
+    if let Some(unsound) = runs.iter().find(|run| !run.unsound.is_empty()) {
+        return Err(CliError::usage(miette!(
+            help = "make a run that can be believed: `squall explain` tells more of this one",
+            "the run {} cannot be a baseline: {}",
+            unsound.run,
+            unsound.unsound.join("; ")
+        )));
+    }
+    let Some(first) = runs.first() else {
+        return Err(CliError::usage(miette!("a baseline needs a run")));
+    };
+    for (at, run) in runs.iter().enumerate() {
+        if runs[..at].iter().any(|before| before.run == run.run) {
+            return Err(CliError::usage(miette!(
+                help = "name each run once",
+                "the run {} is named twice",
+                run.run
+            )));
+        }
+        let differs = match comparable(identity(first), identity(run)) {
+            Comparable::All => continue,
+            Comparable::OnlyDeterministic(differs) | Comparable::Nothing(differs) => differs,
+        };
+        return Err(CliError::usage(miette!(
+            help = "a baseline is made of runs of one scenario, seed, version and machine",
+            "the runs {} and {} are not of one thing: {}",
+            first.run,
+            run.run,
+            in_words(&differs)
+        )));
+    }
+    let saved = chrono::DateTime::<chrono::Utc>::from(SystemTime::now());
+    let saved = saved.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let machine = machine(first);
+    Baseline::of(name, saved, machine, runs)
+        .ok_or_else(|| CliError::usage(miette!("a baseline needs a run")))
+}
+
+fn identity(run: &RunSummary) -> Identity<'_> {
+    Identity {
+        fingerprint: &run.fingerprint,
+        environment: &run.environment,
+    }
+}
+
+/// The class of the machine, and the build that ran on it.
+fn machine(run: &RunSummary) -> std::collections::BTreeMap<String, String> {
+    let mut machine = class(&run.environment);
+    let build = run.environment.get("build").cloned();
+    machine.extend(build.map(|build| ("build".to_owned(), build)));
+    machine
+}
+
+fn in_words(differs: &[Difference]) -> String {
+    let words = differs.iter().map(|difference| {
+        let side = |value: &str| match value {
+            "" => "nothing".to_owned(),
+            value => format!("`{value}`"),
+        };
+        format!(
+            "{} is {} and {}",
+            difference.field,
+            side(&difference.baseline),
+            side(&difference.candidate)
+        )
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn show(args: &NamedArgs) -> Outcome {
+    let baseline =
+        store::open_baseline(&args.folder.baselines, &args.name).map_err(CliError::usage)?;
+    let (colour, width) = pages::page();
+    print(&report::baseline::show(&baseline, colour, width))?;
+    Ok(Exit::Pass)
+}
+
+/// A file that cannot be read is told in its line: the others can be listed all the same.
+fn list(root: &Path) -> Outcome {
+    let names = store::baseline_names(root).map_err(CliError::usage)?;
+    let rows: Vec<(String, Result<Baseline, String>)> = names
+        .into_iter()
+        .map(|name| {
+            let baseline = store::open_baseline(root, &name).map_err(|error| error.to_string());
+            (name, baseline)
+        })
+        .collect();
+    if rows.is_empty() {
+        print(&format!(
+            "no baselines in {}: `squall baseline save NAME RUN` makes one\n",
+            root.display()
+        ))?;
+        return Ok(Exit::Pass);
+    }
+    print(&report::baseline::list(&rows))?;
+    Ok(Exit::Pass)
+}
