@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod compared;
 pub mod said;
 mod table;
 
