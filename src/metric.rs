@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::signal::Signal;
 
+pub mod compared;
 pub mod said;
 mod table;
 
@@ -26,7 +27,7 @@ pub enum Unit {
 }
 
 /// Which way is an improvement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     Lower,

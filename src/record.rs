@@ -13,6 +13,7 @@ use crate::stats::histogram::Latencies;
 use crate::units;
 
 mod capacity;
+mod compare;
 mod conformance;
 mod content;
 mod cost;
@@ -25,6 +26,9 @@ pub use baseline::{BASELINE_FORMAT, Baseline, BaselineRun};
 pub use capacity::{
     CAPACITY_FORMAT, CapacityAnswer, CapacityEnd, CapacityResult, CapacitySettings, GaveOut,
     Headroom, Part, Trial,
+};
+pub use compare::{
+    COMPARISON_FORMAT, ComparedMetric, ComparedSide, Comparison, Difference,
 };
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};

@@ -8,8 +8,8 @@ use miette::miette;
 
 use super::{Outcome, print, report as pages};
 use crate::error::{CliError, Exit};
-use crate::judge::comparable::{Comparable, Difference, Identity, class, comparable};
-use crate::record::{Baseline, RunSummary};
+use crate::judge::comparable::{Comparable, Identity, comparable, machine};
+use crate::record::{Baseline, Difference, RunSummary};
 use crate::report;
 use crate::store::{self, StoreError};
 
@@ -122,7 +122,7 @@ fn of_runs(name: &str, runs: Vec<RunSummary>) -> Result<Baseline, CliError> {
                 run.run
             )));
         }
-        let differs = match comparable(identity(first), identity(run)) {
+        let differs = match comparable(Identity::of(first), Identity::of(run)) {
             Comparable::All => continue,
             Comparable::OnlyDeterministic(differs) | Comparable::Nothing(differs) => differs,
         };
@@ -131,45 +131,14 @@ fn of_runs(name: &str, runs: Vec<RunSummary>) -> Result<Baseline, CliError> {
             "the runs {} and {} are not of one thing: {}",
             first.run,
             run.run,
-            in_words(&differs)
+            Difference::in_words(&differs)
         )));
     }
     let saved = chrono::DateTime::<chrono::Utc>::from(SystemTime::now());
     let saved = saved.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let machine = machine(first);
+    let machine = machine(&first.environment);
     Baseline::of(name, saved, machine, runs)
         .ok_or_else(|| CliError::usage(miette!("a baseline needs a run")))
-}
-
-fn identity(run: &RunSummary) -> Identity<'_> {
-    Identity {
-        fingerprint: &run.fingerprint,
-        environment: &run.environment,
-    }
-}
-
-/// The class of the machine, and the build that ran on it.
-fn machine(run: &RunSummary) -> std::collections::BTreeMap<String, String> {
-    let mut machine = class(&run.environment);
-    let build = run.environment.get("build").cloned();
-    machine.extend(build.map(|build| ("build".to_owned(), build)));
-    machine
-}
-
-fn in_words(differs: &[Difference]) -> String {
-    let words = differs.iter().map(|difference| {
-        let side = |value: &str| match value {
-            "" => "nothing".to_owned(),
-            value => format!("`{value}`"),
-        };
-        format!(
-            "{} is {} and {}",
-            difference.field,
-            side(&difference.baseline),
-            side(&difference.candidate)
-        )
-    });
-    words.collect::<Vec<_>>().join(", ")
 }
 
 fn show(args: &NamedArgs) -> Outcome {

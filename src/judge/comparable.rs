@@ -3,26 +3,37 @@
 
 use std::collections::BTreeMap;
 
+use crate::record::{Baseline, Difference, RunSummary};
+
+/// The fact of the environment that says how squall was built, which changes what it costs.
+const BUILD: &str = "build";
 /// Fields of the fingerprint that say where a run was made, and not what was run.
 const OF_THE_MACHINE: [&str; 3] = ["architecture", "os", "cores"];
 /// Facts of the environment that make the class of a machine. Its kernel is not one: it is patched
 /// every other week, and what differs in it is shown beside the comparison.
 const CLASS: [&str; 5] = ["arch", "os", "cpu_model", "cores", "memory_gib"];
 
-/// A field in which two results differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    pub field: String,
-    /// Empty where that side does not have it.
-    pub baseline: String,
-    pub candidate: String,
-}
-
 /// Where a result was measured and what it is a result of.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
     pub fingerprint: &'a BTreeMap<String, String>,
     pub environment: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Identity<'a> {
+    pub fn of(run: &'a RunSummary) -> Self {
+        Self {
+            fingerprint: &run.fingerprint,
+            environment: &run.environment,
+        }
+    }
+
+    pub fn of_baseline(baseline: &'a Baseline) -> Self {
+        Self {
+            fingerprint: &baseline.fingerprint,
+            environment: &baseline.machine,
+        }
+    }
 }
 
 /// What of two results can be compared.
@@ -41,11 +52,10 @@ pub fn comparable(baseline: Identity<'_>, candidate: Identity<'_>) -> Comparable
     let mut what = differences(baseline.fingerprint, candidate.fingerprint, |field| {
         !OF_THE_MACHINE.contains(&field)
     });
-    let build = |field: &str| field == "build";
     what.extend(differences(
         baseline.environment,
         candidate.environment,
-        build,
+        |field| field == BUILD,
     ));
     if !what.is_empty() {
         return Comparable::Nothing(what);
@@ -60,6 +70,14 @@ pub fn comparable(baseline: Identity<'_>, candidate: Identity<'_>) -> Comparable
     } else {
         Comparable::OnlyDeterministic(machine)
     }
+}
+
+/// What a baseline keeps of the environment: the class of the machine, and the build that ran on it.
+pub fn machine(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut machine = class(environment);
+    let build = environment.get(BUILD).cloned();
+    machine.extend(build.map(|build| (BUILD.to_owned(), build)));
+    machine
 }
 
 /// The class of a machine, out of the environment. Its memory is in whole gibibytes: what the

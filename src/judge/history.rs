@@ -5,25 +5,29 @@ use std::collections::BTreeMap;
 use super::comparable::{Comparable, Identity, comparable};
 use crate::metric::{Better, find_of_signal};
 use crate::record::{History, HistoryChange, HistoryPoint, RunSummary};
-use crate::stats::change_points::{Settings, change_points};
-use crate::stats::median::median;
+use crate::stats::change_points::{NIGHTS_MAX, Options, change_points};
 
 /// `metric` over those of `runs` (oldest first, all of one scenario) that can be compared with the
-/// newest sound one. On another machine only a deterministic metric can.
+/// newest sound one; on another machine only a deterministic metric can. Changes are looked for in the
+/// last [`NIGHTS_MAX`] of them.
 pub fn history(scenario: &str, metric: &str, runs: &[RunSummary], seed: u64) -> History {
     let known = find_of_signal(metric);
     let newest = runs.iter().rev().find(|run| run.unsound.is_empty());
     let mut left_out = BTreeMap::new();
     let mut points = Vec::new();
     for run in runs {
-        match left_out_for(run, newest, metric) {
-            Some(why) => *left_out.entry(why.to_owned()).or_insert(0) += 1,
-            None => points.extend(run.metrics.get(metric).map(|value| HistoryPoint {
+        let value = run.metrics.get(metric).copied();
+        match (left_out_for(run, newest, metric), value) {
+            (None, Some(value)) => points.push(HistoryPoint {
                 run: run.run.clone(),
                 started: run.started.clone(),
                 commit: run.commit.clone(),
-                value: *value,
-            })),
+                value,
+            }),
+            (why, _) => {
+                let why = why.unwrap_or("that did not measure it");
+                *left_out.entry(why.to_owned()).or_insert(0) += 1;
+            }
         }
     }
     History {
@@ -36,54 +40,130 @@ pub fn history(scenario: &str, metric: &str, runs: &[RunSummary], seed: u64) -> 
     }
 }
 
-fn left_out_for(run: &RunSummary, newest: Option<&RunSummary>, metric: &str) -> Option<&'static str> {
+fn left_out_for(
+    run: &RunSummary,
+    newest: Option<&RunSummary>,
+    metric: &str,
+) -> Option<&'static str> {
     if !run.unsound.is_empty() {
         return Some("that failed the harness's own checks");
     }
-    let identity = |run| -> Identity<'_> {
-        let RunSummary { fingerprint, environment, .. } = run;
-        Identity { fingerprint, environment }
-    };
-    match comparable(identity(newest?), identity(run)) {
+    match comparable(Identity::of(newest?), Identity::of(run)) {
         Comparable::Nothing(_) => Some("of another plan, seed or version"),
         Comparable::OnlyDeterministic(_)
             if !find_of_signal(metric).is_some_and(|metric| metric.deterministic) =>
         {
             Some("on another machine")
         }
-        _ if !run.metrics.contains_key(metric) => Some("that did not measure it"),
-        _ => None,
+        Comparable::OnlyDeterministic(_) | Comparable::All => None,
     }
 }
 
 fn changes(points: &[HistoryPoint], better: Option<Better>, seed: u64) -> Vec<HistoryChange> {
-    let values: Vec<f64> = points.iter().map(|point| point.value).collect();
-    let found = change_points(&values, &Settings { seed, ..Settings::default() });
-    let ends: Vec<usize> = found.iter().map(|change| change.index).collect();
-    let level = |from: usize, to: usize| median(&values[from..to]).unwrap_or_default();
-    found
-        .iter()
-        .enumerate()
-        .map(|(nth, change)| {
-            let from = nth.checked_sub(1).map_or(0, |before| ends[before]);
-            let to = ends.get(nth + 1).copied().unwrap_or(values.len());
-            let (before, after) = (&points[change.index - 1], &points[change.index]);
-            let (level_before, level_after) = (level(from, change.index), level(change.index, to));
-            HistoryChange {
-                at: change.index,
+    let first = points.len().saturating_sub(NIGHTS_MAX);
+    let recent = &points[first..];
+    let values: Vec<f64> = recent.iter().map(|point| point.value).collect();
+    let options = Options {
+        seed,
+        ..Options::default()
+    };
+    change_points(&values, &options)
+        .into_iter()
+        // Before a change there is always a run: a stretch is never empty.
+        .filter_map(|change| {
+            let before = recent.get(change.at.checked_sub(1)?)?;
+            let after = recent.get(change.at)?;
+            Some(HistoryChange {
+                at: first + change.at,
                 before: before.run.clone(),
                 after: after.run.clone(),
                 before_commit: before.commit.clone(),
                 after_commit: after.commit.clone(),
-                level_before,
-                level_after,
-                better: match better {
-                    Some(Better::Lower) => Some(level_after < level_before),
-                    Some(Better::Higher) => Some(level_after > level_before),
-                    Some(Better::Neither) | None => None,
+                level_before: change.before,
+                level_after: change.after,
+                better: match better? {
+                    Better::Lower => Some(change.after < change.before),
+                    Better::Higher => Some(change.after > change.before),
+                    Better::Neither => None,
                 },
-                p_value: change.p_value,
-            }
+                p_value: change.p,
+            })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Verdict;
+
+    fn runs(values: impl Iterator<Item = f64>) -> Vec<RunSummary> {
+        let runs = values.enumerate().map(|(night, value)| RunSummary {
+            run: format!("run-{night:03}"),
+            scenario: "quick".to_owned(),
+            seed: 1,
+            verdict: Verdict::Pass,
+            exit_code: 0,
+            started: format!("{night:03}"),
+            duration_s: 1.0,
+            commit: Some(format!("c{night}")),
+            unsound: Vec::new(),
+            fingerprint: BTreeMap::from([("plan".to_owned(), "a".to_owned())]),
+            environment: BTreeMap::from([("cores".to_owned(), "2".to_owned())]),
+            metrics: BTreeMap::from([
+                ("client.cpu.per_item".to_owned(), value),
+                ("wire.bytes.per_item".to_owned(), value),
+            ]),
+        });
+        runs.collect()
+    }
+
+    /// 40 nights at one level and 40 at another, 8 % above it.
+    fn stepped() -> Vec<RunSummary> {
+        runs((0..80).map(|night| {
+            let level = if night < 40 { 100.0 } else { 108.0 };
+            level + f64::from(night * 7 % 5)
+        }))
+    }
+
+    #[test]
+    fn a_step_is_found_with_the_commits_on_its_sides() {
+        let history = history("quick", "client.cpu.per_item", &stepped(), 1);
+        assert_eq!(history.points.len(), 80);
+        let [change] = history.changes.as_slice() else {
+            panic!("{:?}", history.changes);
+        };
+        assert_eq!(change.at, 40);
+        assert_eq!(change.before_commit.as_deref(), Some("c39"));
+        assert_eq!(change.after_commit.as_deref(), Some("c40"));
+        assert_eq!(change.better, Some(false));
+        assert!((change.share().unwrap() - 0.08).abs() < 0.01);
+    }
+
+    #[test]
+    fn only_what_can_be_compared_with_the_newest_is_in_it() {
+        let mut runs = stepped();
+        runs[0].fingerprint.insert("plan".to_owned(), "b".to_owned());
+        runs[1].environment.insert("cores".to_owned(), "4".to_owned());
+        runs[2].unsound.push("it was late".to_owned());
+        runs[3].metrics.clear();
+        let of = |metric| history("quick", metric, &runs, 1);
+        let cpu = of("client.cpu.per_item");
+        assert_eq!(cpu.points.len(), 76);
+        assert_eq!(cpu.left_out.values().copied().collect::<Vec<_>>(), [1, 1, 1, 1]);
+        // No machine changes how many bytes an item takes.
+        assert_eq!(of("wire.bytes.per_item").points.len(), 77);
+        assert!(of("nonsense").points.is_empty());
+    }
+
+    #[test]
+    fn a_long_history_is_searched_in_its_last_part() {
+        let long = runs((0..700).map(|night| {
+            let level = if night < 650 { 100.0 } else { 150.0 };
+            level + f64::from(night * 7 % 5)
+        }));
+        let history = history("quick", "client.cpu.per_item", &long, 1);
+        assert_eq!(history.points.len(), 700);
+        assert_eq!(history.changes.iter().map(|c| c.at).collect::<Vec<_>>(), [650]);
+    }
 }
