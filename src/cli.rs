@@ -15,6 +15,7 @@ mod capacity;
 mod capture;
 mod check;
 mod clean;
+mod compare;
 mod cost;
 mod doctor;
 mod explain;
@@ -59,6 +60,8 @@ enum Command {
     Capacity(capacity::Args),
     /// Measure what this machine can measure: clock, timers, client, link and sink, noise
     Selfcheck(selfcheck::Args),
+    /// Compare runs with a baseline or with each other, or two scenarios in turns
+    Compare(Box<compare::Args>),
     /// Keep runs under a name, to compare others with
     Baseline(baseline::Args),
     /// Show metrics over the stored runs of a scenario, and where their level changed
@@ -105,7 +108,7 @@ Start here:
 
 Exit codes:
   0 pass, 1 an expectation failed, 2 wrong usage or scenario, 3 inconclusive,
-  5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
+  4 a regression, 5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
 
 /// Parses the command line, runs the command and turns its end into an exit code.
 pub fn main() -> ExitCode {
@@ -129,6 +132,7 @@ fn run(command: Command) -> Outcome {
         Command::Selfcheck(args) => selfcheck::run(args),
         Command::Baseline(args) => baseline::run(args),
         Command::History(args) => history::run(args),
+        Command::Compare(args) => compare::run(*args),
         Command::Clean(args) => clean::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),

@@ -13,6 +13,8 @@ pub enum Exit {
     Usage,
     /// Nobody can tell.
     Inconclusive,
+    /// Worse than what it was compared with.
+    Regression,
     /// An abort condition stopped the run.
     Aborted,
     /// A bug in squall.
@@ -29,6 +31,7 @@ impl Exit {
             Exit::Fail => 1,
             Exit::Usage => 2,
             Exit::Inconclusive => 3,
+            Exit::Regression => 4,
             Exit::Aborted => 5,
             Exit::Internal => 70,
             Exit::Interrupted(signal) => 128 + signal,
@@ -44,6 +47,7 @@ impl Exit {
             1 => Exit::Fail,
             2 => Exit::Usage,
             3 => Exit::Inconclusive,
+            4 => Exit::Regression,
             5 => Exit::Aborted,
             130 => Exit::Interrupted(2),
             143 => Exit::Interrupted(15),

@@ -13,6 +13,7 @@ use crate::record::{
 mod calibration;
 mod causes;
 pub mod comparable;
+pub mod compare;
 mod conformance;
 mod content;
 mod cost;

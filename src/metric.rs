@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::signal::Signal;
-
 pub mod compared;
 pub mod said;
 mod table;
@@ -62,8 +60,6 @@ pub struct Metric {
     pub live: bool,
     /// An estimate, judged with its interval.
     pub estimated: bool,
-    /// The same run on another machine has the same value, but for what a fault's timing changes.
-    pub deterministic: bool,
     /// Can be below zero.
     pub signed: bool,
     pub help: &'static str,
@@ -84,10 +80,7 @@ pub fn find(name: &str) -> Option<&'static Metric> {
 
 /// As [`find`], of a name that may have a signal's prefix.
 pub fn find_of_signal(name: &str) -> Option<&'static Metric> {
-    let bare = Signal::ALL
-        .iter()
-        .find_map(|signal| name.strip_prefix(signal.as_str())?.strip_prefix('.'));
-    find(bare.unwrap_or(name))
+    find(compared::plain(name))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 
 pub mod baseline;
 pub mod capacity;
+pub mod compare;
 mod conformance;
 mod content;
 pub mod cost;

@@ -12,6 +12,7 @@ mod error;
 mod find;
 mod folder;
 mod index;
+mod pairs;
 mod read;
 mod selfcheck;
 
@@ -20,8 +21,10 @@ pub use capacity::CapacityFolder;
 pub use clean::{Cleaning, Removal, clean, cleaning};
 pub use cost::save_cost;
 pub use error::StoreError;
+pub use find::names as run_names;
 pub use folder::RunFolder;
 pub use index::{Index, index};
+pub use pairs::PairsFolder;
 pub use read::{locate, open, open_summary, read_evidence};
 pub use selfcheck::{save_selfcheck, selfcheck_for};
 
@@ -30,6 +33,11 @@ pub const RUNS: &str = "results/runs";
 
 /// Where baselines are kept, likewise. Meant to be committed.
 pub const BASELINES: &str = "results/baselines";
+
+/// Where comparisons in turns are kept with their runs, likewise.
+pub const COMPARISONS: &str = "results/comparisons";
+/// What came of one.
+pub const COMPARISON_FILE: &str = "comparison.json";
 
 /// Where it is kept what targets cost, likewise.
 pub const COSTS: &str = "results/costs";

@@ -147,9 +147,9 @@ const BANNED: &[(&str, &str, &[&str])] = &[
         "clock",
         &[
             "clock",
-            "cli/baseline",
             "cli/capacity",
             "cli/clean",
+            "cli/compare",
             "cli/cost",
             "cli/selfcheck",
             "cli/session",

@@ -1,15 +1,11 @@
 //! `squall baseline`: what runs are compared with, kept under a name.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use clap::Subcommand;
-use miette::miette;
-
-use super::{Outcome, print, report as pages};
+use super::{Outcome, compare, print, report as pages};
 use crate::error::{CliError, Exit};
-use crate::judge::comparable::{Comparable, Identity, comparable, machine};
-use crate::record::{Baseline, Difference, RunSummary};
+use crate::record::{Baseline, RunSummary};
 use crate::report;
 use crate::store::{self, StoreError};
 
@@ -94,51 +90,11 @@ fn save(args: &SaveArgs) -> Outcome {
         .map(|run| store::open_summary(run, &args.results))
         .collect::<Result<_, StoreError>>()
         .map_err(CliError::usage)?;
-    let baseline = of_runs(&args.name, runs)?;
+    let baseline = compare::of_runs(&args.name, runs)?;
     let path = store::save_baseline(&args.folder.baselines, &baseline, args.replace)
         .map_err(CliError::usage)?;
     print(&format!("  {}\n", path.display()))?;
     Ok(Exit::Pass)
-}
-
-/// A baseline of runs that are sound and of one thing.
-fn of_runs(name: &str, runs: Vec<RunSummary>) -> Result<Baseline, CliError> {
-    if let Some(unsound) = runs.iter().find(|run| !run.unsound.is_empty()) {
-        return Err(CliError::usage(miette!(
-            help = "make a run that can be believed: `squall explain` tells more of this one",
-            "the run {} cannot be a baseline: {}",
-            unsound.run,
-            unsound.unsound.join("; ")
-        )));
-    }
-    let Some(first) = runs.first() else {
-        return Err(CliError::usage(miette!("a baseline needs a run")));
-    };
-    for (at, run) in runs.iter().enumerate() {
-        if runs[..at].iter().any(|before| before.run == run.run) {
-            return Err(CliError::usage(miette!(
-                help = "name each run once",
-                "the run {} is named twice",
-                run.run
-            )));
-        }
-        let differs = match comparable(Identity::of(first), Identity::of(run)) {
-            Comparable::All => continue,
-            Comparable::OnlyDeterministic(differs) | Comparable::Nothing(differs) => differs,
-        };
-        return Err(CliError::usage(miette!(
-            help = "a baseline is made of runs of one scenario, seed, version and machine",
-            "the runs {} and {} are not of one thing: {}",
-            first.run,
-            run.run,
-            Difference::in_words(&differs)
-        )));
-    }
-    let saved = chrono::DateTime::<chrono::Utc>::from(SystemTime::now());
-    let saved = saved.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let machine = machine(&first.environment);
-    Baseline::of(name, saved, machine, runs)
-        .ok_or_else(|| CliError::usage(miette!("a baseline needs a run")))
 }
 
 fn show(args: &NamedArgs) -> Outcome {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::comparable::{Comparable, Identity, comparable};
+use crate::metric::compared::is_deterministic;
 use crate::metric::{Better, find_of_signal};
 use crate::record::{History, HistoryChange, HistoryPoint, RunSummary};
 use crate::stats::change_points::{NIGHTS_MAX, Options, change_points};
@@ -50,9 +51,7 @@ fn left_out_for(
     }
     match comparable(Identity::of(newest?), Identity::of(run)) {
         Comparable::Nothing(_) => Some("of another plan, seed or version"),
-        Comparable::OnlyDeterministic(_)
-            if !find_of_signal(metric).is_some_and(|metric| metric.deterministic) =>
-        {
+        Comparable::OnlyDeterministic(_) if !is_deterministic(metric) => {
             Some("on another machine")
         }
         Comparable::OnlyDeterministic(_) | Comparable::All => None,

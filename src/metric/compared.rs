@@ -2,6 +2,7 @@
 //! noise, and which change matters. A scenario's `regression:` overrides the thresholds.
 
 use crate::metric::{Metric, Unit};
+use crate::signal::Signal;
 use crate::stats::compare::{Repeatable, Rule, Threshold};
 
 /// What makes one value, to be shown, of many runs' values. The comparison itself takes each run's.
@@ -42,7 +43,7 @@ const DETERMINISTIC: [&str; 4] = [
 /// How the metric of that name is compared, unless a scenario says otherwise.
 pub fn compared(name: &str, metric: &Metric) -> Compared {
     let plain = plain(name);
-    let deterministic = DETERMINISTIC.contains(&plain);
+    let deterministic = is_deterministic(name);
     let threshold = match metric.unit {
         _ if deterministic => Threshold::Relative(0.01),
         // Losses, retries and the like are mostly none: one more item matters.
@@ -83,10 +84,16 @@ impl Compared {
     }
 }
 
+/// Whether the metric of that name has the same value on any machine.
+pub fn is_deterministic(name: &str) -> bool {
+    DETERMINISTIC.contains(&plain(name))
+}
+
 /// The name without a signal's prefix.
-fn plain(name: &str) -> &str {
-    let signals = ["traces.", "metrics.", "logs."];
-    let stripped = signals.iter().find_map(|signal| name.strip_prefix(signal));
+pub(super) fn plain(name: &str) -> &str {
+    let stripped = Signal::ALL
+        .iter()
+        .find_map(|signal| name.strip_prefix(signal.as_str())?.strip_prefix('.'));
     stripped.unwrap_or(name)
 }
 

@@ -76,7 +76,6 @@ const fn row(name: &'static str, live: bool, help: &'static str) -> Metric {
         windows: Windows::Any,
         live,
         estimated: false,
-        deterministic: false,
         signed: true,
         help,
     }

@@ -21,7 +21,6 @@ const fn m(
         windows,
         live: false,
         estimated: false,
-        deterministic: false,
         signed: false,
         help,
     }
@@ -38,10 +37,6 @@ impl Metric {
     }
     const fn live(mut self) -> Self {
         self.live = true;
-        self
-    }
-    const fn deterministic(mut self) -> Self {
-        self.deterministic = true;
         self
     }
     /// An estimate of something that may also shrink.
@@ -163,5 +158,5 @@ pub(super) const ROWS: &[Metric] = &[
     m("target.threads.max", Count, Lower, Any, "Most threads of a target."),
     m("unexpected", Count, Lower, WholeRun, "Items that the sink received and nobody generated.").per_signal().ledger(),
     m("unresolved", Count, Lower, Any, "Items whose client was killed while it held them, or that were still under way at the drain's deadline.").per_signal().ledger(),
-    m("wire.bytes.per_item", Bytes, Lower, WholeRun, "Bytes towards the sink divided by items received.").deterministic(),
+    m("wire.bytes.per_item", Bytes, Lower, WholeRun, "Bytes towards the sink divided by items received."),
 ];

@@ -32,6 +32,15 @@ pub struct Comparison {
     pub left_out: Vec<String>,
 }
 
+impl Comparison {
+    /// Whether more pairs would change no answer that matters.
+    pub fn is_settled(&self) -> bool {
+        let findings = || self.gated.iter().map(|metric| metric.finding.as_ref());
+        let is_settled = |finding: Option<&Finding>| finding.is_some_and(|f| f.settled);
+        self.answer == Answer::Regression || findings().all(is_settled)
+    }
+}
+
 /// One side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparedSide {

@@ -55,7 +55,10 @@ pub fn find(reference: &str, root: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Names of the folders under `root` that hold a plan, sorted. A missing root holds none.
-pub(super) fn names(root: &Path) -> Result<Vec<String>, StoreError> {
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn names(root: &Path) -> Result<Vec<String>, StoreError> {
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
