@@ -83,7 +83,7 @@ fn regressions(
 /// A threshold of 0 leaves it to the test alone: any threshold above alarms less.
 fn assert_few_false_alarms(sessions: usize) {
     let mut rng = Noise::seeded();
-    for machine in [Machine::SHARED, Machine::quiet(0.03)] {
+    for machine in [Machine::disturbed(0.03), Machine::shared(0.03)] {
         let told = regressions(sessions, &machine, 0.0, 0.0, &mut rng);
         assert!(told <= at_most(FALSE_ALARMS, sessions), "{told} of {sessions}");
     }
@@ -102,7 +102,7 @@ fn the_same_against_the_same_is_hardly_ever_a_regression_at_length() {
 
 fn assert_found(sessions: usize) {
     let mut rng = Noise::seeded();
-    for machine in [Machine::SHARED, Machine::quiet(0.03)] {
+    for machine in [Machine::shared(0.03), Machine::quiet(0.03)] {
         for threshold in [0.025, 0.05, 0.1] {
             let told = regressions(sessions, &machine, threshold, 2.0 * threshold, &mut rng);
             assert!(told >= at_least(0.9, sessions), "{told} of {sessions}: {threshold}");
@@ -153,7 +153,7 @@ fn assert_detectable_is_true(sessions: usize) {
     let mut rng = Noise::seeded();
     let level = FALSE_ALARMS / 3.0;
     for (name, machine) in [
-        ("shared", Machine::SHARED),
+        ("shared", Machine::shared(0.03)),
         ("quiet", Machine::quiet(0.03)),
         ("drifting", Machine { drift: 0.1, ..Machine::quiet(0.03) }),
     ] {
