@@ -90,7 +90,11 @@ impl Machine {
             .map(|at| {
                 level = self.memory * level + fresh * draw(rng);
                 let disturbed = unit(rng) < self.disturbed;
-                let slowed = if disturbed { 0.1 + 0.3 * unit(rng) } else { 0.0 };
+                let slowed = if disturbed {
+                    0.1 + 0.3 * unit(rng)
+                } else {
+                    0.0
+                };
                 let drifted = self.drift * at as f64 / count as f64;
                 level + slowed + drifted.ln_1p()
             })

@@ -57,7 +57,9 @@ fn series(z: f64) -> f64 {
 
 /// What lies above a `z` in the tail: density over z + 1/(z + 2/(z + 3/(z + ...))).
 fn tail(z: f64) -> f64 {
-    let fraction = (1..=TERMS).rev().fold(z, |below, k| z + f64::from(k) / below);
+    let fraction = (1..=TERMS)
+        .rev()
+        .fold(z, |below, k| z + f64::from(k) / below);
     density(z) / fraction
 }
 

@@ -55,7 +55,11 @@ impl RankSum {
             None => {
                 let (first, second) = (self.sizes.0 as f64, self.sizes.1 as f64);
                 let product = first * second;
-                tail_of(count, product / 2.0, product * (first + second + 1.0) / 12.0)
+                tail_of(
+                    count,
+                    product / 2.0,
+                    product * (first + second + 1.0) / 12.0,
+                )
             }
         }
     }

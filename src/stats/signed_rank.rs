@@ -35,10 +35,11 @@ impl SignedRank {
         if differences.is_empty() || !finite {
             return None;
         }
-        let walsh = differences
-            .iter()
-            .enumerate()
-            .flat_map(|(i, one)| differences[i..].iter().map(|other| f64::midpoint(*one, *other)));
+        let walsh = differences.iter().enumerate().flat_map(|(i, one)| {
+            differences[i..]
+                .iter()
+                .map(|other| f64::midpoint(*one, *other))
+        });
         Some(Self {
             pairs: differences.len(),
             walsh: ordered(walsh),

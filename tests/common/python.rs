@@ -27,7 +27,10 @@ pub fn python() -> Result<PathBuf, String> {
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
         .arg(&folder))?;
-    for (list, options) in [(&requirements, &[][..]), (&without_dependencies, &["--no-deps"])] {
+    for (list, options) in [
+        (&requirements, &[][..]),
+        (&without_dependencies, &["--no-deps"]),
+    ] {
         run(Command::new(&python)
             .args([
                 "-m",

@@ -15,7 +15,11 @@ fn history(nights: usize, steps: &[(usize, f64)], noise: f64, rng: &mut ChaCha8R
         .map(|night| {
             let taken = steps.iter().filter(|(at, _)| night >= *at);
             let level: f64 = taken.map(|(_, size)| 1.0 + size).product();
-            let disturbed = if unit(rng) < 0.02 { 0.1 * unit(rng) } else { 0.0 };
+            let disturbed = if unit(rng) < 0.02 {
+                0.1 * unit(rng)
+            } else {
+                0.0
+            };
             100.0 * level * (1.0 + noise * normal(rng) + disturbed)
         })
         .collect()

@@ -85,7 +85,10 @@ fn assert_few_false_alarms(sessions: usize) {
     let mut rng = Noise::seeded();
     for machine in [Machine::disturbed(0.03), Machine::shared(0.03)] {
         let told = regressions(sessions, &machine, 0.0, 0.0, &mut rng);
-        assert!(told <= at_most(FALSE_ALARMS, sessions), "{told} of {sessions}");
+        assert!(
+            told <= at_most(FALSE_ALARMS, sessions),
+            "{told} of {sessions}"
+        );
     }
 }
 
@@ -105,7 +108,10 @@ fn assert_found(sessions: usize) {
     for machine in [Machine::shared(0.03), Machine::quiet(0.03)] {
         for threshold in [0.025, 0.05, 0.1] {
             let told = regressions(sessions, &machine, threshold, 2.0 * threshold, &mut rng);
-            assert!(told >= at_least(0.9, sessions), "{told} of {sessions}: {threshold}");
+            assert!(
+                told >= at_least(0.9, sessions),
+                "{told} of {sessions}: {threshold}"
+            );
         }
     }
 }
@@ -129,10 +135,16 @@ fn assert_not_fooled_by_drift(sessions: usize) {
             ..Machine::quiet(noise)
         };
         let told = regressions(sessions, &machine, 0.0, 0.0, &mut rng);
-        assert!(told <= at_most(0.02, sessions), "{told} of {sessions}: {noise}");
+        assert!(
+            told <= at_most(0.02, sessions),
+            "{told} of {sessions}: {noise}"
+        );
         // Nor is it told where something has changed that is no drift.
         let told = regressions(sessions, &machine, 0.05, 0.1, &mut rng);
-        assert!(told >= at_least(0.9, sessions), "{told} of {sessions}: {noise}");
+        assert!(
+            told >= at_least(0.9, sessions),
+            "{told} of {sessions}: {noise}"
+        );
     }
 }
 
@@ -155,7 +167,13 @@ fn assert_detectable_is_true(sessions: usize) {
     for (name, machine) in [
         ("shared", Machine::shared(0.03)),
         ("quiet", Machine::quiet(0.03)),
-        ("drifting", Machine { drift: 0.1, ..Machine::quiet(0.03) }),
+        (
+            "drifting",
+            Machine {
+                drift: 0.1,
+                ..Machine::quiet(0.03)
+            },
+        ),
     ] {
         for pairs in [12, 20, 40] {
             let (mut printed, mut needed) = (Vec::new(), Vec::new());
@@ -172,7 +190,10 @@ fn assert_detectable_is_true(sessions: usize) {
             let near = |one: &&f64| (**one / truth - 1.0).abs() <= 0.2;
             let share = printed.iter().filter(near).count() as f64 / sessions as f64;
             println!("{name}, {pairs} pairs: {middle:.4} of {truth:.4}; {share:.2} within a fifth");
-            assert!((middle / truth - 1.0).abs() <= 0.2, "{name}, {pairs}: {middle} of {truth}");
+            assert!(
+                (middle / truth - 1.0).abs() <= 0.2,
+                "{name}, {pairs}: {middle} of {truth}"
+            );
         }
     }
 }
