@@ -81,7 +81,9 @@ fn at_most(pairs: usize) -> Vec<f64> {
     let mut chances = vec![0.0; most + 1];
     chances[0] = 1.0;
     for rank in 1..=pairs {
-        for sum in (0..=most).rev() {
+        // With all ranks up to this one.
+        let reached = rank * (rank + 1) / 2;
+        for sum in (0..=reached).rev() {
             let with = sum.checked_sub(rank).map_or(0.0, |rest| chances[rest]);
             chances[sum] = f64::midpoint(chances[sum], with);
         }

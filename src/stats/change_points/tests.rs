@@ -52,7 +52,7 @@ fn assert_steps_are_found(histories: usize) {
 
 #[test]
 fn steps_are_found_within_two_nights() {
-    assert_steps_are_found(20);
+    assert_steps_are_found(5);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn assert_hardly_a_false_point(histories: usize) {
 
 #[test]
 fn a_flat_history_has_hardly_a_false_point() {
-    assert_hardly_a_false_point(50);
+    assert_hardly_a_false_point(30);
 }
 
 #[test]
