@@ -40,6 +40,31 @@ impl Exit {
 }
 
 impl Exit {
+    /// Of several ends, the one that the command ends with: of two the first in the order of severity
+    /// (a bug, wrong usage, an interruption, an abort, a doubt, a failure, a regression).
+    pub const fn or(self, other: Self) -> Self {
+        if other.rank() < self.rank() {
+            other
+        } else {
+            self
+        }
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Exit::Internal => 0,
+            Exit::Usage => 1,
+            Exit::Interrupted(_) => 2,
+            Exit::Aborted => 3,
+            Exit::Inconclusive => 4,
+            Exit::Fail => 5,
+            Exit::Regression => 6,
+            Exit::Pass => 7,
+        }
+    }
+}
+
+impl Exit {
     /// The exit that a stored exit code stands for; a code that squall does not know is a bug.
     pub const fn from_code(code: u8) -> Self {
         match code {

@@ -18,7 +18,10 @@ const NIGHTS: usize = 200;
 /// Names, and the steps (night, share) of each series.
 const SERIES: [(&str, &[(usize, f64)]); 6] = [
     ("flat", &[]),
-    ("two, five and ten percent", &[(50, 0.02), (100, 0.05), (150, 0.10)]),
+    (
+        "two, five and ten percent",
+        &[(50, 0.02), (100, 0.05), (150, 0.10)],
+    ),
     ("up and down again", &[(80, 0.10), (120, -0.10)]),
     ("early and late", &[(10, 0.08), (190, 0.08)]),
     ("better", &[(70, -0.05)]),
@@ -60,7 +63,9 @@ fn reference(series: &BTreeMap<&str, Vec<f64>>) -> Result<Value, String> {
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    input.write_all(&serde_json::to_vec(series).unwrap()).unwrap();
+    input
+        .write_all(&serde_json::to_vec(series).unwrap())
+        .unwrap();
     drop(input);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the reference failed, see above");
@@ -92,10 +97,17 @@ fn splits_gains_and_points_are_those_of_the_reference() {
         let split = best_split(values, 1).unwrap();
         assert_eq!(expected["split"], split.at, "{name}");
         let gain = expected["gain"].as_f64().unwrap();
-        assert!((split.gain / gain - 1.0).abs() < 1e-9, "{name}: {} {gain}", split.gain);
+        assert!(
+            (split.gain / gain - 1.0).abs() < 1e-9,
+            "{name}: {} {gain}",
+            split.gain
+        );
         let points = change_points(values, &options);
         let points: Vec<usize> = points.iter().map(|point| point.at).collect();
-        println!("{name}: {points:?}, and the reference {}", expected["points"]);
+        println!(
+            "{name}: {points:?}, and the reference {}",
+            expected["points"]
+        );
         assert_eq!(expected["points"], serde_json::json!(points), "{name}");
     }
 }

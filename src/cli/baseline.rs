@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use miette::miette;
 use super::{Outcome, compare, print, report as pages};
 use crate::error::{CliError, Exit};
 use crate::record::{Baseline, RunSummary};
@@ -32,6 +33,7 @@ const SAVE_HELP: &str = "\
 Examples:
   squall baseline save main                  the newest run
   squall baseline save main aaaaaa bbbbbb    two runs: how much they differ is kept as well
+  squall baseline save main --last 12        the twelve newest runs of a scenario
   squall baseline save main latest --replace
 
 A baseline is one file of sorted JSON, meant to be committed. Runs that failed the harness's own
@@ -45,6 +47,9 @@ struct SaveArgs {
     /// Which runs: folders, names, unique beginnings or ends of them, or `latest`
     #[arg(value_name = "RUN", default_value = "latest")]
     runs: Vec<String>,
+    /// The newest run, and those before it of the same scenario: so many in all
+    #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = clap::value_parser!(u16).range(1..))]
+    last: Option<u16>,
     /// Replace the baseline of that name
     #[arg(long)]
     replace: bool,
@@ -85,16 +90,37 @@ pub fn run(args: Args) -> Outcome {
 }
 
 fn save(args: &SaveArgs) -> Outcome {
-    let runs = args.runs.iter();
-    let runs: Vec<RunSummary> = runs
-        .map(|run| store::open_summary(run, &args.results))
-        .collect::<Result<_, StoreError>>()
-        .map_err(CliError::usage)?;
+    let runs = match args.last {
+        Some(count) => last(usize::from(count), &args.results)?,
+        None => {
+            let runs = args.runs.iter();
+            runs.map(|run| store::open_summary(run, &args.results))
+                .collect::<Result<_, StoreError>>()
+                .map_err(CliError::usage)?
+        }
+    };
     let baseline = compare::of_runs(&args.name, runs)?;
     let path = store::save_baseline(&args.folder.baselines, &baseline, args.replace)
         .map_err(CliError::usage)?;
     print(&format!("  {}\n", path.display()))?;
     Ok(Exit::Pass)
+}
+
+/// The newest run and those before it of its scenario, `count` in all.
+fn last(count: usize, root: &Path) -> Result<Vec<RunSummary>, CliError> {
+    let runs = store::index(root).map_err(CliError::usage)?.runs;
+    let scenario = runs.last().map(|run| run.scenario.clone());
+    let of_it = runs.into_iter().rev().filter(|run| Some(&run.scenario) == scenario.as_ref());
+    let found: Vec<RunSummary> = of_it.take(count).collect();
+    if found.len() < count {
+        return Err(CliError::usage(miette!(
+            help = "ask for fewer, or make more: `squall run SCENARIO --repeat N`",
+            "there are only {} judged runs of it in {}",
+            found.len(),
+            root.display()
+        )));
+    }
+    Ok(found)
 }
 
 fn show(args: &NamedArgs) -> Outcome {

@@ -44,22 +44,21 @@ const DETERMINISTIC: [&str; 4] = [
 pub fn compared(name: &str, metric: &Metric) -> Compared {
     let plain = plain(name);
     let deterministic = is_deterministic(name);
-    let threshold = match metric.unit {
-        _ if deterministic => Threshold::Relative(0.01),
-        // Losses, retries and the like are mostly none: one more item matters.
-        _ if metric.signed || metric.ledger => Threshold::Absolute(0.0),
-        Unit::Count => Threshold::Absolute(0.0),
-        _ if plain.ends_with(".per_item") => Threshold::Relative(0.05),
-        _ => Threshold::Relative(0.1),
+    let last = plain.rsplit('.').next().unwrap_or_default();
+    let counted = metric.unit == Unit::Count && !["max", "mean", "per_item"].contains(&last);
+    let threshold = match () {
+        () if deterministic => Threshold::Relative(0.01),
+        // Losses, retries and the like are mostly none: any that is sure matters.
+        () if metric.signed || counted => Threshold::Absolute(0.0),
+        () if last == "per_item" => Threshold::Relative(0.05),
+        () => Threshold::Relative(0.1),
     };
-    let percentile = |part: &str| {
-        let digits = part.strip_prefix('p').unwrap_or_default();
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let aggregation = match metric.unit {
-        _ if plain.rsplit('.').next().is_some_and(percentile) => Aggregation::Pooled,
-        Unit::Count if !deterministic && !plain.ends_with(".max") => Aggregation::Sum,
-        _ => Aggregation::Median,
+    let digits = last.strip_prefix('p').unwrap_or_default();
+    let percentile = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let aggregation = match () {
+        () if percentile => Aggregation::Pooled,
+        () if counted => Aggregation::Sum,
+        () => Aggregation::Median,
     };
     Compared {
         aggregation,
@@ -113,12 +112,18 @@ mod tests {
         assert_eq!(p99.threshold, Threshold::Relative(0.1));
         let cpu = of("client.cpu.per_item");
         assert_eq!(cpu.threshold, Threshold::Relative(0.05));
-        assert_eq!((cpu.aggregation, cpu.repeatable), (Aggregation::Median, Repeatable::Noisy));
+        assert_eq!(
+            (cpu.aggregation, cpu.repeatable),
+            (Aggregation::Median, Repeatable::Noisy)
+        );
         let wire = of("wire.bytes.per_item");
         assert_eq!(wire.threshold, Threshold::Relative(0.01));
         assert_eq!(wire.repeatable, Repeatable::Deterministic);
         assert_eq!(of("attempts").aggregation, Aggregation::Sum);
-        assert_eq!(of("client.threads.max").aggregation, Aggregation::Median);
+        for name in ["client.threads.max", "batch.items.mean"] {
+            assert_eq!(of(name).aggregation, Aggregation::Median);
+            assert_eq!(of(name).threshold, Threshold::Relative(0.1));
+        }
         // It can shrink: a share of it says nothing.
         assert_eq!(of("client.rss.slope").threshold, Threshold::Absolute(0.0));
     }
@@ -131,7 +136,10 @@ mod tests {
             };
             let compared = compared(name, metric);
             let size = compared.threshold.size();
-            assert!(compared.repeatable == Repeatable::Deterministic || size >= 0.025, "{name}");
+            assert!(
+                compared.repeatable == Repeatable::Deterministic || size >= 0.025,
+                "{name}"
+            );
         }
     }
 }

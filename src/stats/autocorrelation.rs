@@ -14,7 +14,10 @@ pub fn effective_size(values: &[f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / count;
     let covariance = |lag: usize| {
         let pairs = values.iter().zip(values.iter().skip(lag));
-        pairs.map(|(one, other)| (one - mean) * (other - mean)).sum::<f64>() / count
+        pairs
+            .map(|(one, other)| (one - mean) * (other - mean))
+            .sum::<f64>()
+            / count
     };
     let variance = covariance(0);
     if values.len() < 2 || variance <= 0.0 {
@@ -56,7 +59,10 @@ mod tests {
         for memory in [0.3_f64, 0.6, 0.9] {
             let theory = (1.0 - memory) / (1.0 + memory);
             let found = mean_worth(memory, 2000);
-            assert!((found / theory - 1.0).abs() < 0.25, "{memory}: {found} of {theory}");
+            assert!(
+                (found / theory - 1.0).abs() < 0.25,
+                "{memory}: {found} of {theory}"
+            );
         }
         assert!(mean_worth(0.0, 2000) > 0.9);
     }

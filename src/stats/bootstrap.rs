@@ -43,17 +43,15 @@ pub struct Side<'a> {
 pub fn percentile(side: Side<'_>, quantile: f64, draws: Draws) -> Option<Interval> {
     let mut rng = ChaCha8Rng::seed_from_u64(draws.seed);
     let curve = Curve::new(side, quantile)?;
-    Some(middle((0..draws.count).map(|_| curve.draw(&mut rng)), draws))
+    Some(middle(
+        (0..draws.count).map(|_| curve.draw(&mut rng)),
+        draws,
+    ))
 }
 
 /// The interval of the change of the percentile from `first` to `second`, as a share: 0.1 is 10 % more.
 /// `None` where either is empty.
-pub fn change(
-    first: Side<'_>,
-    second: Side<'_>,
-    quantile: f64,
-    draws: Draws,
-) -> Option<Interval> {
+pub fn change(first: Side<'_>, second: Side<'_>, quantile: f64, draws: Draws) -> Option<Interval> {
     let mut rng = ChaCha8Rng::seed_from_u64(draws.seed);
     let (first, second) = (Curve::new(first, quantile)?, Curve::new(second, quantile)?);
     let changes = (0..draws.count).map(|_| {
@@ -104,10 +102,15 @@ impl Curve {
 
     /// The percentile of values drawn anew, in nanoseconds.
     fn draw(&self, rng: &mut ChaCha8Rng) -> f64 {
-        let (below, above) = (gamma(self.rank, rng), gamma(self.drawn + 1.0 - self.rank, rng));
+        let (below, above) = (
+            gamma(self.rank, rng),
+            gamma(self.drawn + 1.0 - self.rank, rng),
+        );
         let total = self.at_most.last().map_or(0, |(total, _)| *total);
         let place = below / (below + above) * total as f64;
-        let index = self.at_most.partition_point(|(count, _)| (*count as f64) < place);
+        let index = self
+            .at_most
+            .partition_point(|(count, _)| (*count as f64) < place);
         let last = self.at_most.len() - 1;
         self.at_most[index.min(last)].1 as f64
     }
@@ -225,7 +228,10 @@ mod tests {
         let ratio = half(200.0) / half(20_000.0);
         assert!((7.0..13.0).contains(&ratio), "{ratio}");
         let same = change(whole(&one), whole(&other), 0.9, DRAWS).unwrap();
-        assert!(same.half() < 0.06 && same.low.abs().max(same.high.abs()) < 0.12, "{same:?}");
+        assert!(
+            same.half() < 0.06 && same.low.abs().max(same.high.abs()) < 0.12,
+            "{same:?}"
+        );
         let mut slower = Latencies::default();
         for (value_ns, count) in one.values_ns() {
             slower.record_ns(value_ns * 5 / 4, count);

@@ -188,7 +188,10 @@ impl Asked {
                 };
                 let differences: Vec<f64> =
                     pairs.iter().map(difference).collect::<Result<_, Unfit>>()?;
-                (Shift::of_pairs(&differences), ordered(differences.into_iter()))
+                (
+                    Shift::of_pairs(&differences),
+                    ordered(differences.into_iter()),
+                )
             }
             Values::Groups(first, second) => {
                 let (first, second) = (all(first)?, all(second)?);
@@ -198,8 +201,7 @@ impl Asked {
                 (Shift::of_groups(&first, &second), ordered(differences))
             }
         };
-        let (Some(shift), Some(low), Some(high)) =
-            (shift, differences.first(), differences.last())
+        let (Some(shift), Some(low), Some(high)) = (shift, differences.first(), differences.last())
         else {
             return Err(Unfit::Empty);
         };

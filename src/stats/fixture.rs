@@ -32,10 +32,19 @@ pub fn normal(rng: &mut ChaCha8Rng) -> f64 {
     radius * (2.0 * std::f64::consts::PI * unit(rng)).cos()
 }
 
+/// Heavy tails: Student's t with 5 degrees of freedom, scaled to a deviation of 1.
+fn heavy(rng: &mut ChaCha8Rng) -> f64 {
+    let squares: f64 = (0..5).map(|_| normal(rng).powi(2)).sum();
+    normal(rng) * (3.0 / squares).sqrt()
+}
+
 /// Runs one after the other on one machine: logarithms of what was measured.
+#[derive(Clone, Copy)]
 pub struct Machine {
-    /// Standard deviation of a run, without the far values.
+    /// Standard deviation of a run, without disturbances.
     pub noise: f64,
+    /// Whether its tails are heavy.
+    pub heavy: bool,
     /// Correlation of a run's noise with that of the run before.
     pub memory: f64,
     /// Share of runs that something else on the machine slowed by 10 to 40 %.
@@ -45,18 +54,28 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// As noisy as a shared runner, with memory and far values.
-    pub const SHARED: Self = Self {
-        noise: 0.03,
-        memory: 0.6,
-        disturbed: 0.05,
-        drift: 0.0,
-    };
+    /// Heavy tails, and each run like the one before.
+    pub const fn shared(noise: f64) -> Self {
+        Self {
+            heavy: true,
+            memory: 0.6,
+            ..Self::quiet(noise)
+        }
+    }
+
+    /// The same, and one run in twenty is disturbed.
+    pub const fn disturbed(noise: f64) -> Self {
+        Self {
+            disturbed: 0.05,
+            ..Self::shared(noise)
+        }
+    }
 
     /// Independent normal noise.
     pub const fn quiet(noise: f64) -> Self {
         Self {
             noise,
+            heavy: false,
             memory: 0.0,
             disturbed: 0.0,
             drift: 0.0,
@@ -65,12 +84,17 @@ impl Machine {
 
     pub fn runs(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let fresh = self.noise * (1.0 - self.memory * self.memory).sqrt();
-        let mut level = self.noise * normal(rng);
+        let draw = if self.heavy { heavy } else { normal };
+        let mut level = self.noise * draw(rng);
         (0..count)
             .map(|at| {
-                level = self.memory * level + fresh * normal(rng);
+                level = self.memory * level + fresh * draw(rng);
                 let disturbed = unit(rng) < self.disturbed;
-                let slowed = if disturbed { 0.1 + 0.3 * unit(rng) } else { 0.0 };
+                let slowed = if disturbed {
+                    0.1 + 0.3 * unit(rng)
+                } else {
+                    0.0
+                };
                 let drifted = self.drift * at as f64 / count as f64;
                 level + slowed + drifted.ln_1p()
             })

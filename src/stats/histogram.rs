@@ -149,6 +149,9 @@ mod tests {
         let mut latencies = Latencies::default();
         latencies.record_ns(7_000, 2);
         latencies.record_ns(3_000, 5);
-        assert_eq!(Vec::from_iter(latencies.values_ns()), [(3_000, 5), (7_000, 2)]);
+        assert_eq!(
+            Vec::from_iter(latencies.values_ns()),
+            [(3_000, 5), (7_000, 2)]
+        );
     }
 }

@@ -30,7 +30,8 @@ pub fn holm(p_values: &[f64], level: f64) -> Vec<Tested> {
     let mut failed = None;
     for (passed_before, index) in order.into_iter().enumerate() {
         let step = level / (p_values.len() - passed_before) as f64;
-        if failed.is_none() && !(p_values[index] <= step) {
+        let p = p_values[index];
+        if failed.is_none() && (p.is_nan() || p > step) {
             failed = Some(step);
         }
         tested[index] = Tested {

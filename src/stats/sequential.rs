@@ -42,7 +42,9 @@ pub fn looks(pairs_max: usize, gated: usize, level: f64) -> Vec<Look> {
     let step = STEP_MIN.max(pairs_max.div_ceil(LOOKS_MAX));
     let mut looks = Vec::new();
     let mut spent = 0.0;
-    let before_last = (0..LOOKS_MAX).rev().map(|rest| pairs_max.saturating_sub(rest * step));
+    let before_last = (0..LOOKS_MAX)
+        .rev()
+        .map(|rest| pairs_max.saturating_sub(rest * step));
     for pairs in before_last.filter(|pairs| *pairs > 0) {
         let may_be_spent = level * (pairs as f64 / pairs_max as f64).powi(POWER);
         let look = Look {
@@ -60,7 +62,9 @@ pub fn looks(pairs_max: usize, gated: usize, level: f64) -> Vec<Look> {
 /// The fewest pairs that can prove a change of one of `gated` metrics in a single look.
 pub fn pairs_min(gated: usize, level: f64) -> usize {
     let strictest = level / gated.max(1) as f64;
-    (1..64).find(|pairs| rarest(*pairs) <= strictest).unwrap_or(64)
+    (1..64)
+        .find(|pairs| rarest(*pairs) <= strictest)
+        .unwrap_or(64)
 }
 
 /// The chance that all pairs agree on a direction that is given, where there is none.
@@ -96,7 +100,10 @@ mod tests {
     #[test]
     fn looks_of_twenty_pairs() {
         let pairs = |max, gated| -> Vec<usize> {
-            looks(max, gated, 0.01).iter().map(|look| look.pairs).collect()
+            looks(max, gated, 0.01)
+                .iter()
+                .map(|look| look.pairs)
+                .collect()
         };
         assert_eq!(pairs(20, 3), [12, 16, 20]);
         assert_eq!(pairs(40, 3), [16, 24, 32, 40]);

@@ -23,7 +23,12 @@ pub fn best_split(values: &[f64], part_min: usize) -> Option<Split> {
     let count = values.len();
     // Of each value, the distances to all before it; later only to those before the split.
     let to_all_before: Vec<f64> = (0..count)
-        .map(|at| values[..at].iter().map(|other| (values[at] - other).abs()).sum())
+        .map(|at| {
+            values[..at]
+                .iter()
+                .map(|other| (values[at] - other).abs())
+                .sum()
+        })
         .collect();
     let mut to_first = vec![0.0; count];
     let mut within_first = 0.0;
@@ -77,7 +82,9 @@ mod tests {
         for at in part_min..values.len() {
             for end in at + part_min..=values.len() {
                 let (first, second) = (&values[..at], &values[at..end]);
-                let pairs = first.iter().flat_map(|x| second.iter().map(move |y| (x - y).abs()));
+                let pairs = first
+                    .iter()
+                    .flat_map(|x| second.iter().map(move |y| (x - y).abs()));
                 let across = mean(pairs.sum(), first.len() * second.len());
                 let (n, m) = (first.len() as f64, second.len() as f64);
                 let gain = n * m / (n + m) * (2.0 * across - within(first) - within(second));
