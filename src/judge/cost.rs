@@ -175,6 +175,7 @@ mod tests {
     use super::super::{Circumstances, judge, stored_series};
     use super::*;
     use crate::plan::fixture::plan;
+    use crate::record::Verdict;
 
     fn run(pair: u32, with_targets: bool, p50_s: f64) -> CostRun {
         let mut figures = BTreeMap::from([("delivery.latency.p50".to_owned(), p50_s)]);
