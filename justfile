@@ -80,6 +80,10 @@ snapshots:
 fuzz-walk requests="10000000" seed="1":
     SQUALL_FUZZ_REQUESTS={{requests}} SQUALL_FUZZ_SEED={{seed}} cargo test --release --test agreement -- --nocapture
 
+# Simulate at length how often comparisons are wrong, with today as the seed; prints rates
+calibrate-stats seed=`date -u +%Y%m%d`:
+    SQUALL_STATS_SEED={{seed}} cargo test --release --lib stats:: -- --ignored --nocapture --test-threads 1
+
 # Fuzz one target (walk, json, expression, scenario, toxiproxy); needs nightly Rust and cargo-fuzz
 fuzz target seconds="60":
     mkdir -p fuzz/corpus/{{target}}

@@ -10,12 +10,16 @@ use miette::miette;
 use crate::error::{CliError, Exit};
 
 mod amount;
+mod baseline;
 mod capacity;
 mod capture;
 mod check;
+mod clean;
+mod compare;
 mod cost;
 mod doctor;
 mod explain;
+mod history;
 mod init;
 mod live_state;
 mod metrics;
@@ -56,6 +60,14 @@ enum Command {
     Capacity(capacity::Args),
     /// Measure what this machine can measure: clock, timers, client, link and sink, noise
     Selfcheck(selfcheck::Args),
+    /// Compare runs with a baseline or with each other, or two scenarios in turns
+    Compare(Box<compare::Args>),
+    /// Keep runs under a name, to compare others with
+    Baseline(baseline::Args),
+    /// Show metrics over the stored runs of a scenario, and where their level changed
+    History(history::Args),
+    /// Make room: say what of old runs can go, and remove it
+    Clean(clean::Args),
     /// Find every problem of scenario files
     Check(check::Args),
     /// Print the plan: the scenario with every default and seed explicit
@@ -96,7 +108,7 @@ Start here:
 
 Exit codes:
   0 pass, 1 an expectation failed, 2 wrong usage or scenario, 3 inconclusive,
-  5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
+  4 a regression, 5 aborted by an abort condition, 70 a bug in squall, 130 or 143 interrupted";
 
 /// Parses the command line, runs the command and turns its end into an exit code.
 pub fn main() -> ExitCode {
@@ -118,6 +130,10 @@ fn run(command: Command) -> Outcome {
         Command::Cost(args) => cost::run(args),
         Command::Capacity(args) => capacity::run(args),
         Command::Selfcheck(args) => selfcheck::run(args),
+        Command::Baseline(args) => baseline::run(args),
+        Command::History(args) => history::run(args),
+        Command::Compare(args) => compare::run(*args),
+        Command::Clean(args) => clean::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Init(args) => init::run(args),

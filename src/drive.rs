@@ -12,7 +12,7 @@ use crate::evidence::{
     TargetExit,
 };
 use crate::plan::windows::segments_with;
-use crate::plan::{LinkBackend, LinkPlan, Plan, RoleName};
+use crate::plan::{Plan, RoleName};
 use crate::role::control::{Command, Report};
 use crate::topology::{Said, Topology};
 
@@ -410,16 +410,6 @@ impl<'a> Run<'a> {
                 .push("the client did not end the load when it should have".to_owned());
             self.load_ended_ns = Some(self.load_must_end_ns);
         }
-    }
-
-    /// Whether, once the client is done, nobody opens another connection: targets do, a packet may be sent
-    /// again by a kernel, and what a fault holds up may come after it.
-    fn is_closed(&self) -> bool {
-        let by_proxy = |link: &LinkPlan| link.via == LinkBackend::Proxy;
-        self.plan.targets.is_empty()
-            && self.plan.links.iter().all(by_proxy)
-            && !self.faults.any_active()
-            && self.timeline.next_at_ns().is_none()
     }
 
     fn is_over(&mut self) -> bool {

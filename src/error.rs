@@ -13,6 +13,8 @@ pub enum Exit {
     Usage,
     /// Nobody can tell.
     Inconclusive,
+    /// Worse than what it was compared with.
+    Regression,
     /// An abort condition stopped the run.
     Aborted,
     /// A bug in squall.
@@ -29,9 +31,35 @@ impl Exit {
             Exit::Fail => 1,
             Exit::Usage => 2,
             Exit::Inconclusive => 3,
+            Exit::Regression => 4,
             Exit::Aborted => 5,
             Exit::Internal => 70,
             Exit::Interrupted(signal) => 128 + signal,
+        }
+    }
+}
+
+impl Exit {
+    /// Of several ends, the one that the command ends with: of two the first in the order of severity
+    /// (a bug, wrong usage, an interruption, an abort, a doubt, a failure, a regression).
+    pub const fn or(self, other: Self) -> Self {
+        if other.rank() < self.rank() {
+            other
+        } else {
+            self
+        }
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Exit::Internal => 0,
+            Exit::Usage => 1,
+            Exit::Interrupted(_) => 2,
+            Exit::Aborted => 3,
+            Exit::Inconclusive => 4,
+            Exit::Fail => 5,
+            Exit::Regression => 6,
+            Exit::Pass => 7,
         }
     }
 }
@@ -44,6 +72,7 @@ impl Exit {
             1 => Exit::Fail,
             2 => Exit::Usage,
             3 => Exit::Inconclusive,
+            4 => Exit::Regression,
             5 => Exit::Aborted,
             130 => Exit::Interrupted(2),
             143 => Exit::Interrupted(15),

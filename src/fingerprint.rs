@@ -59,19 +59,13 @@ pub fn machine(environment: &BTreeMap<String, String>) -> BTreeMap<String, Strin
         "cores",
         "memory_bytes",
         "squall_version",
+        "build",
     ];
     let facts = kept.into_iter().filter_map(|name| {
         let value = environment.get(name)?;
         Some((name.to_owned(), value.clone()))
     });
-    let build = if cfg!(debug_assertions) {
-        "debug"
-    } else {
-        "release"
-    };
-    facts
-        .chain([("build".to_owned(), build.to_owned())])
-        .collect()
+    facts.collect()
 }
 
 /// Digest of every due time of every producer: the same seed gives the same schedule.

@@ -13,6 +13,8 @@ use crate::record::{
 mod calibration;
 mod causes;
 mod command;
+pub mod comparable;
+pub mod compare;
 mod conformance;
 mod content;
 mod cost;
@@ -23,6 +25,7 @@ pub(crate) mod fixture;
 mod flow;
 mod growth;
 mod harness;
+pub mod history;
 pub mod live;
 mod measure;
 pub mod names;

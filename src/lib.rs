@@ -22,6 +22,7 @@
 //! | [`ledger`], [`judge`] | where every item went; the verdict |
 //! | [`capacity`] | the search for the highest rate that a line carries, and what gave out |
 //! | [`record`], [`store`], [`report`] | what is kept of a run, and what is shown |
+//! | [`stats`] | histograms, and whether two sides differ, by how much and how sure; change points |
 //! | [`metric`], [`units`] | the registry of everything that an expectation can name; how values are shown |
 //! | [`error_chain`] | an error with all that it comes from |
 //! | [`cli`] | the commands |

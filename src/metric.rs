@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod compared;
 pub mod said;
 mod table;
 
@@ -24,7 +25,7 @@ pub enum Unit {
 }
 
 /// Which way is an improvement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     Lower,
@@ -75,6 +76,11 @@ pub fn find(name: &str) -> Option<&'static Metric> {
         .ok()
         .map(|index| &METRICS[index])
         .or_else(|| said::find(name))
+}
+
+/// As [`find`], of a name that may have a signal's prefix.
+pub fn find_of_signal(name: &str) -> Option<&'static Metric> {
+    find(compared::plain(name))
 }
 
 #[cfg(test)]

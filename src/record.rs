@@ -12,23 +12,29 @@ use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 use crate::units;
 
+mod baseline;
 mod capacity;
 mod command;
+mod compare;
 mod conformance;
 mod content;
 mod cost;
 mod flow;
+mod history;
 mod selfcheck;
 
+pub use baseline::{BASELINE_FORMAT, Baseline, BaselineRun};
 pub use capacity::{
     CAPACITY_FORMAT, CapacityAnswer, CapacityEnd, CapacityResult, CapacitySettings, GaveOut,
     Headroom, Part, Trial,
 };
 pub use command::{CommandResult, CommandSignal};
+pub use compare::{COMPARISON_FORMAT, ComparedMetric, ComparedSide, Comparison, Difference};
 pub use conformance::{Conformance, ConformanceCheck, ConformanceOutcome, RetryWaits};
 pub use content::{ContentFinding, ContentResult};
 pub use cost::{COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Spread};
 pub use flow::{Flow, HopLatencyResult, OwnedUp, Placed, Seen, Station};
+pub use history::{History, HistoryChange, HistoryPoint, RunSummary};
 pub use selfcheck::{
     Calibration, ClientLimit, Noise, SELFCHECK_FORMAT, SelfcheckResult, TimerLateness,
 };
@@ -114,6 +120,24 @@ pub struct RunResult {
     /// The run whose plan this one followed again: its name, or the plan's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
+}
+
+impl RunResult {
+    /// Why this run cannot be compared with another; empty where it can.
+    pub fn unsound(&self) -> Vec<String> {
+        let wrong = self.checks.iter().filter(|check| match check.group {
+            CheckGroup::Harness | CheckGroup::Target => check.verdict != Verdict::Pass,
+            // It ended the run before its time.
+            CheckGroup::Abort => true,
+            CheckGroup::SteadyState | CheckGroup::Content | CheckGroup::Expectation => false,
+        });
+        wrong
+            .map(|check| match check.why.as_str() {
+                "" => check.name.clone(),
+                why => format!("{}: {why}", check.name),
+            })
+            .collect()
+    }
 }
 
 /// The classes of one signal. The seven classes add up to `generated` where `closes` is true.

@@ -12,11 +12,14 @@
 //! | [`cost`] | what targets cost, after runs with and without them |
 //! | [`live`] | the view while a run goes on |
 
+pub mod baseline;
 pub mod capacity;
+pub mod compare;
 mod conformance;
 mod content;
 pub mod cost;
 pub mod explain;
+pub mod history;
 pub mod html;
 pub mod junit;
 mod line;

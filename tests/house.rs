@@ -159,6 +159,8 @@ const BANNED: &[(&str, &str, &[&str])] = &[
         &[
             "clock",
             "cli/capacity",
+            "cli/clean",
+            "cli/compare",
             "cli/cost",
             "cli/selfcheck",
             "cli/session",

@@ -23,8 +23,8 @@ const BUFFER_FULL: f64 = 0.5;
 const MOST: f64 = 0.5;
 /// Share of the machine's cores from which on there is none left.
 const MACHINE_FULL: f64 = 0.95;
-/// Share of them from which on other processes use much of the machine.
-const OTHERS_SHARE: f64 = 0.1;
+/// Share of them from which on other processes use much of a full machine.
+const OTHERS_SHARE: f64 = 0.25;
 /// Share of the time in which a role could have run, from which on it waited too long for a core.
 const STARVED: f64 = 0.25;
 /// Threads waiting, on average: less does not matter to anybody.
@@ -204,15 +204,18 @@ impl Case<'_> {
         evidence
     }
 
-    /// Whoever is kept from running by programs that are no part of the line is not slow, but starved.
+    /// Whoever is kept from running by programs that are no part of the line is not slow, but starved. Threads
+    /// that wake up together wait for each other on an idle machine too: only on a full one somebody
+    /// else is to blame.
     fn starved_by_others(&self) -> Vec<String> {
         let record = self.steady.record;
         let machine = self.machine_cores();
         let roles = || record.plan.roles();
         let cores = |role: RoleName| self.steady.cores(role.as_str()).unwrap_or(0.0);
         let of_line: f64 = roles().map(cores).sum();
-        let others = self.steady.machine_busy().unwrap_or(0.0) * machine - of_line;
-        if others < machine * OTHERS_SHARE {
+        let busy = self.steady.machine_busy().unwrap_or(0.0);
+        let others = busy * machine - of_line;
+        if busy < MACHINE_FULL || others < machine * OTHERS_SHARE {
             return Vec::new();
         }
         let starved = roles().filter_map(|role| {

@@ -97,7 +97,7 @@ pub(super) fn page() -> (bool, usize) {
     (colour, width.unwrap_or(WIDTH))
 }
 
-fn write_elsewhere(path: &Path, text: &str) -> Result<(), StoreError> {
+pub(super) fn write_elsewhere(path: &Path, text: &str) -> Result<(), StoreError> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

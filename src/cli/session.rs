@@ -1,10 +1,13 @@
 //! Runs, one or many after each other: from a plan to a record that is stored and reported.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
+use rustix::process::{Pid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -157,6 +160,44 @@ impl Session {
             unsaved,
             interrupted: matches!(evidence.stopped, Some(Stopped::Signal(_))),
             evidence,
+        })
+    }
+
+    /// Has another executable do something, to its end. A signal that asks us to end is passed on:
+    /// the child has a process group of its own, so that none comes to it twice.
+    pub(super) fn other(
+        &mut self,
+        bin: &Path,
+        arguments: &[OsString],
+    ) -> Result<ExitStatus, CliError> {
+        let _inside = self.runtime.enter();
+        let failed = |error: std::io::Error| {
+            CliError::usage(miette::miette!("cannot run {}: {error}", bin.display()))
+        };
+        let mut command = tokio::process::Command::new(bin);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(failed)?;
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let stop = &mut self.stop;
+        self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    status = child.wait() => return status.map_err(failed),
+                    Some(number) = stop.recv() => {
+                        let named = rustix::process::Signal::from_named_raw(number);
+                        if let (Some(pid), Some(named)) = (pid, named) {
+                            // It may have ended just now.
+                            let _ = kill_process(pid, named);
+                        }
+                    }
+                }
+            }
         })
     }
 }

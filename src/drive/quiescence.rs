@@ -1,6 +1,8 @@
 //! Whether anything still moves: nothing held, in flight or received for two seconds, or nobody left to send.
 
+use super::Run;
 use crate::evidence::Series;
+use crate::plan::{LinkBackend, LinkPlan};
 
 /// How long nothing may have moved.
 const QUIET_NS: u64 = 2_000_000_000;
@@ -51,6 +53,18 @@ impl Quiescence {
         let still_ns = self.seen_ns.saturating_sub(self.moved_ns);
         let deserted_ns = self.seen_ns.saturating_sub(self.connected_ns).min(still_ns);
         self.last_state.is_some() && (still_ns >= QUIET_NS || closed && deserted_ns >= DESERTED_NS)
+    }
+}
+
+impl Run<'_> {
+    /// Whether, once the client is done, nobody opens another connection: targets do, a packet may be sent
+    /// again by a kernel, and what a fault holds up may come after it.
+    pub(super) fn is_closed(&self) -> bool {
+        let by_proxy = |link: &LinkPlan| link.via == LinkBackend::Proxy;
+        self.plan.targets.is_empty()
+            && self.plan.links.iter().all(by_proxy)
+            && !self.faults.any_active()
+            && self.timeline.next_at_ns().is_none()
     }
 }
 

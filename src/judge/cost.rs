@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 use crate::metric::Unit;
 use crate::metric::Unit::{Bytes, PerSecond, Seconds};
 use crate::plan::{Place, Plan, RoleName};
-use crate::record::{
-    COST_FORMAT, CheckGroup, CostFigure, CostResult, CostRun, Interval, Record, Spread, Verdict,
-};
+use crate::record::{COST_FORMAT, CostFigure, CostResult, CostRun, Interval, Record, Spread};
 use crate::stats::median::{interval, median};
 
 /// Latency of the phase in which no fault is, for faults of targets are in the runs with them alone.
@@ -51,30 +49,13 @@ pub fn cost_run(record: &Record, pair: u32, with_targets: bool) -> CostRun {
         run: record.run.clone(),
         pair,
         with_targets,
-        unsound: unsound(record),
+        unsound: record.result.unsound(),
         figures: ROWS
             .iter()
             .filter(|row| with_targets || !row.own)
             .filter_map(|row| Some((row.name.to_owned(), figure(record, row.name)?)))
             .collect(),
     }
-}
-
-/// Why a run cannot be compared with another.
-fn unsound(record: &Record) -> Vec<String> {
-    let result = &record.result;
-    let wrong = result.checks.iter().filter(|check| match check.group {
-        CheckGroup::Harness | CheckGroup::Target => check.verdict != Verdict::Pass,
-        // It ended the run before its time.
-        CheckGroup::Abort => true,
-        CheckGroup::SteadyState | CheckGroup::Content | CheckGroup::Expectation => false,
-    });
-    wrong
-        .map(|check| match check.why.as_str() {
-            "" => check.name.clone(),
-            why => format!("{}: {why}", check.name),
-        })
-        .collect()
 }
 
 fn figure(record: &Record, name: &str) -> Option<f64> {
@@ -192,6 +173,7 @@ mod tests {
     use super::super::{Circumstances, judge, stored_series};
     use super::*;
     use crate::plan::fixture::plan;
+    use crate::record::Verdict;
 
     fn run(pair: u32, with_targets: bool, p50_s: f64) -> CostRun {
         let mut figures = BTreeMap::from([("delivery.latency.p50".to_owned(), p50_s)]);

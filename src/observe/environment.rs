@@ -8,16 +8,22 @@ use crate::plan::secret::REDACTED;
 /// Facts of the machine, the checkout and the command line; one that cannot be known is absent.
 ///
 /// Keys: `os`, `arch`, `kernel`, `cpu_model`, `cores`, `memory_bytes`, `tcp_congestion_control`,
-/// `squall_version`, `commit`, `dirty` (`true` or `false`, of the checkout around the current
+/// `squall_version`, `build` (`debug` or `release`, of this executable), `commit`, `dirty` (`true` or `false`, of the checkout around the current
 /// directory), `command_line` (secrets redacted).
 pub fn environment() -> BTreeMap<String, String> {
     let cores = std::thread::available_parallelism().ok();
     let status = git(&["status", "--porcelain", "--untracked-files=no"]);
+    let build = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
     let facts = [
         ("os", Some(std::env::consts::OS.to_owned())),
         ("arch", Some(std::env::consts::ARCH.to_owned())),
         ("cores", cores.map(|cores| cores.to_string())),
         ("squall_version", Some(env!("CARGO_PKG_VERSION").to_owned())),
+        ("build", Some(build.to_owned())),
         ("commit", git(&["rev-parse", "HEAD"])),
         (
             "dirty",

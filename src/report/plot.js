@@ -69,6 +69,7 @@
     time: (x) => digits(x) + " s",
     nines: (x) => percentile(x),
     rate: (x) => FORMATS.per_second(x),
+    runs: (x) => "run " + Math.round(x),
   };
 
   // Axes.
@@ -148,7 +149,7 @@
     const end = xEnd(plot);
     const ticks = plot.x === "time"
       ? linearTicks(0, end, Math.max(3, Math.floor(width / 80)))
-      : plot.x === "rate"
+      : plot.x === "rate" || plot.x === "runs"
         ? linearTicks(0, end, Math.max(2, Math.floor(width / 90)))
         : linearTicks(0, end, end).filter(Number.isInteger);
     for (const tick of ticks) {

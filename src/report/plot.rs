@@ -6,6 +6,7 @@ use crate::record::Record;
 
 mod capacity;
 mod curves;
+mod history;
 mod said;
 mod stations;
 mod thin;
@@ -58,6 +59,8 @@ pub enum XAxis {
     Nines,
     /// Items per second.
     Rate,
+    /// Runs, the oldest first, from 1.
+    Runs,
 }
 
 /// How values are written.

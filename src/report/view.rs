@@ -185,12 +185,8 @@ fn flow(signal: Signal, ledger: &SignalLedger) -> Flow<'_> {
 
 /// The unit of a stored metric: as stored, else as registered (a signal's prefix aside).
 pub fn unit_of(record: &Record, name: &str) -> Option<Unit> {
-    let bare = Signal::ALL
-        .iter()
-        .find_map(|signal| name.strip_prefix(signal.as_str())?.strip_prefix('.'))
-        .unwrap_or(name);
     let stored = record.result.units.get(name).copied();
-    stored.or_else(|| metric::find(bare).map(|metric| metric.unit))
+    stored.or_else(|| metric::find_of_signal(name).map(|metric| metric.unit))
 }
 
 fn metric_text(record: &Record, name: &str) -> String {

@@ -30,6 +30,7 @@ use crate::signal::Signal;
 use crate::stats::histogram::Latencies;
 
 mod book;
+mod due;
 mod strangers;
 mod struck;
 
@@ -396,18 +397,6 @@ impl Receiver for Accounting {
 }
 
 impl Accounting {
-    /// The item with the time at which it was due, which one of a replay does not say itself.
-    fn timed(&self, signal: Signal, item: Item) -> Item {
-        let due_ns = self.timetable.due_ns(signal, item.span_id);
-        match (due_ns, self.clock.get()) {
-            (Some(due_ns), Some(clock)) => Item {
-                time_unix_ns: clock.to_unix_ns(due_ns),
-                ..item
-            },
-            _ => item,
-        }
-    }
-
     fn accept_with(&self, scratch: &mut Scratch, request: Request<'_>) -> Result<Taken, Malformed> {
         let Scratch { items, points } = scratch;
         items.clear();

@@ -66,6 +66,12 @@ impl Latencies {
         (!self.0.is_empty()).then(|| self.0.mean() * 1_000.0)
     }
 
+    /// Each value that was recorded, in nanoseconds from below, and how often.
+    pub fn values_ns(&self) -> impl Iterator<Item = (u64, u64)> {
+        let recorded = self.0.iter_recorded();
+        recorded.map(|step| (step.value_iterated_to() * 1_000, step.count_at_value()))
+    }
+
     /// Points `(quantile, latency in nanoseconds)` of the percentile curve, at most a few hundred.
     pub fn curve(&self) -> Vec<(f64, u64)> {
         if self.0.is_empty() {
@@ -135,5 +141,17 @@ mod tests {
     fn empty_has_no_percentiles() {
         assert_eq!(Latencies::default().quantile_ns(0.99), None);
         assert!(Latencies::default().curve().is_empty());
+        assert_eq!(Latencies::default().values_ns().count(), 0);
+    }
+
+    #[test]
+    fn values_come_in_order_and_as_often_as_they_were_recorded() {
+        let mut latencies = Latencies::default();
+        latencies.record_ns(7_000, 2);
+        latencies.record_ns(3_000, 5);
+        assert_eq!(
+            Vec::from_iter(latencies.values_ns()),
+            [(3_000, 5), (7_000, 2)]
+        );
     }
 }

@@ -30,6 +30,25 @@ pub enum StoreError {
         names: Vec<String>,
     },
 
+    #[error("there is no baseline `{name}` in {}", root.display())]
+    #[diagnostic(help("{}", nearest_baseline_help(nearest)))]
+    NoBaseline {
+        name: String,
+        root: PathBuf,
+        /// The nearest names, best first; empty where the folder holds none.
+        nearest: Vec<String>,
+    },
+
+    #[error("there is a baseline `{name}` already: {}", path.display())]
+    #[diagnostic(help("give it another name, or --replace it"))]
+    BaselineExists { name: String, path: PathBuf },
+
+    #[error("`{name}` cannot be the name of a baseline")]
+    #[diagnostic(help(
+        "it is the name of a file: letters, digits, `.`, `_` and `-`, not beginning with `.`"
+    ))]
+    BaselineName { name: String },
+
     #[error("{} is missing", path.display())]
     #[diagnostic(help(
         "the run is still going on, or it ended before it was judged: look at its role logs, or run the scenario again"
@@ -101,6 +120,15 @@ fn io_help(error: &io::Error) -> &'static str {
             "a file stands where a folder should be: name another path"
         }
         _ => "name a path in a folder that you can write to",
+    }
+}
+
+fn nearest_baseline_help(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        "`squall baseline save NAME RUN` makes one, and `--baselines DIR` names another folder"
+            .to_owned()
+    } else {
+        format!("the nearest are {}", nearest.join(", "))
     }
 }
 

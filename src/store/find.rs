@@ -55,7 +55,10 @@ pub fn find(reference: &str, root: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Names of the folders under `root` that hold a plan, sorted. A missing root holds none.
-fn names(root: &Path) -> Result<Vec<String>, StoreError> {
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn names(root: &Path) -> Result<Vec<String>, StoreError> {
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -78,7 +81,8 @@ fn started<'a>(root: &Path, name: &'a str) -> (&'a str, Option<std::time::System
     (name.split('-').next().unwrap_or(name), saved.ok())
 }
 
-fn nearest(reference: &str, mut names: Vec<String>) -> Vec<String> {
+/// The names that are most like `reference`, the nearest first.
+pub(super) fn nearest(reference: &str, mut names: Vec<String>) -> Vec<String> {
     names.sort_by(|a, b| {
         let likeness = |name: &str| strsim::jaro_winkler(reference, name);
         likeness(b).total_cmp(&likeness(a))

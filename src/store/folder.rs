@@ -179,17 +179,20 @@ fn short_id() -> String {
     format!("{:06x}", RandomState::new().hash_one(0_u8) & 0xff_ffff)
 }
 
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._-".contains(c)
+}
+
+/// Whether a text can be a file's name everywhere, and no hidden one.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain)
+}
+
 /// A scenario's name as part of a file's: letters, digits, `.`, `_` and `-`.
 fn plain_name(scenario: &str) -> String {
     let plain: String = scenario
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if is_plain(c) { c } else { '-' })
         .take(64)
         .collect();
     if plain.is_empty() {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::evidence::Evidence;
 use crate::plan::{PLAN_FORMAT, Plan};
-use crate::record::{RESULT_FORMAT, Record, RunResult};
+use crate::record::{RESULT_FORMAT, Record, RunResult, RunSummary};
 
 /// Reads the run that `reference` means: a run folder's path, a run's name under `root`, a unique
 /// beginning or end of one, or `latest`.
@@ -34,6 +34,16 @@ pub fn open(reference: &str, root: &Path) -> Result<Record, StoreError> {
             &bytes(&folder.join(HISTOGRAMS_FILE))?,
         )?,
     })
+}
+
+/// As [`open`], but only what history keeps of a run.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_summary(reference: &str, root: &Path) -> Result<RunSummary, StoreError> {
+    let folder = find::find(reference, root)?;
+    let result: RunResult = versioned(&folder.join(RESULT_FILE), RESULT_FORMAT)?;
+    Ok(RunSummary::of(&name_of(&folder), &result))
 }
 
 /// Reads what was observed in the run in folder `run`, whether or not it was judged.

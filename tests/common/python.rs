@@ -4,37 +4,47 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A Python interpreter that has what `tests/python/requirements.txt` names, or why there is none.
+/// A Python interpreter that has what `requirements.txt` and `alone.txt` of `tests/python` name, or why
+/// there is none.
 ///
 /// `SQUALL_PYTHON` names one; otherwise a virtual environment is made once under `target/`.
 pub fn python() -> Result<PathBuf, String> {
     if let Some(given) = std::env::var_os("SQUALL_PYTHON") {
         return Ok(given.into());
     }
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/requirements.txt");
+    let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
+    let (requirements, without_dependencies) =
+        (lists.join("requirements.txt"), lists.join("alone.txt"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-sdk");
     let python = folder.join("bin/python");
     let installed = folder.join("requirements.txt");
     let _alone = alone("python-sdk.lock")?;
-    let wanted = std::fs::read(&requirements).map_err(|error| error.to_string())?;
+    let read = |path: &Path| std::fs::read(path).map_err(|error| error.to_string());
+    let wanted = [read(&requirements)?, read(&without_dependencies)?].concat();
     if std::fs::read(&installed).is_ok_and(|found| found == wanted) {
         return Ok(python);
     }
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
         .arg(&folder))?;
-    run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--retries=1",
-            "--timeout=15",
-        ])
-        .arg("--requirement")
-        .arg(&requirements))?;
+    for (list, options) in [
+        (&requirements, &[][..]),
+        (&without_dependencies, &["--no-deps"]),
+    ] {
+        run(Command::new(&python)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--retries=1",
+                "--timeout=15",
+            ])
+            .args(options)
+            .arg("--requirement")
+            .arg(list))?;
+    }
     // Written last: an installation that was broken off is made again.
     std::fs::write(&installed, wanted).map_err(|error| error.to_string())?;
     Ok(python)

@@ -67,7 +67,7 @@ mod tests {
     use crate::scenario;
 
     fn problems(change: (&str, &str)) -> Vec<String> {
-        let text = r#"{"client":{"headers":{"a":"b"},"kind":"raw","raw":{"timeout":"1s"}},"load":{"logs":{"rate":"10/s"}},"run":{"drain":"2s","duration":"1s","warmup":"0s"},"scenario":"send","target":{"external":{"endpoint":"a:1"},"name":"endpoint"}}"#;
+        let text = r#"{"client":{"headers":{"a":"b"},"kind":"raw","raw":{"timeout":"1s"}},"load":{"logs":{"rate":"10k/s"}},"run":{"drain":"2s","duration":"1s","warmup":"0s"},"scenario":"send","target":{"external":{"endpoint":"a:1"},"name":"endpoint"}}"#;
         let text = text.replace(change.0, change.1);
         let found = scenario::load_text("send", &text, &[]).unwrap_err();
         let told = of_arguments(found);
@@ -82,7 +82,7 @@ mod tests {
             ((r#""drain":"2s""#, r#""drain":"2h""#), "--timeout: "),
             ((r#""duration":"1s""#, r#""duration":"0ms""#), "--for: "),
             ((r#""endpoint":"a:1""#, r#""endpoint":"a""#), "--endpoint: "),
-            ((r#""rate":"10/s""#, r#""rate":"0.1/s""#), "--rate: "),
+            ((r#""rate":"10k/s""#, r#""rate":"0.1/s""#), "--rate: "),
             ((r#"{"a":"b"}"#, r#"{"a b":"c"}"#), "--header: "),
             ((r#"{"a":"b"}"#, r#"{"a":"b\nc"}"#), "--header: "),
         ] {
