@@ -429,6 +429,11 @@ fn every_metric_can_be_expected_and_the_live_ones_can_abort() {
         let faults =
             "validate: content\nfaults:\n  - { name: cut, at: 5s, for: 2s, partition: silence }\n";
         let line = |key: &str| format!("{faults}{key}:\n  - {} < {value}\n", metric.name);
+        if metric.name == "orphans" {
+            // Counted of a program of one's own alone.
+            assert_eq!(messages(&line("expect")).len(), 1);
+            continue;
+        }
         assert_eq!(plan(&line("expect")).expect.len(), 1);
         if metric.live {
             assert_eq!(plan(&line("abort_if")).abort_if.len(), 1);

@@ -140,7 +140,7 @@ fn runs_cite_it_and_are_inconclusive_beyond_it() {
 fn without_time_for_a_run_nothing_is_saved() {
     let home = tempfile::tempdir().unwrap();
     let mut command = squall();
-    let args = ["selfcheck", "--quiet", "--budget", "4s", "--results"];
+    let args = ["selfcheck", "--quiet", "--budget", "1s", "--results"];
     let output = command.args(args).arg(home.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--budget 1s"));

@@ -50,8 +50,8 @@ fn a_start_that_fails_is_told_and_the_next_one_may_work() {
 
 #[test]
 fn a_start_is_broken_off_by_what_is_to_end_it() {
-    // The second time it takes longer than anybody waits.
-    let script = "trap 'exit 0' TERM; [ -e slow ] || echo ready; touch slow; \
+    // The second time it takes longer than anybody waits, and tells when it heeds signals.
+    let script = "trap 'exit 0' TERM; if [ -e slow ]; then touch heeds; else touch slow; echo ready; fi; \
                   while :; do sleep 0.05; done";
     for (command, exit) in [
         (ProgramCommand::Kill, "was killed by signal 9"),
@@ -63,7 +63,8 @@ fn a_start_is_broken_off_by_what_is_to_end_it() {
         program(&mut role, ProgramCommand::Kill);
         role.program_ended();
         program(&mut role, ProgramCommand::Start);
-        sampled(&mut role, |_| true);
+        let heeds = folder.path().join("heeds");
+        sampled(&mut role, |_| heeds.exists());
         program(&mut role, command);
         assert_eq!(role.program_ended(), (exit.to_owned(), true));
         gone(folder.path());
