@@ -31,6 +31,8 @@ bench:
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --release
+    # A client of scenarios/command-rust.yaml.
+    cargo build --release --example command_client
     skip() { echo "SKIPPED $1: $2"; }
     has() { command -v "$1" > /dev/null; }
     packets() { target/release/squall doctor | grep -q '^packet links *possible'; }
@@ -40,6 +42,7 @@ bench:
             scenarios/soak.yaml) skip "$file" "it takes half an hour: just run $file"; continue ;;
             *target-otelcol.yaml) has otelcol-contrib || { skip "$file" "otelcol-contrib is not in PATH"; continue; } ;;
             *target-rotel*.yaml) has rotel || { skip "$file" "rotel is not in PATH"; continue; } ;;
+            *command-python.yaml) python3 -c 'import opentelemetry.sdk, opentelemetry.exporter.otlp.proto' 2> /dev/null || { skip "$file" "python3 has no OpenTelemetry SDK"; continue; } ;;
             *full-disk.yaml) disks || { skip "$file" "squall doctor: small disks are not possible"; continue; } ;;
         esac
         if grep -q 'via: netns' "$file" && ! packets; then
