@@ -83,7 +83,7 @@ fn from_runs_to_a_baseline_to_a_verdict() {
         2,
         &["baseline", "save", "main", "--last", "9", "--replace"],
     );
-    assert!(told.contains("only 3 judged runs"), "{told}");
+    assert!(told.contains("only 3 judged runs in"), "{told}");
     let told = says(home, 2, &["baseline", "show", "mian"]);
     assert!(told.contains("the nearest are main"), "{told}");
 

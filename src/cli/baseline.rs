@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Outcome, compare, print, report as pages};
 use crate::error::{CliError, Exit};
+use crate::judge::comparable::{Comparable, Identity, comparable};
 use crate::record::{Baseline, RunSummary};
 use crate::report;
 use crate::store::{self, StoreError};
@@ -47,7 +48,7 @@ struct SaveArgs {
     /// Which runs: folders, names, unique beginnings or ends of them, or `latest`
     #[arg(value_name = "RUN", default_value = "latest")]
     runs: Vec<String>,
-    /// The newest run, and those before it of the same scenario: so many in all
+    /// The newest run, and those before it that can be compared with it: so many in all
     #[arg(long, value_name = "N", conflicts_with = "runs", value_parser = clap::value_parser!(u16).range(1..))]
     last: Option<u16>,
     /// Replace the baseline of that name
@@ -106,19 +107,19 @@ fn save(args: &SaveArgs) -> Outcome {
     Ok(Exit::Pass)
 }
 
-/// The newest run and those before it of its scenario, `count` in all.
+/// The newest run and those before it that can be compared with it, `count` in all.
 fn last(count: usize, root: &Path) -> Result<Vec<RunSummary>, CliError> {
     let runs = store::index(root).map_err(CliError::usage)?.runs;
-    let scenario = runs.last().map(|run| run.scenario.clone());
-    let of_it = runs
-        .into_iter()
-        .rev()
-        .filter(|run| Some(&run.scenario) == scenario.as_ref());
+    let newest = runs.last().cloned();
+    let of_it = runs.into_iter().rev().filter(|run| {
+        let newest = newest.as_ref().map(Identity::of);
+        newest.is_some_and(|newest| comparable(newest, Identity::of(run)) == Comparable::All)
+    });
     let found: Vec<RunSummary> = of_it.take(count).collect();
     if found.len() < count {
         return Err(CliError::usage(miette!(
             help = "ask for fewer, or make more: `squall run SCENARIO --repeat N`",
-            "there are only {} judged runs of it in {}",
+            "there are only {} judged runs in {} that can be compared with the newest",
             found.len(),
             root.display()
         )));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::comparable::{Comparable, Identity, comparable};
-use crate::metric::compared::{GATED, compared, is_deterministic};
+use crate::metric::compared::{GATED, compared, is_deterministic, plain};
 use crate::metric::find_of_signal;
 use crate::record::{
     Baseline, COMPARISON_FORMAT, ComparedMetric, ComparedSide, Comparison, Difference,
@@ -91,6 +91,9 @@ fn of_comparable(
         let Some(metric) = find_of_signal(name) else {
             continue;
         };
+        if !gate.metrics.contains_key(name) && is_told_twice(name, baseline, candidate) {
+            continue;
+        }
         if !machines.is_empty() && !is_deterministic(name) {
             left_out.push(format!("{name}: measured on another machine"));
             continue;
@@ -144,6 +147,16 @@ fn of_comparable(
         machines,
         left_out,
     }
+}
+
+/// Whether a metric of one signal says only what that of all signals does, for there is no other signal.
+fn is_told_twice(name: &str, baseline: &Baseline, candidate: &Baseline) -> bool {
+    let of_all = plain(name);
+    of_all != name
+        && [baseline, candidate].iter().all(|side| {
+            let all = side.metrics.get(of_all);
+            all.is_some() && all == side.metrics.get(name)
+        })
 }
 
 /// The values of both sides; of pairs, those of which both runs have measured it.

@@ -89,7 +89,7 @@ pub fn is_deterministic(name: &str) -> bool {
 }
 
 /// The name without a signal's prefix.
-pub(super) fn plain(name: &str) -> &str {
+pub fn plain(name: &str) -> &str {
     let stripped = Signal::ALL
         .iter()
         .find_map(|signal| name.strip_prefix(signal.as_str())?.strip_prefix('.'));

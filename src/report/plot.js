@@ -69,7 +69,7 @@
     time: (x) => digits(x) + " s",
     nines: (x) => percentile(x),
     rate: (x) => FORMATS.per_second(x),
-    runs: (x) => "run " + Math.round(x),
+    runs: (x) => (x < 1 ? "" : "run " + Math.round(x)),
   };
 
   // Axes.

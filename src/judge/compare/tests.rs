@@ -137,3 +137,21 @@ fn losses_where_there_were_none_are_told() {
     let comparison = compare_sides(&a, &b, &Gate::default(), false).unwrap();
     assert!(answers(&comparison).contains(&("lost", Answer::Regression)));
 }
+
+#[test]
+fn the_only_signal_is_not_told_twice() {
+    let (mut a, mut b) = (side("a", 5e-6, 100.0), side("b", 5e-6, 100.0));
+    for side in [&mut a, &mut b] {
+        let p99 = side.metrics[P99].clone();
+        side.metrics.insert(format!("traces.{P99}"), p99);
+        side.metrics
+            .insert("logs.lost".to_owned(), vec![Some(1.0); 12]);
+    }
+    let comparison = compare_sides(&a, &b, &Gate::default(), false).unwrap();
+    let names: Vec<&str> = answers(&comparison)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert!(!names.contains(&"traces.delivery.latency.p99"), "{names:?}");
+    assert!(names.contains(&"logs.lost"), "{names:?}");
+}
