@@ -119,7 +119,7 @@ fn a_program_that_does_not_come_up_ends_the_run_before_it_begins() {
         (
             "floods",
             // Few enough to be through in time: the last word is then a whole one.
-            "yes loud | head -c 200000000; sleep 60",
+            "yes loud | head -c 20000000; sleep 60",
             "says: quiet, within: 6s",
         ),
     ];
