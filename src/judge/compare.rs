@@ -107,6 +107,7 @@ fn of_comparable(
         let mut rule = compared(name, metric).rule(metric, 0.0);
         let threshold = gate.metrics.get(name);
         rule.threshold = threshold.copied().unwrap_or(rule.threshold);
+        rule.threshold = of_values(rule.threshold, &ours, &theirs);
         let question = Question {
             name,
             rule,
@@ -195,24 +196,24 @@ fn answered(questions: Vec<Question<'_>>, level: f64) -> Vec<ComparedMetric> {
 
 impl Question<'_> {
     fn asked(&self) -> (Rule, Values) {
-        let mut rule = self.rule;
-        // What may be zero has no share: losses, or a CPU that took no time that the kernel saw.
-        let all_positive = self
-            .baseline
-            .iter()
-            .chain(&self.candidate)
-            .all(|v| *v > 0.0);
-        if !all_positive && let Threshold::Relative(share) = rule.threshold {
-            let level = median(&self.baseline).unwrap_or_default().abs();
-            rule.threshold = Threshold::Absolute(share * level);
-        }
         let values = if self.paired {
             let pairs = self.baseline.iter().copied();
             Values::Pairs(pairs.zip(self.candidate.iter().copied()).collect())
         } else {
             Values::Groups(self.baseline.clone(), self.candidate.clone())
         };
-        (rule, values)
+        (self.rule, values)
+    }
+}
+
+/// The threshold that these values can have: what may be zero has no share, such as losses, or a CPU that
+/// took no time that the kernel saw. It is then that share of the baseline, in the metric's unit.
+fn of_values(threshold: Threshold, ours: &[f64], theirs: &[f64]) -> Threshold {
+    match threshold {
+        Threshold::Relative(share) if ours.iter().chain(theirs).any(|value| *value <= 0.0) => {
+            Threshold::Absolute(share * median(ours).unwrap_or_default().abs())
+        }
+        threshold => threshold,
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{Better, Unit};
-use crate::stats::compare::{Answer, Finding, Threshold};
+use crate::stats::compare::{Answer, Finding, Threshold, is_settled};
 
 /// Version of `comparison.json`; a reader refuses a later one.
 pub const COMPARISON_FORMAT: u32 = 1;
@@ -35,9 +35,11 @@ pub struct Comparison {
 impl Comparison {
     /// Whether more pairs would change no answer that matters.
     pub fn is_settled(&self) -> bool {
-        let findings = || self.gated.iter().map(|metric| metric.finding.as_ref());
-        let is_settled = |finding: Option<&Finding>| finding.is_some_and(|f| f.settled);
-        self.answer == Answer::Regression || findings().all(is_settled)
+        is_settled(
+            self.gated
+                .iter()
+                .filter_map(|metric| metric.finding.as_ref()),
+        )
     }
 }
 

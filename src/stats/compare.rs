@@ -154,9 +154,9 @@ pub fn compare(gated: &[(Rule, Values)], level: f64) -> Vec<Result<Finding, Unfi
 }
 
 /// Whether a session can end before its budget does: something got worse, or nothing is open.
-pub fn is_settled(findings: &[Result<Finding, Unfit>]) -> bool {
-    let known = || findings.iter().flatten();
-    known().any(|one| one.answer == Answer::Regression) || known().all(|one| one.settled)
+pub fn is_settled<'a>(mut findings: impl Iterator<Item = &'a Finding> + Clone) -> bool {
+    let is_worse = |one: &Finding| one.answer == Answer::Regression;
+    findings.clone().any(is_worse) || findings.all(|one| one.settled)
 }
 
 /// A metric whose question can be answered.

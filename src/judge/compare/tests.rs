@@ -155,3 +155,15 @@ fn the_only_signal_is_not_told_twice() {
     assert!(!names.contains(&"traces.delivery.latency.p99"), "{names:?}");
     assert!(names.contains(&"logs.lost"), "{names:?}");
 }
+
+#[test]
+fn what_may_be_zero_is_told_in_its_unit_and_not_as_a_share() {
+    let (mut a, mut b) = (side("a", 5e-6, 100.0), side("b", 5e-6, 100.0));
+    let name = "link.cpu.per_byte";
+    a.metrics.insert(name.to_owned(), vec![Some(0.0); 12]);
+    b.metrics.insert(name.to_owned(), vec![Some(2e-9); 12]);
+    let comparison = compare_sides(&a, &b, &Gate::default(), false).unwrap();
+    let found = comparison.shown.iter().find(|m| m.name == name).unwrap();
+    assert_eq!(found.threshold, Threshold::Absolute(0.0));
+    assert_eq!(found.finding.as_ref().unwrap().change, 2e-9);
+}

@@ -50,7 +50,7 @@ fn session(
             Values::Groups(..) => unreachable!("sessions are of pairs"),
         });
         let findings = compare(&so_far, look.level);
-        let settled = is_settled(&findings);
+        let settled = is_settled(findings.iter().flatten());
         said = (findings.into_iter().flatten().collect(), look.pairs);
         if settled {
             break;
@@ -319,5 +319,5 @@ fn groups_are_compared_without_pairs_and_one_unfit_metric_stops_no_other() {
     let found = findings[1].as_ref().unwrap();
     assert_eq!(found.answer, Answer::Regression);
     assert!((found.change - 0.15).abs() < 0.03, "{found:?}");
-    assert!(is_settled(&findings));
+    assert!(is_settled(findings.iter().flatten()));
 }
